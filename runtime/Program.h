@@ -1,0 +1,157 @@
+#pragma once
+
+#include "sinter/runtime/Status.h"
+#include "sinter/runtime/Types.h"
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// The hinge between compiler and runtime: plain data that can be written to one file, loaded and
+/// run (and trained on) by the runtime alone.
+namespace sinter::runtime {
+
+/// Where the bytes of an operand live.
+enum class Space : uint8_t {
+  arena,    // the entry's one working allocation; `offset` is in bytes
+  state,    // `index` names a variable of the program's state table
+  input,    // `index` names an input of the entry
+  output,   // `index` names an output of the entry
+  constant, // `index` names a constant of the program
+};
+
+/// A range of bytes: `bytes` at `offset` from the start of (space, index).
+struct Location {
+  Space space = Space::arena;
+  uint32_t index = 0; // ignored for the arena
+  int64_t offset = 0;
+  int64_t bytes = 0;
+  friend bool operator==(const Location &, const Location &) = default;
+};
+
+/// A kernel parameter. Typed, so that a loader can check and encode each one.
+struct PointerParam { Location location; bool written = false; };
+struct ScalarParam { DType type = DType::i64; std::array<uint8_t, 8> bits{}; };
+/// A tensor map of Hopper's bulk copies, encoded at load time.
+struct TensorMapParam {
+  Location location;
+  DType type = DType::bf16;
+  std::vector<int64_t> shape, strides, box;
+  uint32_t swizzle = 0;
+};
+using KernelParam = std::variant<PointerParam, ScalarParam, TensorMapParam>;
+
+/// How many blocks and threads of a CUDA kernel, or how much of a CPU kernel's range.
+struct LaunchShape {
+  std::array<uint32_t, 3> grid{1, 1, 1};
+  std::array<uint32_t, 3> block{1, 1, 1};
+  uint32_t sharedBytes = 0;
+  int64_t range = 1; // CPU: the kernel is called over [0, range) in chunks
+  int64_t grain = 1; // CPU: smallest chunk worth a thread; chunks never depend on the thread count
+};
+
+struct Instruction;
+using Block = std::vector<Instruction>;
+
+/// Runs kernel `kernel` of the program. `alternatives` are interchangeable kernels of the same
+/// parameters; the first one listed in `kernel` is the model's choice.
+struct Launch {
+  uint32_t kernel = 0;
+  LaunchShape shape;
+  std::vector<KernelParam> params;
+  std::vector<uint32_t> alternatives;
+  std::string label;  // "matmul+bias+relu", for profiles
+  std::string source; // "model.cpp:14 fc", for errors
+};
+struct Copy { Location from, to; std::string source; };
+struct Fill { Location to; std::vector<uint8_t> pattern; std::string source; };
+/// Runs `body` `count` times; every listed location of the body advances by `stride` bytes a turn.
+struct LoopOffset { uint32_t instruction = 0, param = 0; int64_t stride = 0; };
+struct Loop { int64_t count = 0; std::vector<LoopOffset> offsets; std::shared_ptr<Block> body; };
+struct If { Location condition; std::shared_ptr<Block> then, otherwise; };
+struct While { Location condition; std::shared_ptr<Block> body; };
+
+/// One step of an entry. `dependencies` are indices of earlier instructions of the same block that
+/// must be done first; independent ones may run in parallel.
+struct Instruction {
+  std::variant<Launch, Copy, Fill, Loop, If, While> op;
+  std::vector<uint32_t> dependencies;
+};
+
+/// A named tensor at an entry's border.
+struct Port {
+  std::string name;
+  TensorType type;
+};
+
+/// A variable that outlives a step: parameters, moments, running statistics, step, seed, rates.
+enum class StateRole : uint8_t { parameter, state, scalar, seed };
+struct StateVariable {
+  std::string name; // "conv1.weight", "conv1.weight.exp_avg", "step", "lr.0"
+  TensorType type;
+  StateRole role = StateRole::parameter;
+};
+
+/// A function of the program. Outputs that are donated back to state are written in place and are
+/// not among `outputs`.
+struct Entry {
+  std::string name; // "init", "train_step", "eval_step", "predict"
+  std::vector<Port> inputs, outputs;
+  Block body;
+  int64_t arenaBytes = 0;      // size of the one working allocation
+  int64_t lowerBoundBytes = 0; // most bytes live at once: no plan can be smaller
+  /// The largest tensors of the arena, for "out of memory" messages: bytes and user's line.
+  struct Resident { int64_t bytes = 0; std::string label; };
+  std::vector<Resident> largest;
+};
+
+/// The CPU kernel ABI: `buffers[i]` is pointer parameter i, `scalars[i]` scalar parameter i, and
+/// the kernel does the part [begin, end) of its range.
+using CpuFunction = void (*)(void *const *buffers, const int64_t *scalars, int64_t begin, int64_t end);
+/// A kernel that runs inside this process and cannot be saved (the reference device): gets every
+/// pointer parameter of the launch in order.
+using HostFunction = std::function<Status(std::span<void *const> buffers)>;
+
+/// One kernel, in whatever forms the target needs.
+struct Kernel {
+  std::string name;   // the symbol
+  std::string source; // CUDA: canonical text; CPU: empty or LLVM IR for inspection
+  std::vector<uint32_t> headers;              // CUDA: indices into Program::headers
+  std::map<std::string, std::vector<uint8_t>> images; // "sm_90" -> cubin; "avx512" -> index see Program::cpuImages
+  CpuFunction function = nullptr; // in-process handle while JIT-compiling
+  HostFunction host;              // reference device only
+};
+
+enum class TargetKind : uint8_t { cpu, cuda, reference };
+
+struct Program {
+  TargetKind target = TargetKind::cpu;
+  std::string isa;                         // CPU: "avx512", "avx2", "generic"
+  std::vector<std::string> requiredFeatures; // a loader refuses a program with one it does not know
+  std::vector<StateVariable> state;
+  std::vector<Entry> entries;
+  std::vector<Kernel> kernels;
+  std::vector<std::vector<uint8_t>> constants;
+  struct Header { std::string name, text; };
+  std::vector<Header> headers;             // CUDA device headers that kernels include
+  std::map<std::string, std::vector<uint8_t>> cpuImages; // isa -> ELF shared object with every kernel
+  std::map<std::string, std::string> metadata;           // model, precision, compiler version
+  std::shared_ptr<void> keepAlive; // owns JIT-compiled code that `function` points into
+
+  const Entry *findEntry(std::string_view name) const;
+  int findState(std::string_view name) const; // -1: none
+};
+
+/// Serialises to the container of `Container.h`. Fails on kernels that live in this process only.
+Result<std::vector<uint8_t>> serialize(const Program &program);
+/// Parses and checks: lengths, checksum, version, required features, every index and offset.
+Result<Program> deserialize(std::span<const uint8_t> bytes);
+Status saveProgram(const Program &program, const std::string &path); // replaced atomically
+Result<Program> loadProgram(const std::string &path);
+
+} // namespace sinter::runtime
