@@ -26,6 +26,9 @@ endfunction()
 
 function(sinter_link_compiler_library)
   get_property(rooms GLOBAL PROPERTY SINTER_COMPILER_ROOMS)
+  if(NOT rooms) # the runtime alone
+    return()
+  endif()
   set(objects)
   foreach(room ${rooms})
     list(APPEND objects $<TARGET_OBJECTS:${room}>)
