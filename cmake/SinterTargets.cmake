@@ -39,10 +39,22 @@ function(sinter_link_compiler_library)
   set_target_properties(SinterCompiler PROPERTIES INSTALL_RPATH "$ORIGIN;${LLVM_LIBRARY_DIR}")
 endfunction()
 
+# sinter_runtime_executable(NAME SOURCES...): a program over the runtime alone.
+function(sinter_runtime_executable name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE SinterRuntime sinter_options)
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  if(SINTER_SANITIZE)
+    target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/SanitizerDefaults.cpp")
+  endif()
+endfunction()
+
 # sinter_executable(NAME SOURCES...): a program over the DSL (no LLVM headers).
 function(sinter_executable name)
-  add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE SinterCompiler SinterRuntime sinter_options fmt::fmt)
+  sinter_runtime_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE SinterCompiler fmt::fmt)
+  set_target_properties(${name} PROPERTIES
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LLVM_LIBRARY_DIR}")
 endfunction()
 
 # sinter_mlir_executable(NAME SOURCES...): a program that sees the IR.

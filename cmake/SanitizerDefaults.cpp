@@ -1,0 +1,11 @@
+// Defaults for sanitized programs, so that they hold when one is run by hand too. The distribution's
+// LLVM is not instrumented: its containers cross into our code without annotations, and what it
+// keeps until exit is not our leak.
+extern "C" const char *__asan_default_options();
+extern "C" const char *__asan_default_options() {
+  return "detect_container_overflow=0:detect_leaks=0";
+}
+extern "C" const char *__ubsan_default_options();
+extern "C" const char *__ubsan_default_options() {
+  return "print_stacktrace=1:halt_on_error=1";
+}
