@@ -1,0 +1,56 @@
+// sinter-opt: mlir-opt with the sinter dialect and passes. Reads a module, runs the passes named on
+// the command line, prints the module.
+
+#include "sinter/ir/Sinter.h"
+#include "sinter/passes/Passes.h"
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/WithColor.h"
+
+#include <string>
+#include <vector>
+
+// Only so that --help lists it: plug-ins are loaded before flags are parsed, because each brings
+// flags of its own.
+static llvm::cl::list<std::string> pluginFlag(
+    "load-plugin",
+    llvm::cl::desc("Load a shared library of passes before flags are parsed; one that cannot be "
+                   "loaded is an error"),
+    llvm::cl::value_desc("path"));
+
+/// The paths of every `--load-plugin=PATH` and `--load-plugin PATH`.
+static std::vector<std::string> pluginPaths(int argc, char **argv) {
+  std::vector<std::string> paths;
+  for (int i = 1; i < argc; ++i) {
+    llvm::StringRef flag = argv[i];
+    if (!flag.consume_front("--load-plugin") && !flag.consume_front("-load-plugin")) continue;
+    if (flag.consume_front("="))
+      paths.push_back(flag.str());
+    else if (flag.empty() && i + 1 < argc)
+      paths.push_back(argv[++i]);
+  }
+  return paths;
+}
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  sinter::ir::registerDialects(registry);
+  sinter::passes::registerPasses();
+  mlir::registerTransformsPasses();
+
+  for (const std::string &path : pluginPaths(argc, argv)) {
+    llvm::Expected<mlir::PassPlugin> plugin = mlir::PassPlugin::load(path);
+    if (!plugin) {
+      llvm::WithColor::error(llvm::errs(), "sinter-opt")
+          << "cannot load plug-in '" << path << "': " << llvm::toString(plugin.takeError()) << '\n';
+      return EXIT_FAILURE;
+    }
+    plugin->registerPassRegistryCallbacks();
+  }
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Sinter's optimiser driver\n", registry));
+}
