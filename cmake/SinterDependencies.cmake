@@ -20,5 +20,5 @@ find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 
 # The CUDA toolkit is optional: the runtime opens the driver and NVRTC at run time.
-find_path(SINTER_CUDA_INCLUDE cuda.h HINTS /usr/local/cuda/include)
-find_path(SINTER_NVRTC_INCLUDE nvrtc.h HINTS /usr/local/cuda/include)
+find_path(SINTER_CUDA_INCLUDE cuda.h HINTS "${CMAKE_SOURCE_DIR}/build/nvrtc/include" /usr/local/cuda/include)
+find_path(SINTER_NVRTC_INCLUDE nvrtc.h HINTS "${CMAKE_SOURCE_DIR}/build/nvrtc/include" /usr/local/cuda/include)

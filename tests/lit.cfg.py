@@ -15,7 +15,8 @@ config.test_exec_root = config.sinter_test_binary_dir
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.sinter_binary_dir, "bin"), config.llvm_tools_dir, os.environ.get("PATH", "")]
 )
-for name in ("SINTER_CACHE_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "SINTER_CXX"):
+for name in ("SINTER_CACHE_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "SINTER_CXX",
+             "SINTER_NVRTC_LIB"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 # A failed match shows its input instead of a bare line number.

@@ -3,9 +3,14 @@ include(GoogleTest)
 
 # Tests share one kernel cache inside the build folder and never touch the user's.
 set(SINTER_TEST_ENVIRONMENT "SINTER_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache")
-# NVRTC out of a wheel, where tools/test has fetched one: the tests find it as they would a toolkit's.
-if(EXISTS "${CMAKE_BINARY_DIR}/nvrtc/lib")
-  list(APPEND SINTER_TEST_ENVIRONMENT "LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/nvrtc/lib:$ENV{LD_LIBRARY_PATH}")
+# NVRTC out of a wheel (tools/get-nvrtc) or a toolkit that the dynamic linker does not search.
+find_file(SINTER_TEST_NVRTC NAMES libnvrtc.so.13 libnvrtc.so.12
+          PATHS "${CMAKE_BINARY_DIR}/nvrtc/lib" "${CMAKE_SOURCE_DIR}/build/nvrtc/lib"
+                ENV CUDA_HOME /usr/local/cuda PATH_SUFFIXES lib64 NO_DEFAULT_PATH)
+if(SINTER_TEST_NVRTC AND NOT DEFINED ENV{SINTER_NVRTC_LIB})
+  get_filename_component(nvrtc_folder "${SINTER_TEST_NVRTC}" DIRECTORY)
+  list(APPEND SINTER_TEST_ENVIRONMENT "SINTER_NVRTC_LIB=${SINTER_TEST_NVRTC}"
+       "LD_LIBRARY_PATH=${nvrtc_folder}:$ENV{LD_LIBRARY_PATH}") # it opens its builtins by name
 endif()
 
 # sinter_unit_test(NAME SOURCES... [RUNTIME | MLIR] [LABELS label...] [TIMEOUT seconds] [LIBRARIES ...])
