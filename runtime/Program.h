@@ -4,11 +4,13 @@
 #include "sinter/runtime/Types.h"
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -52,7 +54,8 @@ struct LaunchShape {
   std::array<uint32_t, 3> block{1, 1, 1};
   uint32_t sharedBytes = 0;
   int64_t range = 1; // CPU: the kernel is called over [0, range) in chunks
-  int64_t grain = 1; // CPU: smallest chunk worth a thread; chunks never depend on the thread count
+  int64_t grain = 1; // CPU: smallest chunk worth a thread; every chunk starts at a multiple of it,
+                     // and chunks never depend on the thread count
 };
 
 struct Instruction;
@@ -71,6 +74,8 @@ struct Launch {
 struct Copy { Location from, to; std::string source; };
 struct Fill { Location to; std::vector<uint8_t> pattern; std::string source; };
 /// Runs `body` `count` times; every listed location of the body advances by `stride` bytes a turn.
+/// `instruction` indexes `body` (a launch, copy or fill there); `param` indexes a launch's `params`,
+/// or is 0 for a copy's `from` and a fill's `to`, 1 for a copy's `to`.
 struct LoopOffset { uint32_t instruction = 0, param = 0; int64_t stride = 0; };
 struct Loop { int64_t count = 0; std::vector<LoopOffset> offsets; std::shared_ptr<Block> body; };
 struct If { Location condition; std::shared_ptr<Block> then, otherwise; };
@@ -146,6 +151,12 @@ struct Program {
   const Entry *findEntry(std::string_view name) const;
   int findState(std::string_view name) const; // -1: none
 };
+
+/// Checks what a loader must not trust: every index, offset, extent and dependency.
+Status checkProgram(const Program &program);
+/// Refuses, by name, what is well formed but no executor runs: `if`, `while`, tensor maps and
+/// alternatives of a launch.
+Status checkExecutable(const Program &program);
 
 /// Serialises to the container of `Container.h`. Fails on kernels that live in this process only.
 Result<std::vector<uint8_t>> serialize(const Program &program);

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "sinter/runtime/Device.h"
+#include "sinter/runtime/Profiler.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace sinter::runtime {
+
+/// An instruction with its operands' addresses in `BoundEntry::slots`.
+struct BoundInstruction {
+  const Instruction *source = nullptr;
+  const LoadedKernel *kernel = nullptr;
+  size_t firstSlot = 0, numSlots = 0;
+
+  /// Of a loop: its body, and the slots that advance each turn.
+  struct Step {
+    size_t slot = 0;
+    int64_t stride = 0;
+  };
+  std::vector<BoundInstruction> body;
+  std::vector<Step> steps;
+};
+
+/// Where the bases of the spaces lie.
+struct Addresses {
+  void *arena = nullptr;
+  std::span<void *const> state;     // of the program's variables
+  std::span<void *const> constants; // of the program's constants
+};
+
+/// An entry whose addresses are resolved. Those of inputs and outputs can be moved afterwards.
+class BoundEntry {
+public:
+  /// `program` and `kernels` must outlive it.
+  BoundEntry(const Program &program, const Entry &entry, const Addresses &addresses,
+             std::span<const std::unique_ptr<LoadedKernel>> kernels);
+
+  void bindInput(size_t index, void *base) { bind(inputs[index], base); }
+  void bindOutput(size_t index, void *base) { bind(outputs[index], base); }
+  /// Queues the whole body on the device. With a profiler, waits after each instruction.
+  Status execute(Device &device, Profiler *profiler);
+  int64_t numLaunches() const { return launches; }
+  const Entry &entry() const { return *source; }
+
+  std::unique_ptr<Recording> recording; // made at the first run on a device that records
+
+private:
+  struct PortBinding {
+    struct Use {
+      size_t slot = 0;
+      int64_t offset = 0;
+    };
+    void *base = nullptr;
+    std::vector<Use> uses;
+  };
+
+  void bind(PortBinding &port, void *base);
+  void addSlot(const Location &location, const Addresses &addresses);
+  std::vector<BoundInstruction> bindBlock(const Block &block, const Addresses &addresses,
+                                          std::span<const std::unique_ptr<LoadedKernel>> kernels,
+                                          int64_t times);
+  Status executeBlock(std::span<const BoundInstruction> block, Device &device, Profiler *profiler);
+  Status executeLoop(const BoundInstruction &loop, Device &device, Profiler *profiler);
+  Status executeTimed(const BoundInstruction &instruction, Device &device, Profiler &profiler);
+  Status executeOne(const BoundInstruction &instruction, Device &device);
+
+  const Program *program;
+  const Entry *source;
+  std::vector<void *> slots;
+  std::vector<PortBinding> inputs, outputs;
+  std::vector<BoundInstruction> body;
+  int64_t launches = 0;
+};
+
+} // namespace sinter::runtime

@@ -1,0 +1,278 @@
+#include "sinter/runtime/Program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace sinter::runtime {
+namespace {
+
+/// Deeper nesting than any compiler writes; keeps a hostile file from exhausting the stack.
+constexpr int maxDepth = 32;
+
+Error corrupt(std::string message) {
+  return {ErrorCode::corrupt, "program: " + std::move(message)};
+}
+
+Status checkType(const TensorType &type, const std::string &owner) {
+  int64_t bytes = byteWidth(type.dtype);
+  for (int64_t extent : type.shape) {
+    if (extent < 0)
+      return corrupt(fmt::format("{} has a negative extent: {}", owner, type.text()));
+    if (__builtin_mul_overflow(bytes, extent, &bytes))
+      return corrupt(fmt::format("{} is too large to address: {}", owner, type.text()));
+  }
+  return {};
+}
+
+/// Checks the instructions of one entry against the sizes of what they name.
+class EntryCheck {
+public:
+  EntryCheck(const Program &program, const Entry &entry) : program(program), entry(entry) {}
+
+  Status run() {
+    if (entry.arenaBytes < 0)
+      return fail("its arena has a negative size");
+    for (const Port &port : entry.inputs)
+      SINTER_RETURN_IF_ERROR(checkType(port.type, describe("input", port.name)));
+    for (const Port &port : entry.outputs)
+      SINTER_RETURN_IF_ERROR(checkType(port.type, describe("output", port.name)));
+    return checkBlock(entry.body, nullptr, 0);
+  }
+
+private:
+  std::string describe(std::string_view what, std::string_view name) const {
+    return fmt::format("entry '{}': {} '{}'", entry.name, what, name);
+  }
+  Error fail(std::string message) const {
+    return corrupt(fmt::format("entry '{}': {}{}", entry.name, at, message));
+  }
+
+  struct Place {
+    std::string text;
+    int64_t bytes = 0;
+    bool writable = true;
+  };
+  Result<Place> placeOf(const Location &location) const {
+    auto missing = [&](std::string_view what, size_t count) {
+      return fail(fmt::format("{} {} does not exist, there are {}", what, location.index, count));
+    };
+    auto port = [&](std::string_view what, const std::vector<Port> &ports,
+                    bool writable) -> Result<Place> {
+      if (location.index >= ports.size())
+        return missing(what, ports.size());
+      const Port &named = ports[location.index];
+      return Place{fmt::format("{} '{}'", what, named.name), named.type.numBytes(), writable};
+    };
+    switch (location.space) {
+    case Space::arena:
+      return Place{"the arena", entry.arenaBytes, true};
+    case Space::state:
+      if (location.index >= program.state.size())
+        return missing("state variable", program.state.size());
+      return Place{fmt::format("state '{}'", program.state[location.index].name),
+                   program.state[location.index].type.numBytes(), true};
+    case Space::input:
+      return port("input", entry.inputs, false);
+    case Space::output:
+      return port("output", entry.outputs, true);
+    case Space::constant:
+      if (location.index >= program.constants.size())
+        return missing("constant", program.constants.size());
+      return Place{fmt::format("constant {}", location.index),
+                   static_cast<int64_t>(program.constants[location.index].size()), false};
+    }
+    return fail(fmt::format("memory space {} is unknown", static_cast<int>(location.space)));
+  }
+
+  /// The operand `param` of instruction `index` of the innermost loop's body.
+  Status checkLocation(const Location &location, bool written, const Loop *loop, size_t index,
+                       size_t param) const {
+    SINTER_ASSIGN_OR_RETURN(Place place, placeOf(location));
+    if (written && !place.writable)
+      return fail(fmt::format("writes to {}", place.text));
+    if (location.offset < 0 || location.bytes < 0)
+      return fail("an operand has a negative offset or size");
+    int64_t first = location.offset, last = location.offset;
+    if (loop)
+      for (const LoopOffset &moved : loop->offsets) {
+        if (moved.instruction != index || moved.param != param)
+          continue;
+        int64_t distance = 0, end = 0;
+        if (__builtin_mul_overflow(moved.stride, std::max<int64_t>(loop->count - 1, 0), &distance) ||
+            __builtin_add_overflow(location.offset, distance, &end))
+          return fail("a loop's offset overflows");
+        first = std::min(first, end);
+        last = std::max(last, end);
+      }
+    if (first < 0 || location.bytes > place.bytes || last > place.bytes - location.bytes)
+      return fail(fmt::format("{} bytes at offset {} lie outside {}, which has {}", location.bytes,
+                              first < 0 ? first : last, place.text, place.bytes));
+    return {};
+  }
+
+  Status checkLaunch(const Launch &launch, const Loop *loop, size_t index) const {
+    if (launch.kernel >= program.kernels.size())
+      return fail(fmt::format("kernel {} does not exist, there are {}", launch.kernel,
+                              program.kernels.size()));
+    for (uint32_t other : launch.alternatives)
+      if (other >= program.kernels.size())
+        return fail(fmt::format("alternative kernel {} does not exist", other));
+    if (launch.shape.range < 0 || launch.shape.grain < 1)
+      return fail("its range is negative or its grain not positive");
+    for (size_t p = 0; p < launch.params.size(); ++p) {
+      if (auto *pointer = std::get_if<PointerParam>(&launch.params[p]))
+        SINTER_RETURN_IF_ERROR(checkLocation(pointer->location, pointer->written, loop, index, p));
+      if (auto *map = std::get_if<TensorMapParam>(&launch.params[p]))
+        SINTER_RETURN_IF_ERROR(checkLocation(map->location, false, loop, index, p));
+    }
+    return {};
+  }
+
+  Status checkCopy(const Copy &copy, const Loop *loop, size_t index) const {
+    if (copy.from.bytes != copy.to.bytes)
+      return fail(fmt::format("copies {} bytes to a place of {}", copy.from.bytes, copy.to.bytes));
+    SINTER_RETURN_IF_ERROR(checkLocation(copy.from, false, loop, index, 0));
+    SINTER_RETURN_IF_ERROR(checkLocation(copy.to, true, loop, index, 1));
+    if (copy.from.space == copy.to.space &&
+        (copy.from.space == Space::arena || copy.from.index == copy.to.index) &&
+        copy.from.offset < copy.to.offset + copy.to.bytes &&
+        copy.to.offset < copy.from.offset + copy.from.bytes)
+      return fail("copies between ranges that overlap");
+    return {};
+  }
+
+  Status checkFill(const Fill &fill, const Loop *loop, size_t index) const {
+    if (fill.pattern.empty() ||
+        fill.to.bytes % static_cast<int64_t>(fill.pattern.size()) != 0)
+      return fail(fmt::format("fills {} bytes with a pattern of {}", fill.to.bytes,
+                              fill.pattern.size()));
+    return checkLocation(fill.to, true, loop, index, 0);
+  }
+
+  Status checkLoop(const Loop &loop, int depth) {
+    if (loop.count < 0)
+      return fail("its count is negative");
+    if (!loop.body)
+      return fail("it has no body");
+    for (const LoopOffset &moved : loop.offsets)
+      if (!names(*loop.body, moved))
+        return fail(fmt::format("an offset names operand {} of instruction {}, which is none",
+                                moved.param, moved.instruction));
+    return checkBlock(*loop.body, &loop, depth);
+  }
+
+  static bool names(const Block &body, const LoopOffset &moved) {
+    if (moved.instruction >= body.size())
+      return false;
+    const auto &op = body[moved.instruction].op;
+    if (auto *launch = std::get_if<Launch>(&op))
+      return moved.param < launch->params.size() &&
+             !std::holds_alternative<ScalarParam>(launch->params[moved.param]);
+    if (std::holds_alternative<Copy>(op))
+      return moved.param < 2;
+    return std::holds_alternative<Fill>(op) && moved.param == 0;
+  }
+
+  Status checkNested(const std::shared_ptr<Block> &block, bool needed, int depth) {
+    if (!block)
+      return needed ? Status(fail("it has no body")) : Status();
+    return checkBlock(*block, nullptr, depth);
+  }
+
+  Status checkBlock(const Block &block, const Loop *loop, int depth) {
+    if (depth > maxDepth)
+      return fail(fmt::format("instructions nest deeper than {}", maxDepth));
+    std::string outer = at;
+    for (size_t i = 0; i < block.size(); ++i) {
+      const Instruction &instruction = block[i];
+      at = fmt::format("{}instruction {}: ", outer, i);
+      for (uint32_t dependency : instruction.dependencies)
+        if (dependency >= i)
+          return fail(fmt::format("depends on instruction {}, which is not earlier", dependency));
+      Status status;
+      if (auto *launch = std::get_if<Launch>(&instruction.op)) {
+        at = fmt::format("{}instruction {} '{}': ", outer, i, launch->label);
+        status = checkLaunch(*launch, loop, i);
+      } else if (auto *copy = std::get_if<Copy>(&instruction.op)) {
+        status = checkCopy(*copy, loop, i);
+      } else if (auto *fill = std::get_if<Fill>(&instruction.op)) {
+        status = checkFill(*fill, loop, i);
+      } else if (auto *nested = std::get_if<Loop>(&instruction.op)) {
+        status = checkLoop(*nested, depth + 1);
+      } else if (auto *branch = std::get_if<If>(&instruction.op)) {
+        SINTER_RETURN_IF_ERROR(checkLocation(branch->condition, false, loop, i, 0));
+        SINTER_RETURN_IF_ERROR(checkNested(branch->then, true, depth + 1));
+        status = checkNested(branch->otherwise, false, depth + 1);
+      } else if (auto *turn = std::get_if<While>(&instruction.op)) {
+        SINTER_RETURN_IF_ERROR(checkLocation(turn->condition, false, loop, i, 0));
+        status = checkNested(turn->body, true, depth + 1);
+      }
+      SINTER_RETURN_IF_ERROR(status);
+    }
+    at = outer;
+    return {};
+  }
+
+  const Program &program;
+  const Entry &entry;
+  std::string at; // the instruction in hand, for messages
+};
+
+Status refuseUnsupported(const Entry &entry, const Block &block) {
+  auto refuse = [&](std::string_view feature) {
+    return Status(ErrorCode::unsupported,
+                  fmt::format("entry '{}' uses {}, which this runtime does not execute", entry.name,
+                              feature));
+  };
+  for (const Instruction &instruction : block) {
+    if (std::holds_alternative<If>(instruction.op))
+      return refuse("'if'");
+    if (std::holds_alternative<While>(instruction.op))
+      return refuse("'while'");
+    if (auto *loop = std::get_if<Loop>(&instruction.op))
+      SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *loop->body));
+    auto *launch = std::get_if<Launch>(&instruction.op);
+    if (!launch)
+      continue;
+    if (!launch->alternatives.empty())
+      return refuse(fmt::format("alternative kernels (launch '{}')", launch->label));
+    for (const KernelParam &param : launch->params)
+      if (std::holds_alternative<TensorMapParam>(param))
+        return refuse(fmt::format("tensor maps (launch '{}')", launch->label));
+  }
+  return {};
+}
+
+} // namespace
+
+Status checkProgram(const Program &program) {
+  std::set<std::string_view> names;
+  for (const StateVariable &variable : program.state) {
+    if (!names.insert(variable.name).second)
+      return corrupt(fmt::format("two state variables are named '{}'", variable.name));
+    SINTER_RETURN_IF_ERROR(
+        checkType(variable.type, fmt::format("state variable '{}'", variable.name)));
+  }
+  for (const Kernel &kernel : program.kernels)
+    for (uint32_t header : kernel.headers)
+      if (header >= program.headers.size())
+        return corrupt(fmt::format("kernel '{}' includes header {}, there are {}", kernel.name,
+                                   header, program.headers.size()));
+  names.clear();
+  for (const Entry &entry : program.entries) {
+    if (!names.insert(entry.name).second)
+      return corrupt(fmt::format("two entries are named '{}'", entry.name));
+    SINTER_RETURN_IF_ERROR(EntryCheck(program, entry).run());
+  }
+  return {};
+}
+
+Status checkExecutable(const Program &program) {
+  for (const Entry &entry : program.entries)
+    SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, entry.body));
+  return {};
+}
+
+} // namespace sinter::runtime

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sinter/runtime/Device.h"
+#include "sinter/runtime/Profiler.h"
+#include "sinter/runtime/State.h"
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace sinter::runtime {
+
+/// Runs a program's entries on one device. Every address is resolved when it is made; a step
+/// allocates nothing. Runs of one executor are serialised.
+class Executor {
+public:
+  /// Checks the program, loads its kernels, uploads its constants and allocates one arena for all
+  /// entries. `state` may serve other executors too and must have all of the program's variables;
+  /// without one, a state of zeros is made.
+  static Result<std::shared_ptr<Executor>> create(std::shared_ptr<const Program> program,
+                                                  std::shared_ptr<Device> device,
+                                                  std::shared_ptr<State> state = nullptr);
+  ~Executor();
+
+  Result<size_t> entryIndex(std::string_view name) const;
+
+  /// Runs an entry and waits for it: `hostInputs[i]` and `hostOutputs[i]` are dense tensors of the
+  /// entry's ports. On a device that shares the host's memory they are used in place where they are
+  /// aligned to 64 bytes and outputs overlap nothing, otherwise copied. After an error, state that
+  /// the entry writes is unspecified.
+  Status run(size_t entryIndex, std::span<const void *const> hostInputs,
+             std::span<void *const> hostOutputs);
+
+  /// Launches, copies and fills of one run, loops unrolled.
+  int64_t numLaunches(size_t entryIndex) const;
+
+  /// Records every launch of the runs to come; null stops. The profiler must outlive its use.
+  void setProfiler(Profiler *profiler);
+
+  const std::shared_ptr<const Program> &program() const;
+  const std::shared_ptr<Device> &device() const;
+  const std::shared_ptr<State> &state() const;
+  int64_t arenaBytes() const;
+
+private:
+  struct Impl;
+  explicit Executor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace sinter::runtime
