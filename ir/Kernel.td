@@ -1,0 +1,69 @@
+#ifndef SINTER_IR_KERNEL
+#define SINTER_IR_KERNEL
+
+include "sinter/ir/Schedule.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/CallInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+def GradientOp : Op<Sinter_Dialect, "gradient", [Pure, AttrSizedOperandSegments]> {
+  let summary = "Gradients of `outputs` with respect to `wrt`, opened by the autodiff pass";
+  let description = [{
+    Result i is the sum over outputs j of the vector-Jacobian product of cotangent j with d output_j /
+    d wrt_i, in wrt_i's type; zeros where there is no path. Without cotangents the single output is a
+    scalar and its cotangent is 1.
+  }];
+  let arguments = (ins Variadic<Sinter_FloatTensor>:$outputs, Variadic<Sinter_FloatTensor>:$wrt,
+                       Variadic<Sinter_FloatTensor>:$cotangents);
+  let results = (outs Variadic<Sinter_FloatTensor>:$gradients);
+  let assemblyFormat = [{
+    $outputs `wrt` $wrt (`cotangents` $cotangents^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp"]>]> {
+  let summary = "Ends a fused or kernel region with its results";
+  let arguments = (ins Variadic<Sinter_Tensor>:$operands);
+  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+  let builders = [OpBuilder<(ins), [{}]>];
+}
+
+def FusedOp : Op<Sinter_Dialect, "fused", [Pure, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "A group of ordinary ops that one kernel will compute";
+  let description = [{
+    Isolated: block argument i is operand i. `schedule` names the kind of kernel; KernelKinds.h says
+    what a kind accepts, and the verifier enforces it against the module's target.
+  }];
+  let arguments = (ins Variadic<Sinter_Tensor>:$inputs, AnyAttr:$schedule);
+  let results = (outs Variadic<Sinter_Tensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `(` $inputs `)` `schedule` `(` $schedule `)` attr-dict-with-keyword `:` functional-type($inputs, $outputs) $body
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def KernelOp : Op<Sinter_Dialect, "kernel", [IsolatedFromAbove, Symbol, SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "An outlined fused region, shared by every launch of the same structure";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type, AnyAttr:$schedule);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `schedule` `(` $schedule `)` attr-dict-with-keyword `:` $function_type $body
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def LaunchOp : Op<Sinter_Dialect, "launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Runs a kernel on tensors";
+  let description = [{
+    After memory planning, `in_place[i]` (when not -1) is the operand whose storage result i takes, and
+    `offset[i]` result i's place in the arena in bytes (-1: the function's own result or state).
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Sinter_Tensor>:$inputs,
+                       OptionalAttr<DenseI64ArrayAttr>:$in_place, OptionalAttr<DenseI64ArrayAttr>:$offset);
+  let results = (outs Variadic<Sinter_Tensor>:$outputs);
+  let assemblyFormat = "$kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)";
+}
+
+#endif

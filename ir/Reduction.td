@@ -1,0 +1,33 @@
+#ifndef SINTER_IR_REDUCTION
+#define SINTER_IR_REDUCTION
+
+include "sinter/ir/Base.td"
+
+class Sinter_Reduction<string mnemonic, string policy, Type type, list<Trait> traits = []>
+    : Sinter_Op<mnemonic, "Reduction", policy, !listconcat([Pure, Infer, Reduction], traits)> {
+  let arguments = (ins type:$x, DenseI64ArrayAttr:$dim, DefaultValuedAttr<BoolAttr, "false">:$keepdim);
+  let results = (outs type:$result);
+  let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let moreDeclarations = [{
+    ::llvm::SmallVector<::mlir::AffineMap> getIndexingMaps() {
+      return ::sinter::ir::reductionMaps(getOperation());
+    }
+  }];
+}
+def SumOp : Sinter_Reduction<"sum", "Full", Sinter_NumberTensor, [Vjp]> {
+  let summary = "Sum over dimensions `dim` (non-negative, ascending)";
+  let description = "Accumulates in f32 for bf16 and f16 and rounds once. Integers keep their type here; the DSL widens to i64 before, as PyTorch.";
+}
+def MeanOp : Sinter_Reduction<"mean", "Widest", Sinter_FloatTensor, [Vjp]> { let summary = "Mean over dimensions"; }
+def MaxOp : Sinter_Reduction<"max", "Widest", Sinter_NumberTensor, [Vjp]> {
+  let summary = "PyTorch's amax: largest over dimensions; NaN wins";
+  let description = "Ties share the gradient equally.";
+}
+def MinOp : Sinter_Reduction<"min", "Widest", Sinter_NumberTensor, [Vjp]> { let summary = "PyTorch's amin"; }
+def ArgmaxOp : Sinter_Reduction<"argmax", "Widest", Sinter_Tensor> {
+  let summary = "Row-major index, within the reduced dimensions, of the first largest element";
+  let description = "The first NaN wins. The result is i64.";
+}
+
+#endif

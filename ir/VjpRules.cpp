@@ -1,0 +1,60 @@
+#include "sinter/ir/Sinter.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+void AbsOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void AddOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void AvgPool2dOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void BatchNormInferenceOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void BatchNormOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void BceWithLogitsOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void BroadcastOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void CastOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ClampOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ConcatOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void Conv2dInputGradOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void Conv2dOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void Conv2dWeightGradOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void CosOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void CrossEntropyOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void DivOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void DropoutOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void EmbeddingGradOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void EmbeddingOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ErfOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ExpOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void GatherOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void GeluOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void L1LossOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void LayerNormOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void Log1pOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void LogOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void LogSoftmaxOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MatmulOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MaxOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MaxPool2dOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MaximumOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MeanOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MinOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MinimumOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MseLossOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void MulOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void NegOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void PadOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void PowOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void RelayoutOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ReluOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ReshapeOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void RsqrtOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void ScatterAddOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SelectOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SigmoidOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SinOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SliceOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SoftmaxOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SqrtOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SubOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void SumOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void TanhOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
+void TransposeOp::buildVjp(::sinter::ir::Vjp &) { llvm_unreachable("not yet"); }
