@@ -54,7 +54,6 @@ def ElementNoVector : DeclareOpInterfaceMethods<ElementOpInterface, ["isVectoriz
 def Decompose : DeclareOpInterfaceMethods<DecomposableOpInterface>;
 def Reduction : DeclareOpInterfaceMethods<ReductionOpInterface>;
 def Contraction : DeclareOpInterfaceMethods<ContractionOpInterface>;
-def Maps : DeclareOpInterfaceMethods<FusibleOpInterface, ["getIndexingMaps"]>;
 def Infer : DeclareOpInterfaceMethods<InferTypeOpInterface>;
 
 #endif

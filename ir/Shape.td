@@ -5,6 +5,10 @@ include "sinter/ir/Base.td"
 
 class Sinter_View<string mnemonic, list<Trait> traits = []>
     : Sinter_Op<mnemonic, "View", "Keep", !listconcat([Pure], traits)>;
+// A view whose indices are affine in the result's.
+class Sinter_AffineView<string mnemonic, list<Trait> traits = []> : Sinter_View<mnemonic, traits> {
+  let moreDeclarations = "::llvm::SmallVector<::mlir::AffineMap> getIndexingMaps();";
+}
 
 def ConstantOp : Sinter_Op<"constant", "View", "Keep", [Pure, ConstantLike, AllTypesMatch<["value", "result"]>,
     DeclareOpInterfaceMethods<InferTypeOpInterface>, Element]> {
@@ -29,14 +33,14 @@ def ReshapeOp : Sinter_View<"reshape", [ElementNoVector, Vjp]> {
   let hasVerifier = 1;
   let hasFolder = 1;
 }
-def TransposeOp : Sinter_View<"transpose", [Infer, Element, Maps, Vjp]> {
+def TransposeOp : Sinter_AffineView<"transpose", [Infer, Element, Vjp]> {
   let summary = "PyTorch's permute: result dimension i is operand dimension permutation[i]";
   let arguments = (ins Sinter_Tensor:$x, DenseI64ArrayAttr:$permutation);
   let results = (outs Sinter_Tensor:$result);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
-def BroadcastOp : Sinter_View<"broadcast", [Element, Maps, Vjp]> {
+def BroadcastOp : Sinter_AffineView<"broadcast", [Element, Vjp]> {
   let summary = "NumPy broadcasting to the result's shape: aligned right, size 1 or missing stretches";
   let arguments = (ins Sinter_Tensor:$x);
   let results = (outs Sinter_Tensor:$result);
@@ -44,7 +48,7 @@ def BroadcastOp : Sinter_View<"broadcast", [Element, Maps, Vjp]> {
   let hasVerifier = 1;
   let hasFolder = 1;
 }
-def SliceOp : Sinter_View<"slice", [Infer, Element, Maps, Vjp]> {
+def SliceOp : Sinter_AffineView<"slice", [Infer, Element, Vjp]> {
   let summary = "x[start:limit:step] in each dimension, 0 <= start <= limit <= size, step >= 1";
   let arguments = (ins Sinter_Tensor:$x, DenseI64ArrayAttr:$start, DenseI64ArrayAttr:$limit, DenseI64ArrayAttr:$step);
   let results = (outs Sinter_Tensor:$result);
@@ -64,7 +68,7 @@ def ConcatOp : Sinter_View<"concat", [Infer, ElementNoVector, Vjp]> {
   let results = (outs Sinter_Tensor:$result);
   let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
 }
-def RelayoutOp : Sinter_Op<"relayout", "View", "Keep", [Pure, Element, Maps, Vjp]> {
+def RelayoutOp : Sinter_AffineView<"relayout", [Element, Vjp]> {
   let summary = "The same logical tensor in another physical order (the result type's encoding)";
   let arguments = (ins Sinter_Tensor:$x);
   let results = (outs Sinter_Tensor:$result);
@@ -72,7 +76,7 @@ def RelayoutOp : Sinter_Op<"relayout", "View", "Keep", [Pure, Element, Maps, Vjp
   let hasVerifier = 1;
   let hasFolder = 1;
 }
-def StopGradientOp : Sinter_View<"stop_gradient", [SameOperandsAndResultType, Element, Maps]> {
+def StopGradientOp : Sinter_AffineView<"stop_gradient", [SameOperandsAndResultType, Element]> {
   let summary = "PyTorch's detach: the value, with no gradient";
   let arguments = (ins Sinter_Tensor:$x);
   let results = (outs Sinter_Tensor:$result);
