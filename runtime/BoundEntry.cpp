@@ -13,10 +13,8 @@ struct Name {
 Name nameOf(const Instruction &instruction) {
   if (auto *launch = std::get_if<Launch>(&instruction.op))
     return {"launch", launch->label, launch->source};
-  if (auto *copy = std::get_if<Copy>(&instruction.op))
-    return {"copy", "copy", copy->source};
-  if (auto *fill = std::get_if<Fill>(&instruction.op))
-    return {"fill", "fill", fill->source};
+  if (auto *copy = std::get_if<Copy>(&instruction.op)) return {"copy", "copy", copy->source};
+  if (auto *fill = std::get_if<Fill>(&instruction.op)) return {"fill", "fill", fill->source};
   return {"loop", "loop", ""};
 }
 
@@ -32,7 +30,8 @@ size_t pointerIndex(const Launch &launch, size_t param) {
 
 BoundEntry::BoundEntry(const Program &program, const Entry &entry, const Addresses &addresses,
                        std::span<const std::unique_ptr<LoadedKernel>> kernels)
-    : program(&program), source(&entry), inputs(entry.inputs.size()), outputs(entry.outputs.size()) {
+    : program(&program), source(&entry), inputs(entry.inputs.size()),
+      outputs(entry.outputs.size()) {
   body = bindBlock(entry.body, addresses, kernels, 1);
 }
 
@@ -99,11 +98,9 @@ BoundEntry::bindBlock(const Block &block, const Addresses &addresses,
 }
 
 void BoundEntry::bind(PortBinding &port, void *base) {
-  if (port.base == base)
-    return;
+  if (port.base == base) return;
   port.base = base;
-  for (const PortBinding::Use &use : port.uses)
-    slots[use.slot] = advance(base, use.offset);
+  for (const PortBinding::Use &use : port.uses) slots[use.slot] = advance(base, use.offset);
 }
 
 Status BoundEntry::execute(Device &device, Profiler *profiler) {
@@ -150,8 +147,8 @@ Status BoundEntry::executeTimed(const BoundInstruction &instruction, Device &dev
   std::string symbol(name.kind);
   if (auto *launch = std::get_if<Launch>(&instruction.source->op))
     symbol = program->kernels[launch->kernel].name;
-  profiler.record({std::move(symbol), std::string(name.label), std::string(name.source), start,
-                   end - start});
+  profiler.record(
+      {std::move(symbol), std::string(name.label), std::string(name.source), start, end - start});
   return {};
 }
 
@@ -164,8 +161,7 @@ Status BoundEntry::executeOne(const BoundInstruction &instruction, Device &devic
     status = device.copy(operands[1], operands[0], copy->to.bytes);
   else if (auto *fill = std::get_if<Fill>(&instruction.source->op))
     status = device.fill(operands[0], fill->to.bytes, fill->pattern);
-  if (status.ok())
-    return status;
+  if (status.ok()) return status;
   Name name = nameOf(*instruction.source);
   return {status.error().code,
           fmt::format("entry '{}': {} '{}' ({}) failed: {}", source->name, name.kind, name.label,

@@ -18,8 +18,7 @@ Error corrupt(std::string message) {
 Status checkType(const TensorType &type, const std::string &owner) {
   int64_t bytes = byteWidth(type.dtype);
   for (int64_t extent : type.shape) {
-    if (extent < 0)
-      return corrupt(fmt::format("{} has a negative extent: {}", owner, type.text()));
+    if (extent < 0) return corrupt(fmt::format("{} has a negative extent: {}", owner, type.text()));
     if (__builtin_mul_overflow(bytes, extent, &bytes))
       return corrupt(fmt::format("{} is too large to address: {}", owner, type.text()));
   }
@@ -32,8 +31,7 @@ public:
   EntryCheck(const Program &program, const Entry &entry) : program(program), entry(entry) {}
 
   Status run() {
-    if (entry.arenaBytes < 0)
-      return fail("its arena has a negative size");
+    if (entry.arenaBytes < 0) return fail("its arena has a negative size");
     for (const Port &port : entry.inputs)
       SINTER_RETURN_IF_ERROR(checkType(port.type, describe("input", port.name)));
     for (const Port &port : entry.outputs)
@@ -60,8 +58,7 @@ private:
     };
     auto port = [&](std::string_view what, const std::vector<Port> &ports,
                     bool writable) -> Result<Place> {
-      if (location.index >= ports.size())
-        return missing(what, ports.size());
+      if (location.index >= ports.size()) return missing(what, ports.size());
       const Port &named = ports[location.index];
       return Place{fmt::format("{} '{}'", what, named.name), named.type.numBytes(), writable};
     };
@@ -90,17 +87,16 @@ private:
   Status checkLocation(const Location &location, bool written, const Loop *loop, size_t index,
                        size_t param) const {
     SINTER_ASSIGN_OR_RETURN(Place place, placeOf(location));
-    if (written && !place.writable)
-      return fail(fmt::format("writes to {}", place.text));
+    if (written && !place.writable) return fail(fmt::format("writes to {}", place.text));
     if (location.offset < 0 || location.bytes < 0)
       return fail("an operand has a negative offset or size");
     int64_t first = location.offset, last = location.offset;
     if (loop)
       for (const LoopOffset &moved : loop->offsets) {
-        if (moved.instruction != index || moved.param != param)
-          continue;
+        if (moved.instruction != index || moved.param != param) continue;
         int64_t distance = 0, end = 0;
-        if (__builtin_mul_overflow(moved.stride, std::max<int64_t>(loop->count - 1, 0), &distance) ||
+        if (__builtin_mul_overflow(moved.stride, std::max<int64_t>(loop->count - 1, 0),
+                                   &distance) ||
             __builtin_add_overflow(location.offset, distance, &end))
           return fail("a loop's offset overflows");
         first = std::min(first, end);
@@ -144,18 +140,15 @@ private:
   }
 
   Status checkFill(const Fill &fill, const Loop *loop, size_t index) const {
-    if (fill.pattern.empty() ||
-        fill.to.bytes % static_cast<int64_t>(fill.pattern.size()) != 0)
-      return fail(fmt::format("fills {} bytes with a pattern of {}", fill.to.bytes,
-                              fill.pattern.size()));
+    if (fill.pattern.empty() || fill.to.bytes % static_cast<int64_t>(fill.pattern.size()) != 0)
+      return fail(
+          fmt::format("fills {} bytes with a pattern of {}", fill.to.bytes, fill.pattern.size()));
     return checkLocation(fill.to, true, loop, index, 0);
   }
 
   Status checkLoop(const Loop &loop, int depth) {
-    if (loop.count < 0)
-      return fail("its count is negative");
-    if (!loop.body)
-      return fail("it has no body");
+    if (loop.count < 0) return fail("its count is negative");
+    if (!loop.body) return fail("it has no body");
     for (const LoopOffset &moved : loop.offsets)
       if (!names(*loop.body, moved))
         return fail(fmt::format("an offset names operand {} of instruction {}, which is none",
@@ -164,26 +157,22 @@ private:
   }
 
   static bool names(const Block &body, const LoopOffset &moved) {
-    if (moved.instruction >= body.size())
-      return false;
+    if (moved.instruction >= body.size()) return false;
     const auto &op = body[moved.instruction].op;
     if (auto *launch = std::get_if<Launch>(&op))
       return moved.param < launch->params.size() &&
              !std::holds_alternative<ScalarParam>(launch->params[moved.param]);
-    if (std::holds_alternative<Copy>(op))
-      return moved.param < 2;
+    if (std::holds_alternative<Copy>(op)) return moved.param < 2;
     return std::holds_alternative<Fill>(op) && moved.param == 0;
   }
 
   Status checkNested(const std::shared_ptr<Block> &block, bool needed, int depth) {
-    if (!block)
-      return needed ? Status(fail("it has no body")) : Status();
+    if (!block) return needed ? Status(fail("it has no body")) : Status();
     return checkBlock(*block, nullptr, depth);
   }
 
   Status checkBlock(const Block &block, const Loop *loop, int depth) {
-    if (depth > maxDepth)
-      return fail(fmt::format("instructions nest deeper than {}", maxDepth));
+    if (depth > maxDepth) return fail(fmt::format("instructions nest deeper than {}", maxDepth));
     std::string outer = at;
     for (size_t i = 0; i < block.size(); ++i) {
       const Instruction &instruction = block[i];
@@ -227,15 +216,12 @@ Status refuseUnsupported(const Entry &entry, const Block &block) {
                               feature));
   };
   for (const Instruction &instruction : block) {
-    if (std::holds_alternative<If>(instruction.op))
-      return refuse("'if'");
-    if (std::holds_alternative<While>(instruction.op))
-      return refuse("'while'");
+    if (std::holds_alternative<If>(instruction.op)) return refuse("'if'");
+    if (std::holds_alternative<While>(instruction.op)) return refuse("'while'");
     if (auto *loop = std::get_if<Loop>(&instruction.op))
       SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *loop->body));
     auto *launch = std::get_if<Launch>(&instruction.op);
-    if (!launch)
-      continue;
+    if (!launch) continue;
     if (!launch->alternatives.empty())
       return refuse(fmt::format("alternative kernels (launch '{}')", launch->label));
     for (const KernelParam &param : launch->params)

@@ -45,7 +45,7 @@ public:
   /// `addresses[i]` is the resolved address of pointer parameter i of the launch.
   virtual Status launch(const LoadedKernel &kernel, const Launch &launch,
                         std::span<void *const> addresses) = 0;
-  virtual Status copy(void *to, const void *from, int64_t bytes) = 0;         // device to device
+  virtual Status copy(void *to, const void *from, int64_t bytes) = 0; // device to device
   virtual Status fill(void *to, int64_t bytes, std::span<const uint8_t> pattern) = 0;
   /// From the host; `from` may be reused on return.
   virtual Status upload(void *to, const void *from, int64_t bytes) = 0;

@@ -42,21 +42,20 @@ constexpr std::array table{
 /// An empty value means the same as none.
 std::optional<std::string> read(const char *name) {
   const char *value = std::getenv(name);
-  if (!value || !*value)
-    return std::nullopt;
+  if (!value || !*value) return std::nullopt;
   return std::string(value);
 }
 
 Error badValue(const char *name, const std::string &value, std::string_view expected) {
-  return {ErrorCode::invalidArgument, fmt::format("{} is '{}': expected {}", name, value, expected)};
+  return {ErrorCode::invalidArgument,
+          fmt::format("{} is '{}': expected {}", name, value, expected)};
 }
 
 /// The whole text as a decimal number, or nothing.
 std::optional<int64_t> parseNumber(std::string_view text) {
   int64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
@@ -66,8 +65,7 @@ std::span<const Variable> variables() { return table; }
 
 Result<int> numThreads() {
   auto text = read("SINTER_NUM_THREADS");
-  if (!text)
-    return 0;
+  if (!text) return 0;
   auto value = parseNumber(*text);
   if (!value || *value < 1 || *value > maxThreads)
     return badValue("SINTER_NUM_THREADS", *text, "a whole number from 1 to 1024");
@@ -76,46 +74,45 @@ Result<int> numThreads() {
 
 Result<std::string> cpuIsa() {
   auto text = read("SINTER_CPU_ISA");
-  if (!text)
-    return std::string();
+  if (!text) return std::string();
   if (*text != "avx512" && *text != "avx2" && *text != "generic")
     return badValue("SINTER_CPU_ISA", *text, "avx512, avx2 or generic");
   return *text;
 }
 
 std::string cacheDir() {
-  if (auto dir = read("SINTER_CACHE_DIR"))
-    return *dir;
-  if (auto base = read("XDG_CACHE_HOME"))
-    return *base + "/sinter";
-  if (auto home = read("HOME"))
-    return *home + "/.cache/sinter";
+  if (auto dir = read("SINTER_CACHE_DIR")) return *dir;
+  if (auto base = read("XDG_CACHE_HOME")) return *base + "/sinter";
+  if (auto home = read("HOME")) return *home + "/.cache/sinter";
   return {};
 }
 
 Result<bool> cacheEnabled() {
   auto text = read("SINTER_CACHE");
-  if (!text || *text == "1")
-    return true;
-  if (*text == "0")
-    return false;
+  if (!text || *text == "1") return true;
+  if (*text == "0") return false;
   return badValue("SINTER_CACHE", *text, "0 or 1");
 }
 
 Result<int64_t> cacheSize() {
   auto text = read("SINTER_CACHE_SIZE");
-  if (!text)
-    return defaultCacheSize;
+  if (!text) return defaultCacheSize;
   std::string_view digits = *text;
   int shift = 0;
   switch (digits.back()) {
-  case 'K': shift = 10; break;
-  case 'M': shift = 20; break;
-  case 'G': shift = 30; break;
-  default: break;
+  case 'K':
+    shift = 10;
+    break;
+  case 'M':
+    shift = 20;
+    break;
+  case 'G':
+    shift = 30;
+    break;
+  default:
+    break;
   }
-  if (shift)
-    digits.remove_suffix(1);
+  if (shift) digits.remove_suffix(1);
   auto value = parseNumber(digits);
   if (!value || *value < 0 || *value > (std::numeric_limits<int64_t>::max() >> shift))
     return badValue("SINTER_CACHE_SIZE", *text, "a number of bytes, e.g. 512M or 2G");
@@ -133,8 +130,7 @@ std::vector<std::string> passPlugins() {
   std::string text = read("SINTER_PASS_PLUGINS").value_or("");
   for (size_t begin = 0; begin < text.size();) {
     size_t end = std::min(text.find(':', begin), text.size());
-    if (end > begin)
-      paths.push_back(text.substr(begin, end - begin));
+    if (end > begin) paths.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return paths;

@@ -14,9 +14,12 @@ constexpr int64_t constantAlignment = 256; // what cudaMalloc gives; wide enough
 
 std::string_view name(TargetKind kind) {
   switch (kind) {
-  case TargetKind::cpu: return "cpu";
-  case TargetKind::cuda: return "cuda";
-  case TargetKind::reference: return "reference";
+  case TargetKind::cpu:
+    return "cpu";
+  case TargetKind::cuda:
+    return "cuda";
+  case TargetKind::reference:
+    return "reference";
   }
   return "unknown";
 }
@@ -24,16 +27,15 @@ std::string_view name(TargetKind kind) {
 std::string readable(int64_t bytes) {
   if (bytes >= int64_t(1) << 30)
     return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (1 << 30));
-  if (bytes >= 1 << 20)
-    return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20));
+  if (bytes >= 1 << 20) return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20));
   return fmt::format("{} bytes", bytes);
 }
 
 Error arenaFailure(const Entry &entry, const Device &device, const Error &cause) {
-  std::string message = fmt::format("entry '{}' needs an arena of {} on {}: {}", entry.name,
-                                    readable(entry.arenaBytes), device.description(), cause.message);
-  if (!entry.largest.empty())
-    message += "; its largest tensors:";
+  std::string message =
+      fmt::format("entry '{}' needs an arena of {} on {}: {}", entry.name,
+                  readable(entry.arenaBytes), device.description(), cause.message);
+  if (!entry.largest.empty()) message += "; its largest tensors:";
   for (const Entry::Resident &resident : entry.largest)
     message += fmt::format("\n  {:>12}  {}", readable(resident.bytes), resident.label);
   return {cause.code, std::move(message)};
@@ -91,14 +93,11 @@ struct Executor::Impl {
 Status Executor::Impl::allocateArena() {
   const Entry *largest = nullptr;
   for (const Entry &entry : program->entries)
-    if (!largest || entry.arenaBytes > largest->arenaBytes)
-      largest = &entry;
-  if (!largest || largest->arenaBytes == 0)
-    return {};
+    if (!largest || entry.arenaBytes > largest->arenaBytes) largest = &entry;
+  if (!largest || largest->arenaBytes == 0) return {};
   arenaBytes = largest->arenaBytes;
   auto buffer = device->allocate(arenaBytes);
-  if (!buffer.ok())
-    return arenaFailure(*largest, *device, buffer.error());
+  if (!buffer.ok()) return arenaFailure(*largest, *device, buffer.error());
   arena = std::move(*buffer);
   return {};
 }
@@ -110,20 +109,19 @@ Status Executor::Impl::uploadConstants(std::vector<void *> &addresses) {
     offsets.push_back(total);
     total = alignUp(total + static_cast<int64_t>(constant.size()), constantAlignment);
   }
-  if (offsets.empty())
-    return {};
+  if (offsets.empty()) return {};
   auto buffer = device->allocate(std::max<int64_t>(total, 1));
   if (!buffer.ok())
-    return {buffer.error().code, fmt::format("the program's constants need {} on {}: {}",
-                                             readable(total), device->description(),
-                                             buffer.error().message)};
+    return {buffer.error().code,
+            fmt::format("the program's constants need {} on {}: {}", readable(total),
+                        device->description(), buffer.error().message)};
   constants = std::move(*buffer);
   for (size_t i = 0; i < offsets.size(); ++i) {
     addresses.push_back(advance(constants->address(), offsets[i]));
     const std::vector<uint8_t> &constant = program->constants[i];
     if (!constant.empty())
-      SINTER_RETURN_IF_ERROR(device->upload(addresses.back(), constant.data(),
-                                            static_cast<int64_t>(constant.size())));
+      SINTER_RETURN_IF_ERROR(
+          device->upload(addresses.back(), constant.data(), static_cast<int64_t>(constant.size())));
   }
   return device->synchronize();
 }
@@ -156,11 +154,9 @@ Status Executor::Impl::bindEntries() {
     stagingBytes = std::max(stagingBytes, placePorts(entry.outputs, end, plan.outputs));
     plans.push_back(std::move(plan));
   }
-  if (device->sharesHostMemory())
-    return {}; // most runs never need it
+  if (device->sharesHostMemory()) return {}; // most runs never need it
   SINTER_RETURN_IF_ERROR(needStaging());
-  for (EntryPlan &plan : plans)
-    SINTER_RETURN_IF_ERROR(stageAll(plan));
+  for (EntryPlan &plan : plans) SINTER_RETURN_IF_ERROR(stageAll(plan));
   return {};
 }
 
@@ -178,13 +174,12 @@ Status Executor::Impl::stageAll(EntryPlan &plan) {
 }
 
 Status Executor::Impl::needStaging() {
-  if (staging)
-    return {};
+  if (staging) return {};
   auto buffer = device->allocate(std::max<int64_t>(stagingBytes, 1));
   if (!buffer.ok())
-    return {buffer.error().code, fmt::format("inputs and outputs need {} on {}: {}",
-                                             readable(stagingBytes), device->description(),
-                                             buffer.error().message)};
+    return {buffer.error().code,
+            fmt::format("inputs and outputs need {} on {}: {}", readable(stagingBytes),
+                        device->description(), buffer.error().message)};
   staging = std::move(*buffer);
   return {};
 }
@@ -210,8 +205,7 @@ Status Executor::Impl::placeInputs(EntryPlan &plan, std::span<const void *const>
 
 Status Executor::Impl::placeOutputs(EntryPlan &plan, std::span<const void *const> inputs,
                                     std::span<void *const> host) {
-  if (!device->sharesHostMemory())
-    return {};
+  if (!device->sharesHostMemory()) return {};
   for (size_t i = 0; i < host.size(); ++i) {
     PortPlace &place = plan.outputs[i];
     place.staged = !isAligned(host[i]);
@@ -220,16 +214,14 @@ Status Executor::Impl::placeOutputs(EntryPlan &plan, std::span<const void *const
       place.staged = overlap(host[i], place.bytes, inputs[k], plan.inputs[k].bytes);
     for (size_t k = 0; k < i && !place.staged; ++k)
       place.staged = overlap(host[i], place.bytes, host[k], plan.outputs[k].bytes);
-    if (place.staged)
-      SINTER_RETURN_IF_ERROR(needStaging());
+    if (place.staged) SINTER_RETURN_IF_ERROR(needStaging());
     plan.bound.bindOutput(i, place.staged ? advance(staging->address(), place.offset) : host[i]);
   }
   return {};
 }
 
 Status Executor::Impl::execute(BoundEntry &bound) {
-  if (profiler || !device->canRecord())
-    return bound.execute(*device, profiler);
+  if (profiler || !device->canRecord()) return bound.execute(*device, profiler);
   if (!bound.recording) {
     SINTER_RETURN_IF_ERROR(device->beginRecording());
     Status queued = bound.execute(*device, nullptr);
@@ -255,9 +247,7 @@ Result<std::shared_ptr<Executor>> Executor::create(std::shared_ptr<const Program
                              name(program->target), device->description())};
   SINTER_RETURN_IF_ERROR(checkProgram(*program));
   SINTER_RETURN_IF_ERROR(checkExecutable(*program));
-  if (!state) {
-    SINTER_ASSIGN_OR_RETURN(state, State::create(program->state, device));
-  }
+  if (!state) { SINTER_ASSIGN_OR_RETURN(state, State::create(program->state, device)); }
   if (state->device() != device)
     return Error{ErrorCode::invalidArgument,
                  fmt::format("the given state lives on another device ({}) than the executor's",
@@ -276,8 +266,7 @@ Result<size_t> Executor::entryIndex(std::string_view name) const {
   const std::vector<Entry> &entries = impl->program->entries;
   std::string known;
   for (size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].name == name)
-      return i;
+    if (entries[i].name == name) return i;
     known += (i ? ", " : "") + entries[i].name;
   }
   return Error{ErrorCode::notFound,
@@ -287,8 +276,8 @@ Result<size_t> Executor::entryIndex(std::string_view name) const {
 Status Executor::run(size_t entryIndex, std::span<const void *const> hostInputs,
                      std::span<void *const> hostOutputs) {
   if (entryIndex >= impl->plans.size())
-    return {ErrorCode::invalidArgument, fmt::format("the program has no entry {}, it has {}",
-                                                    entryIndex, impl->plans.size())};
+    return {ErrorCode::invalidArgument,
+            fmt::format("the program has no entry {}, it has {}", entryIndex, impl->plans.size())};
   std::lock_guard lock(impl->running);
   EntryPlan &plan = impl->plans[entryIndex];
   const Entry &entry = plan.bound.entry();

@@ -17,7 +17,9 @@ inline bool isAligned(const void *pointer, int64_t alignment = bufferAlignment) 
   return reinterpret_cast<uintptr_t>(pointer) % static_cast<uintptr_t>(alignment) == 0;
 }
 
-inline void *advance(void *pointer, int64_t bytes) { return static_cast<std::byte *>(pointer) + bytes; }
+inline void *advance(void *pointer, int64_t bytes) {
+  return static_cast<std::byte *>(pointer) + bytes;
+}
 inline const void *advance(const void *pointer, int64_t bytes) {
   return static_cast<const std::byte *>(pointer) + bytes;
 }

@@ -14,9 +14,9 @@ namespace sinter::runtime {
 class Profiler {
 public:
   struct Event {
-    std::string name;   // the kernel's symbol, "copy" or "fill"
-    std::string label;  // "matmul+bias+relu"
-    std::string source; // "model.cpp:14 fc"
+    std::string name;             // the kernel's symbol, "copy" or "fill"
+    std::string label;            // "matmul+bias+relu"
+    std::string source;           // "model.cpp:14 fc"
     double startMicroseconds = 0; // since the profiler was made
     double microseconds = 0;
   };

@@ -37,8 +37,14 @@ struct Location {
 };
 
 /// A kernel parameter. Typed, so that a loader can check and encode each one.
-struct PointerParam { Location location; bool written = false; };
-struct ScalarParam { DType type = DType::i64; std::array<uint8_t, 8> bits{}; };
+struct PointerParam {
+  Location location;
+  bool written = false;
+};
+struct ScalarParam {
+  DType type = DType::i64;
+  std::array<uint8_t, 8> bits{};
+};
 /// A tensor map of Hopper's bulk copies, encoded at load time.
 struct TensorMapParam {
   Location location;
@@ -71,15 +77,35 @@ struct Launch {
   std::string label;  // "matmul+bias+relu", for profiles
   std::string source; // "model.cpp:14 fc", for errors
 };
-struct Copy { Location from, to; std::string source; };
-struct Fill { Location to; std::vector<uint8_t> pattern; std::string source; };
+struct Copy {
+  Location from, to;
+  std::string source;
+};
+struct Fill {
+  Location to;
+  std::vector<uint8_t> pattern;
+  std::string source;
+};
 /// Runs `body` `count` times; every listed location of the body advances by `stride` bytes a turn.
 /// `instruction` indexes `body` (a launch, copy or fill there); `param` indexes a launch's `params`,
 /// or is 0 for a copy's `from` and a fill's `to`, 1 for a copy's `to`.
-struct LoopOffset { uint32_t instruction = 0, param = 0; int64_t stride = 0; };
-struct Loop { int64_t count = 0; std::vector<LoopOffset> offsets; std::shared_ptr<Block> body; };
-struct If { Location condition; std::shared_ptr<Block> then, otherwise; };
-struct While { Location condition; std::shared_ptr<Block> body; };
+struct LoopOffset {
+  uint32_t instruction = 0, param = 0;
+  int64_t stride = 0;
+};
+struct Loop {
+  int64_t count = 0;
+  std::vector<LoopOffset> offsets;
+  std::shared_ptr<Block> body;
+};
+struct If {
+  Location condition;
+  std::shared_ptr<Block> then, otherwise;
+};
+struct While {
+  Location condition;
+  std::shared_ptr<Block> body;
+};
 
 /// One step of an entry. `dependencies` are indices of earlier instructions of the same block that
 /// must be done first; independent ones may run in parallel.
@@ -111,23 +137,28 @@ struct Entry {
   int64_t arenaBytes = 0;      // size of the one working allocation
   int64_t lowerBoundBytes = 0; // most bytes live at once: no plan can be smaller
   /// The largest tensors of the arena, for "out of memory" messages: bytes and user's line.
-  struct Resident { int64_t bytes = 0; std::string label; };
+  struct Resident {
+    int64_t bytes = 0;
+    std::string label;
+  };
   std::vector<Resident> largest;
 };
 
 /// The CPU kernel ABI: `buffers[i]` is pointer parameter i, `scalars[i]` scalar parameter i, and
 /// the kernel does the part [begin, end) of its range.
-using CpuFunction = void (*)(void *const *buffers, const int64_t *scalars, int64_t begin, int64_t end);
+using CpuFunction = void (*)(void *const *buffers, const int64_t *scalars, int64_t begin,
+                             int64_t end);
 /// A kernel that runs inside this process and cannot be saved (the reference device): gets every
 /// pointer parameter of the launch in order.
 using HostFunction = std::function<Status(std::span<void *const> buffers)>;
 
 /// One kernel, in whatever forms the target needs.
 struct Kernel {
-  std::string name;   // the symbol
-  std::string source; // CUDA: canonical text; CPU: empty or LLVM IR for inspection
-  std::vector<uint32_t> headers;              // CUDA: indices into Program::headers
-  std::map<std::string, std::vector<uint8_t>> images; // "sm_90" -> cubin; "avx512" -> index see Program::cpuImages
+  std::string name;              // the symbol
+  std::string source;            // CUDA: canonical text; CPU: empty or LLVM IR for inspection
+  std::vector<uint32_t> headers; // CUDA: indices into Program::headers
+  std::map<std::string, std::vector<uint8_t>>
+      images;                     // "sm_90" -> cubin; "avx512" -> index see Program::cpuImages
   CpuFunction function = nullptr; // in-process handle while JIT-compiling
   HostFunction host;              // reference device only
 };
@@ -136,17 +167,20 @@ enum class TargetKind : uint8_t { cpu, cuda, reference };
 
 struct Program {
   TargetKind target = TargetKind::cpu;
-  std::string isa;                         // CPU: "avx512", "avx2", "generic"
+  std::string isa;                           // CPU: "avx512", "avx2", "generic"
   std::vector<std::string> requiredFeatures; // a loader refuses a program with one it does not know
   std::vector<StateVariable> state;
   std::vector<Entry> entries;
   std::vector<Kernel> kernels;
   std::vector<std::vector<uint8_t>> constants;
-  struct Header { std::string name, text; };
-  std::vector<Header> headers;             // CUDA device headers that kernels include
-  std::map<std::string, std::vector<uint8_t>> cpuImages; // isa -> ELF shared object with every kernel
-  std::map<std::string, std::string> metadata;           // model, precision, compiler version
-  std::shared_ptr<void> keepAlive; // owns JIT-compiled code that `function` points into
+  struct Header {
+    std::string name, text;
+  };
+  std::vector<Header> headers; // CUDA device headers that kernels include
+  std::map<std::string, std::vector<uint8_t>>
+      cpuImages;                               // isa -> ELF shared object with every kernel
+  std::map<std::string, std::string> metadata; // model, precision, compiler version
+  std::shared_ptr<void> keepAlive;             // owns JIT-compiled code that `function` points into
 
   const Entry *findEntry(std::string_view name) const;
   int findState(std::string_view name) const; // -1: none

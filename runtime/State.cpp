@@ -19,10 +19,8 @@ State::State(std::vector<StateVariable> variables, std::shared_ptr<Device> devic
 
 Result<std::shared_ptr<State>> State::create(std::span<const StateVariable> variables,
                                              std::shared_ptr<Device> device) {
-  if (!device)
-    return Error{ErrorCode::invalidArgument, "state: no device given"};
-  std::shared_ptr<State> state(
-      new State({variables.begin(), variables.end()}, std::move(device)));
+  if (!device) return Error{ErrorCode::invalidArgument, "state: no device given"};
+  std::shared_ptr<State> state(new State({variables.begin(), variables.end()}, std::move(device)));
   if (state->indices.size() != state->table.size())
     for (size_t i = 0; i < state->table.size(); ++i)
       if (state->indices.at(state->table[i].name) != i)
@@ -50,20 +48,18 @@ void *State::address(size_t index) const { return advance(buffer->address(), off
 
 Result<size_t> State::checked(std::string_view name, size_t bytes, std::string_view verb) const {
   int index = find(name);
-  if (index < 0)
-    return Error{ErrorCode::notFound, fmt::format("state has no variable '{}'", name)};
+  if (index < 0) return Error{ErrorCode::notFound, fmt::format("state has no variable '{}'", name)};
   const TensorType &type = table[static_cast<size_t>(index)].type;
   if (static_cast<int64_t>(bytes) != type.numBytes())
     return Error{ErrorCode::invalidArgument,
-                 fmt::format("cannot {} state '{}': it is {} of {} bytes, the caller's has {}", verb,
-                             name, type.text(), type.numBytes(), bytes)};
+                 fmt::format("cannot {} state '{}': it is {} of {} bytes, the caller's has {}",
+                             verb, name, type.text(), type.numBytes(), bytes)};
   return static_cast<size_t>(index);
 }
 
 Status State::set(std::string_view name, std::span<const uint8_t> bytes) {
   SINTER_ASSIGN_OR_RETURN(size_t index, checked(name, bytes.size(), "set"));
-  if (bytes.empty())
-    return {};
+  if (bytes.empty()) return {};
   SINTER_RETURN_IF_ERROR(
       place->upload(address(index), bytes.data(), static_cast<int64_t>(bytes.size())));
   return place->synchronize();
@@ -71,8 +67,7 @@ Status State::set(std::string_view name, std::span<const uint8_t> bytes) {
 
 Status State::get(std::string_view name, std::span<uint8_t> bytes) const {
   SINTER_ASSIGN_OR_RETURN(size_t index, checked(name, bytes.size(), "get"));
-  if (bytes.empty())
-    return {};
+  if (bytes.empty()) return {};
   SINTER_RETURN_IF_ERROR(
       place->download(bytes.data(), address(index), static_cast<int64_t>(bytes.size())));
   return place->synchronize();

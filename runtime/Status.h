@@ -14,10 +14,10 @@ enum class ErrorCode {
   corrupt,         // bytes do not say what they should (truncated, wrong magic, checksum)
   unsupported,     // well formed, but not something this build or device does
   outOfMemory,
-  deviceFailure,   // a driver, a launch or a host compiler failed
+  deviceFailure, // a driver, a launch or a host compiler failed
   ioFailure,
   interrupted,
-  nonFinite,       // a loss or gradient is NaN or infinite
+  nonFinite, // a loss or gradient is NaN or infinite
 };
 
 struct Error {

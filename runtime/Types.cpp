@@ -35,15 +35,13 @@ bool isFloat(DType type) { return row(type).isFloat; }
 
 std::optional<DType> parseDType(std::string_view text) {
   for (size_t i = 0; i < rows.size(); ++i)
-    if (rows[i].name == text)
-      return static_cast<DType>(i);
+    if (rows[i].name == text) return static_cast<DType>(i);
   return std::nullopt;
 }
 
 int64_t TensorType::numElements() const {
   int64_t count = 1;
-  for (int64_t extent : shape)
-    count *= extent;
+  for (int64_t extent : shape) count *= extent;
   return count;
 }
 

@@ -23,8 +23,7 @@ struct CpuKernel : LoadedKernel {
 class CpuDevice : public Device {
 public:
   explicit CpuDevice(CpuOptions options) {
-    if (options.numThreads > 0)
-      ownPool = std::make_unique<ThreadPool>(options.numThreads);
+    if (options.numThreads > 0) ownPool = std::make_unique<ThreadPool>(options.numThreads);
     pool = ownPool ? ownPool.get() : &sharedThreadPool();
   }
 
@@ -47,13 +46,12 @@ public:
         made->owner = program.keepAlive;
       } else {
         if (program.cpuImages.empty())
-          return Error{ErrorCode::invalidArgument,
-                       fmt::format("kernel '{}' has no code for the CPU: neither a function of this "
-                                   "process nor an image",
-                                   kernel.name)};
-        if (!image) {
-          SINTER_ASSIGN_OR_RETURN(image, KernelImage::load(program.cpuImages));
-        }
+          return Error{
+              ErrorCode::invalidArgument,
+              fmt::format("kernel '{}' has no code for the CPU: neither a function of this "
+                          "process nor an image",
+                          kernel.name)};
+        if (!image) { SINTER_ASSIGN_OR_RETURN(image, KernelImage::load(program.cpuImages)); }
         SINTER_ASSIGN_OR_RETURN(made->function, image->find(kernel.name));
         made->owner = image;
       }
@@ -88,15 +86,16 @@ public:
     return {};
   }
   Status fill(void *to, int64_t bytes, std::span<const uint8_t> pattern) override {
-    if (pattern.empty())
-      return {ErrorCode::invalidArgument, "fill: the pattern is empty"};
+    if (pattern.empty()) return {ErrorCode::invalidArgument, "fill: the pattern is empty"};
     int64_t period = static_cast<int64_t>(pattern.size());
     pool->parallelFor(bytes, alignUp(copyGrain, period), [&](int64_t begin, int64_t end) {
       fillHost(advance(to, begin), end - begin, pattern);
     });
     return {};
   }
-  Status upload(void *to, const void *from, int64_t bytes) override { return copy(to, from, bytes); }
+  Status upload(void *to, const void *from, int64_t bytes) override {
+    return copy(to, from, bytes);
+  }
   Status download(void *to, const void *from, int64_t bytes) override {
     return copy(to, from, bytes);
   }

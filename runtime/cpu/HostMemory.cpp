@@ -51,8 +51,7 @@ Result<std::shared_ptr<Buffer>> allocateHost(int64_t bytes) {
 }
 
 void fillHost(void *to, int64_t bytes, std::span<const uint8_t> pattern) {
-  if (bytes <= 0 || pattern.empty())
-    return;
+  if (bytes <= 0 || pattern.empty()) return;
   if (pattern.size() == 1) {
     std::memset(to, pattern[0], static_cast<size_t>(bytes));
     return;

@@ -18,8 +18,7 @@ constexpr std::array<std::string_view, 3> bestFirst{"avx512", "avx2", "generic"}
 
 std::string listOf(const std::map<std::string, std::vector<uint8_t>> &images) {
   std::string text;
-  for (const auto &[isa, bytes] : images)
-    text += (text.empty() ? "" : ", ") + isa;
+  for (const auto &[isa, bytes] : images) text += (text.empty() ? "" : ", ") + isa;
   return text;
 }
 
@@ -32,14 +31,14 @@ Result<std::string> choose(const std::map<std::string, std::vector<uint8_t>> &im
                                "(best: {})",
                                wanted, bestHostIsa())};
     if (!images.count(wanted))
-      return Error{ErrorCode::notFound,
-                   fmt::format("SINTER_CPU_ISA asks for {}, but the program has kernels for {} only",
-                               wanted, listOf(images))};
+      return Error{
+          ErrorCode::notFound,
+          fmt::format("SINTER_CPU_ISA asks for {}, but the program has kernels for {} only", wanted,
+                      listOf(images))};
     return wanted;
   }
   for (std::string_view isa : bestFirst)
-    if (hostRuns(isa) && images.count(std::string(isa)))
-      return std::string(isa);
+    if (hostRuns(isa) && images.count(std::string(isa))) return std::string(isa);
   return Error{ErrorCode::unsupported,
                fmt::format("the program has kernels for {}, this machine runs {} at best",
                            listOf(images), bestHostIsa())};
@@ -54,16 +53,14 @@ bool hostRuns(std::string_view isa) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512cd");
-  if (isa == "avx2")
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
   return isa == "generic";
 }
 
 std::string_view bestHostIsa() {
   for (std::string_view isa : bestFirst)
-    if (hostRuns(isa))
-      return isa;
+    if (hostRuns(isa)) return isa;
   return "generic";
 }
 
@@ -77,12 +74,10 @@ KernelImage::load(const std::map<std::string, std::vector<uint8_t>> &images) {
   };
 
   int file = memfd_create("sinter-kernels", MFD_CLOEXEC);
-  if (file < 0)
-    return failed("memfd_create", std::strerror(errno));
+  if (file < 0) return failed("memfd_create", std::strerror(errno));
   for (size_t done = 0; done < bytes.size();) {
     ssize_t written = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno == EINTR)
-      continue;
+    if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
       Error error = failed("write", std::strerror(errno));
       ::close(file);

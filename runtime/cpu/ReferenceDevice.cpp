@@ -24,9 +24,9 @@ public:
     std::vector<std::unique_ptr<LoadedKernel>> loaded;
     for (const Kernel &kernel : program.kernels) {
       if (!kernel.host)
-        return Error{ErrorCode::invalidArgument,
-                     fmt::format("kernel '{}' has no host function for the reference device",
-                                 kernel.name)};
+        return Error{
+            ErrorCode::invalidArgument,
+            fmt::format("kernel '{}' has no host function for the reference device", kernel.name)};
       auto made = std::make_unique<HostKernel>();
       made->function = kernel.host;
       loaded.push_back(std::move(made));
@@ -46,7 +46,9 @@ public:
     fillHost(to, bytes, pattern);
     return {};
   }
-  Status upload(void *to, const void *from, int64_t bytes) override { return copy(to, from, bytes); }
+  Status upload(void *to, const void *from, int64_t bytes) override {
+    return copy(to, from, bytes);
+  }
   Status download(void *to, const void *from, int64_t bytes) override {
     return copy(to, from, bytes);
   }

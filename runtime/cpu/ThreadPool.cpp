@@ -27,16 +27,14 @@ int64_t divideUp(int64_t value, int64_t by) { return value / by + (value % by !=
 /// The cores this process may use, which in a container are fewer than the machine's.
 int availableCores() {
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0)
-    return std::max(1, CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
 } // namespace
 
 Chunks chunksOf(int64_t range, int64_t grain) {
-  if (range <= 0)
-    return {};
+  if (range <= 0) return {};
   grain = std::clamp<int64_t>(grain, 1, range);
   int64_t grains = divideUp(range, grain);
   int64_t size = grain * divideUp(grains, maxChunks);
@@ -47,8 +45,7 @@ ThreadPool::ThreadPool(int numThreads) { start(numThreads); }
 ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::setNumThreads(int numThreads) {
-  while (busy.exchange(true, std::memory_order_acquire))
-    std::this_thread::yield();
+  while (busy.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
   if (std::max(numThreads, 1) != this->numThreads()) {
     stop();
     start(numThreads);
@@ -59,23 +56,20 @@ void ThreadPool::setNumThreads(int numThreads) {
 void ThreadPool::start(int numThreads) {
   stopping.store(false);
   uint32_t seen = epoch.load();
-  for (int i = 1; i < numThreads; ++i)
-    workers.emplace_back([this, seen] { work(seen); });
+  for (int i = 1; i < numThreads; ++i) workers.emplace_back([this, seen] { work(seen); });
 }
 
 void ThreadPool::stop() {
   stopping.store(true);
   epoch.fetch_add(1);
   epoch.notify_all();
-  for (std::thread &worker : workers)
-    worker.join();
+  for (std::thread &worker : workers) worker.join();
   workers.clear();
 }
 
 void ThreadPool::run(int64_t range, int64_t grain, Function function, void *context) {
   Chunks chunks = chunksOf(range, grain);
-  if (chunks.count == 0)
-    return;
+  if (chunks.count == 0) return;
   if (chunks.count == 1 || busy.exchange(true, std::memory_order_acquire)) {
     for (int64_t begin = 0; begin < range; begin += chunks.size)
       function(context, begin, std::min(begin + chunks.size, range));
@@ -86,8 +80,7 @@ void ThreadPool::run(int64_t range, int64_t grain, Function function, void *cont
   remaining.store(chunks.count, std::memory_order_release);
   epoch.fetch_add(1, std::memory_order_release);
   epoch.notify_all();
-  while (takeChunk()) {
-  }
+  while (takeChunk()) {}
   // Others still hold their last chunk. They are running, unless there are more threads than cores.
   for (int spin = 0; done.load(std::memory_order_acquire) != chunks.count; ++spin) {
     if (spin < spins)
@@ -101,8 +94,7 @@ void ThreadPool::run(int64_t range, int64_t grain, Function function, void *cont
 bool ThreadPool::takeChunk() {
   int64_t left = remaining.load(std::memory_order_relaxed);
   do {
-    if (left == 0)
-      return false;
+    if (left == 0) return false;
   } while (!remaining.compare_exchange_weak(left, left - 1, std::memory_order_acquire,
                                             std::memory_order_relaxed));
   int64_t begin = (job.chunks.count - left) * job.chunks.size;
@@ -117,10 +109,8 @@ void ThreadPool::work(uint32_t seen) {
       pauseBriefly();
     epoch.wait(seen, std::memory_order_acquire);
     seen = epoch.load(std::memory_order_acquire);
-    if (stopping.load())
-      return;
-    while (takeChunk()) {
-    }
+    if (stopping.load()) return;
+    while (takeChunk()) {}
   }
 }
 

@@ -35,7 +35,8 @@ public:
   /// throws nothing.
   template <class Body> void parallelFor(int64_t range, int64_t grain, Body &&body) {
     using Plain = std::remove_reference_t<Body>;
-    run(range, grain,
+    run(
+        range, grain,
         [](void *context, int64_t begin, int64_t end) {
           (*static_cast<Plain *>(context))(begin, end);
         },
