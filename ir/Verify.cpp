@@ -27,7 +27,4 @@ LogicalResult RelayoutOp::verify() { return success(); }
 LogicalResult ReshapeOp::verify() { return success(); }
 LogicalResult SoftmaxOp::verify() { return success(); }
 LogicalResult SumOp::verify() { return success(); }
-LogicalResult FusedOp::verifyRegions() { return success(); }
-LogicalResult KernelOp::verifyRegions() { return success(); }
-LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &) { return success(); }
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()>, ArrayRef<int64_t>, ArrayRef<int64_t>, ArrayRef<int64_t>) { return success(); }
