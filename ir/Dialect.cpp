@@ -29,10 +29,10 @@ void SinterDialect::initialize() {
       >();
 }
 
-Operation *SinterDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {
+Operation *SinterDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type,
+                                              Location loc) {
   auto elements = dyn_cast<ElementsAttr>(value);
-  if (!elements || elements.getType() != type)
-    return nullptr;
+  if (!elements || elements.getType() != type) return nullptr;
   return ConstantOp::create(builder, loc, elements);
 }
 
@@ -56,11 +56,13 @@ LogicalResult SinterDialect::verifyRegionArgAttribute(Operation *op, unsigned, u
   if (attribute.getName() == donatedAttr) {
     auto result = dyn_cast<IntegerAttr>(attribute.getValue());
     auto function = dyn_cast<FunctionOpInterface>(op);
-    if (!result || !function || result.getInt() < 0 || result.getInt() >= int64_t(function.getNumResults()))
-      return op->emitOpError("argument ") << argument << ": sinter.donated must be the number of a result";
+    if (!result || !function || result.getInt() < 0 ||
+        result.getInt() >= int64_t(function.getNumResults()))
+      return op->emitOpError("argument ")
+             << argument << ": sinter.donated must be the number of a result";
     if (function.getResultTypes()[result.getInt()] != function.getArgumentTypes()[argument])
-      return op->emitOpError("argument ") << argument << " is donated to result " << result.getInt()
-                                          << " of another type";
+      return op->emitOpError("argument ")
+             << argument << " is donated to result " << result.getInt() << " of another type";
   }
   return success();
 }
@@ -73,22 +75,23 @@ void sinter::ir::registerDialects(DialectRegistry &registry) {
 
 StringRef sinter::ir::roleOf(BlockArgument argument) {
   auto function = dyn_cast_or_null<FunctionOpInterface>(argument.getOwner()->getParentOp());
-  if (!function)
-    return "input";
+  if (!function) return "input";
   auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), roleAttr);
   return role ? role.getValue() : "input";
 }
 
 std::string sinter::ir::describe(StringRef what, Value value) {
   auto argument = dyn_cast<BlockArgument>(value);
-  auto function = argument ? dyn_cast_or_null<FunctionOpInterface>(argument.getOwner()->getParentOp()) : nullptr;
-  auto name = function ? function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nameAttr) : nullptr;
+  auto function = argument
+                      ? dyn_cast_or_null<FunctionOpInterface>(argument.getOwner()->getParentOp())
+                      : nullptr;
+  auto name =
+      function ? function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nameAttr) : nullptr;
   return name ? (what + " '" + name.getValue() + "'").str() : what.str();
 }
 
 TargetAttr sinter::ir::targetOf(Operation *op) {
   for (; op; op = op->getParentOp())
-    if (auto target = op->getAttrOfType<TargetAttr>(targetAttr))
-      return target;
+    if (auto target = op->getAttrOfType<TargetAttr>(targetAttr)) return target;
   return nullptr;
 }

@@ -6,7 +6,8 @@ using namespace sinter::ir;
 static SmallVector<AffineMap> mapsFromResult(Operation *op, ArrayRef<AffineExpr> operandIndices) {
   MLIRContext *context = op->getContext();
   int64_t rank = cast<ShapedType>(op->getResult(0).getType()).getRank();
-  return {AffineMap::get(rank, 0, operandIndices, context), AffineMap::getMultiDimIdentityMap(rank, context)};
+  return {AffineMap::get(rank, 0, operandIndices, context),
+          AffineMap::getMultiDimIdentityMap(rank, context)};
 }
 
 SmallVector<AffineMap> TransposeOp::getIndexingMaps() {
