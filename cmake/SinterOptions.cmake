@@ -25,9 +25,13 @@ endif()
 # Options of every target we build.
 add_library(sinter_options INTERFACE)
 target_compile_options(sinter_options INTERFACE -Wall -Wextra $<$<BOOL:${SINTER_WERROR}>:-Werror>)
+# clang reports what GCC 12's own headers use deprecated; GCC reports what we do.
+target_compile_options(sinter_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 target_link_options(sinter_options INTERFACE -Wl,--as-needed)
 if(SINTER_SANITIZE)
-  target_compile_options(sinter_options INTERFACE -fsanitize=${SINTER_SANITIZE} -fno-omit-frame-pointer -g1)
+  # GCC 12 sees uninitialised values in std::optional once its checks are woven in.
+  target_compile_options(sinter_options INTERFACE -fsanitize=${SINTER_SANITIZE} -fno-omit-frame-pointer -g1
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(sinter_options INTERFACE -fsanitize=${SINTER_SANITIZE})
 else()
   target_link_options(sinter_options INTERFACE -Wl,-z,defs)
