@@ -51,8 +51,11 @@ class Tree:
         """The file of the tree that `spelled` names, or None: `sinter/ROOM/...`, else beside the includer."""
         if spelled == "sinter/sinter.h":
             return "frontend/sinter.h"
-        if re.fullmatch(r"sinter/\w+\.cuh", spelled):  # the name under which NVRTC is given them
-            return "codegen/cuda/device/" + spelled[len("sinter/"):]
+        # Texts that NVRTC and the emulator are given under the name sinter/NAME: neighbours, or device headers.
+        if re.fullmatch(r"sinter/\w+\.(cuh|h)", spelled):
+            name = spelled[len("sinter/"):]
+            beside = os.path.join(os.path.dirname(file.path), name)
+            return beside if beside in self.files else "codegen/cuda/device/" + name
         if spelled.startswith("sinter/"):
             return spelled[len("sinter/"):]
         beside = os.path.normpath(os.path.join(os.path.dirname(file.path), spelled))
