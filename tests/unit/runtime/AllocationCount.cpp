@@ -1,0 +1,19 @@
+#include "AllocationCount.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<int64_t> calls{0};
+}
+
+void *operator new(size_t bytes) {
+  ++calls;
+  if (void *memory = std::malloc(bytes ? bytes : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+
+int64_t sinter::runtime::testing::numAllocations() { return calls; }
