@@ -1,0 +1,507 @@
+#include "sinter/ir/KernelKinds.h"
+
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace sinter::ir {
+
+StringRef nameOf(Refusal refusal) {
+  switch (refusal) {
+  case Refusal::not_fusible:
+    return "not_fusible";
+  case Refusal::different_domain:
+    return "different_domain";
+  case Refusal::reduction_dims_differ:
+    return "reduction_dims_differ";
+  case Refusal::second_contraction:
+    return "second_contraction";
+  case Refusal::scatter_boundary:
+    return "scatter_boundary";
+  case Refusal::layout_differs:
+    return "layout_differs";
+  case Refusal::too_many_operands:
+    return "too_many_operands";
+  case Refusal::register_pressure:
+    return "register_pressure";
+  case Refusal::would_create_cycle:
+    return "would_create_cycle";
+  case Refusal::would_duplicate_heavy_work:
+    return "would_duplicate_heavy_work";
+  case Refusal::multiple_uses:
+    return "multiple_uses";
+  case Refusal::is_output_of_other_kind:
+    return "is_output_of_other_kind";
+  case Refusal::no_profit:
+    return "no_profit";
+  }
+  llvm_unreachable("a refusal without a name");
+}
+
+StringRef nameOf(KernelKind kind) {
+  switch (kind) {
+  case KernelKind::Pointwise:
+    return "pointwise";
+  case KernelKind::Reduction:
+    return "reduction";
+  case KernelKind::Row:
+    return "row";
+  case KernelKind::Contraction:
+    return "contraction";
+  case KernelKind::Scatter:
+    return "scatter";
+  case KernelKind::Update:
+    return "update";
+  case KernelKind::Custom:
+    return "custom";
+  }
+  llvm_unreachable("a kind without a name");
+}
+
+std::optional<KernelKind> kindOf(Attribute schedule) {
+  return TypeSwitch<Attribute, std::optional<KernelKind>>(schedule)
+      .Case([](PointwiseScheduleAttr) { return KernelKind::Pointwise; })
+      .Case([](ReductionScheduleAttr) { return KernelKind::Reduction; })
+      .Case([](RowScheduleAttr) { return KernelKind::Row; })
+      .Case([](ContractionScheduleAttr) { return KernelKind::Contraction; })
+      .Case([](ScatterScheduleAttr) { return KernelKind::Scatter; })
+      .Case([](UpdateScheduleAttr) { return KernelKind::Update; })
+      .Case([](CustomScheduleAttr) { return KernelKind::Custom; })
+      .Default([](Attribute) { return std::nullopt; });
+}
+
+Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
+  switch (kind) {
+  case KernelKind::Pointwise:
+    return PointwiseScheduleAttr::get(context, 1, 256);
+  case KernelKind::Reduction:
+    return ReductionScheduleAttr::get(context, 1, 256);
+  case KernelKind::Row:
+    return RowScheduleAttr::get(context, 1, 256);
+  case KernelKind::Contraction:
+    return ContractionScheduleAttr::get(context, 64, 64, 16, 1, 256);
+  case KernelKind::Scatter:
+    return ScatterScheduleAttr::get(context, 1, 256);
+  case KernelKind::Update:
+    return UpdateScheduleAttr::get(context, 1, 256);
+  case KernelKind::Custom:
+    break;
+  }
+  llvm_unreachable("a custom schedule needs a name");
+}
+
+// A CUDA kernel takes 4 KB of parameters; an update is the only kind that comes near.
+int64_t maxOperands(KernelKind kind, TargetAttr) { return kind == KernelKind::Update ? 480 : 64; }
+
+// A kernel keeps what it computes at one point in registers.
+static constexpr size_t maxOps = 160;
+
+KernelBody KernelBody::of(Block &block) {
+  KernelBody body;
+  for (Operation &op : block.without_terminator()) body.ops.push_back(&op);
+  body.outputs.assign(block.getTerminator()->operand_begin(), block.getTerminator()->operand_end());
+  return body;
+}
+
+SmallVector<Value> KernelBody::inputs() const {
+  llvm::SmallPtrSet<Operation *, 16> inside(ops.begin(), ops.end());
+  llvm::SetVector<Value> result;
+  auto visit = [&](Value value) {
+    Operation *def = value.getDefiningOp();
+    if (!def || !inside.contains(def)) result.insert(value);
+  };
+  for (Operation *op : ops) llvm::for_each(op->getOperands(), visit);
+  llvm::for_each(outputs, visit);
+  return result.takeVector();
+}
+
+namespace {
+
+int64_t elements(Value value) { return tensorType(value).getNumElements(); }
+
+std::string text(ArrayRef<int64_t> shape) {
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  os << '[';
+  llvm::interleave(shape, os, "x");
+  os << ']';
+  return result;
+}
+
+std::string word(Operation *op) { return op->getName().stripDialect().str(); }
+
+FusionKind fusionKind(Operation *op) { return cast<FusibleOpInterface>(op).getFusionKind(); }
+
+bool isElement(Operation *op) { return isa<ElementOpInterface>(op); }
+
+// The checks of one body; the first refusal is kept.
+class Checker {
+public:
+  Checker(const KernelBody &body, TargetAttr target) : body(body), target(target) {}
+
+  std::optional<RefusedBecause> run(KernelKind kind) {
+    if (kind == KernelKind::Custom) return std::nullopt;
+    bool fine =
+        checkOutputs() && checkOps() && checkSize(kind) && checkLayouts() && checkKind(kind);
+    assert(fine != refused.has_value());
+    return fine ? std::nullopt : refused;
+  }
+
+private:
+  bool refuse(Refusal code, const Twine &detail) {
+    refused = RefusedBecause{code, detail.str()};
+    return false;
+  }
+
+  bool checkOutputs() {
+    return !body.outputs.empty() || refuse(Refusal::not_fusible, "nothing is yielded");
+  }
+
+  bool checkOps() {
+    for (Operation *op : body.ops) {
+      if (auto constant = dyn_cast<ConstantOp>(op)) {
+        if (!constant.getValue().isSplat())
+          return refuse(Refusal::not_fusible,
+                        "a constant that is not a splat is an input of kernels");
+        continue;
+      }
+      if (!isa<FusibleOpInterface>(op) ||
+          (!isElement(op) && !isa<ReductionOpInterface, ContractionOpInterface>(op) &&
+           fusionKind(op) != FusionKind::Scatter))
+        return refuse(Refusal::not_fusible,
+                      word(op) + " has no rule that a kernel could be made of");
+    }
+    return true;
+  }
+
+  bool checkSize(KernelKind kind) {
+    int64_t operands = body.inputs().size() + body.outputs.size();
+    if (operands > maxOperands(kind, target))
+      return refuse(Refusal::too_many_operands, Twine(operands) + " inputs and outputs, at most " +
+                                                    Twine(maxOperands(kind, target)));
+    if (kind != KernelKind::Update && body.ops.size() > maxOps)
+      return refuse(Refusal::register_pressure,
+                    Twine(body.ops.size()) + " ops, at most " + Twine(maxOps));
+    return true;
+  }
+
+  bool checkLayouts() {
+    for (Value output : body.outputs)
+      if (tensorType(output).getEncoding() != tensorType(body.outputs.front()).getEncoding() &&
+          shapeOf(output) == shapeOf(body.outputs.front()))
+        return refuse(Refusal::layout_differs, "outputs in different physical orders");
+    return true;
+  }
+
+  bool checkKind(KernelKind kind) {
+    switch (kind) {
+    case KernelKind::Pointwise:
+      return checkPointwise();
+    case KernelKind::Reduction:
+      return checkReduction(/*row=*/false);
+    case KernelKind::Row:
+      return checkReduction(/*row=*/true);
+    case KernelKind::Contraction:
+      return checkContraction();
+    case KernelKind::Scatter:
+      return checkScatter();
+    case KernelKind::Update:
+      return checkUpdate();
+    case KernelKind::Custom:
+      return true;
+    }
+    llvm_unreachable("a kind without a check");
+  }
+
+  bool onlyElementOps(Operation *except = nullptr) {
+    for (Operation *op : body.ops) {
+      if (op == except || isElement(op)) continue;
+      if (isa<ContractionOpInterface>(op))
+        return refuse(Refusal::second_contraction, word(op) + " is a contraction");
+      if (fusionKind(op) == FusionKind::Scatter)
+        return refuse(Refusal::scatter_boundary, word(op) + " writes at data-dependent places");
+      return refuse(Refusal::different_domain, word(op) + " folds dimensions");
+    }
+    return true;
+  }
+
+  // Equal shapes, or one is made from a value of the other's by reshape.
+  bool sameDomain(Value a, Value b) {
+    if (shapeOf(a) == shapeOf(b)) return true;
+    auto isReshape = [](Value value) { return value.getDefiningOp<ReshapeOp>() != nullptr; };
+    return elements(a) == elements(b) && (isReshape(a) || isReshape(b));
+  }
+
+  bool checkPointwise() {
+    if (!onlyElementOps()) return false;
+    for (Value output : body.outputs)
+      if (!sameDomain(output, body.outputs.front()))
+        return refuse(Refusal::different_domain, "outputs of shapes " +
+                                                     text(shapeOf(body.outputs.front())) + " and " +
+                                                     text(shapeOf(output)));
+    return true;
+  }
+
+  // Marks the ops that use a result of `roots`, directly or through others.
+  void markAfter(ArrayRef<Operation *> roots) {
+    llvm::SmallPtrSet<Operation *, 8> isRoot(roots.begin(), roots.end());
+    for (Operation *op : body.ops)
+      for (Value operand : op->getOperands())
+        if (Operation *def = operand.getDefiningOp();
+            def && (isRoot.contains(def) || after.contains(def)))
+          after.insert(op);
+  }
+
+  bool isPointwiseOrReshape(Operation *op) {
+    return fusionKind(op) == FusionKind::Pointwise || isa<ReshapeOp>(op);
+  }
+
+  bool checkEpilogue(int64_t count, StringRef of) {
+    for (Operation *op : body.ops)
+      if (after.contains(op) && (!isPointwiseOrReshape(op) || elements(op->getResult(0)) != count))
+        return refuse(Refusal::different_domain,
+                      word(op) + " after the " + of + " does not loop over its result");
+    for (Value output : body.outputs)
+      if (elements(output) != count)
+        return refuse(Refusal::different_domain, "an output of shape " + text(shapeOf(output)) +
+                                                     " beside a " + of + " with " + Twine(count) +
+                                                     " results");
+    return true;
+  }
+
+  bool checkContraction() {
+    Operation *contraction = nullptr;
+    for (Operation *op : body.ops)
+      if (isa<ContractionOpInterface>(op)) {
+        if (contraction)
+          return refuse(Refusal::second_contraction, word(contraction) + " and " + word(op));
+        contraction = op;
+      }
+    if (!contraction) return refuse(Refusal::different_domain, "no contraction");
+    if (!onlyElementOps(contraction)) return false;
+    markAfter(contraction);
+    return checkEpilogue(elements(contraction->getResult(0)), "contraction");
+  }
+
+  bool checkScatter() {
+    Operation *scatter = nullptr;
+    for (Operation *op : body.ops)
+      if (!isElement(op) && fusionKind(op) == FusionKind::Scatter) {
+        if (scatter) return refuse(Refusal::scatter_boundary, word(scatter) + " and " + word(op));
+        scatter = op;
+      }
+    if (!scatter) return refuse(Refusal::different_domain, "no scatter");
+    if (!onlyElementOps(scatter)) return false;
+    markAfter(scatter);
+    if (!after.empty())
+      return refuse(Refusal::scatter_boundary,
+                    "a scattered result is complete only at the end of its kernel");
+    for (Value output : body.outputs)
+      if (output.getDefiningOp() != scatter)
+        return refuse(Refusal::scatter_boundary, "an output that is not scattered");
+    return true;
+  }
+
+  bool checkUpdate() {
+    for (const KernelBody &component : componentsOf(body)) {
+      Checker checker(component, target);
+      if (!checker.checkPointwise()) {
+        refused = checker.refused;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // --- Reductions and rows.
+
+  bool checkReduction(bool row) {
+    SmallVector<Operation *> reductions;
+    for (Operation *op : body.ops) {
+      auto reduction = dyn_cast<ReductionOpInterface>(op);
+      if (!reduction && !isElement(op))
+        return isa<ContractionOpInterface>(op)
+                   ? refuse(Refusal::second_contraction, word(op) + " beside a reduction")
+                   : refuse(Refusal::scatter_boundary, word(op) + " beside a reduction");
+      if (!reduction) continue;
+      if (reductions.empty()) {
+        domain.assign(shapeOf(op->getOperand(0)).begin(), shapeOf(op->getOperand(0)).end());
+        reduced = reduction.getReducedDims();
+      } else if (shapeOf(op->getOperand(0)) != ArrayRef<int64_t>(domain) ||
+                 reduction.getReducedDims() != reduced) {
+        return refuse(Refusal::reduction_dims_differ,
+                      text(domain) + " over " + text(reduced) + " and " +
+                          text(shapeOf(op->getOperand(0))) + " over " +
+                          text(reduction.getReducedDims()));
+      }
+      reductions.push_back(op);
+    }
+    if (reductions.empty()) return refuse(Refusal::different_domain, "no reduction");
+    rows = elements(reductions.front()->getResult(0));
+    markAfter(reductions);
+    return row ? checkRow() : checkPlainReduction(reductions);
+  }
+
+  bool checkPlainReduction(ArrayRef<Operation *> reductions) {
+    for (Operation *op : reductions)
+      if (after.contains(op))
+        return refuse(Refusal::reduction_dims_differ, word(op) + " of what was reduced");
+    return checkEpilogue(rows, "reduction");
+  }
+
+  bool isDomain(Value value) { return shapeOf(value) == ArrayRef<int64_t>(domain); }
+  bool isRow(Value value) { return elements(value) == rows; }
+
+  // From a row value to the domain: every dimension that varies is a kept one, in order.
+  bool broadcastsRows(Operation *op) {
+    SmallVector<AffineMap> maps = cast<FusibleOpInterface>(op).getIndexingMaps();
+    if (maps.empty() || !isDomain(op->getResult(0))) return false;
+    SmallVector<int64_t> kept, used;
+    for (auto [dim, extent] : llvm::enumerate(domain))
+      if (!is_contained(reduced, int64_t(dim)) && extent != 1) kept.push_back(dim);
+    for (auto [expr, extent] : llvm::zip(maps.front().getResults(), shapeOf(op->getOperand(0))))
+      if (extent != 1) {
+        auto dim = dyn_cast<AffineDimExpr>(expr);
+        if (!dim) return false;
+        used.push_back(dim.getPosition());
+      }
+    return kept == used;
+  }
+
+  bool checkRow() {
+    for (Operation *op : body.ops) {
+      if (!after.contains(op)) continue;
+      Value result = op->getResult(0);
+      if (isa<ReductionOpInterface>(op)) // of the domain, as checked
+        continue;
+      bool fine = false;
+      if (fusionKind(op) == FusionKind::Pointwise)
+        fine = isDomain(result) || isRow(result);
+      else if (isa<ReshapeOp>(op))
+        fine = isRow(result) && !isDomain(op->getOperand(0));
+      else if (isa<BroadcastOp>(op))
+        fine = broadcastsRows(op);
+      if (!fine)
+        return refuse(Refusal::different_domain, word(op) + " to " + text(shapeOf(result)) +
+                                                     " keeps neither the rows nor the domain " +
+                                                     text(domain));
+    }
+    for (Value output : body.outputs)
+      if (!isDomain(output) && !isRow(output))
+        return refuse(Refusal::different_domain, "an output of shape " + text(shapeOf(output)) +
+                                                     " in rows of " + text(domain));
+    return true;
+  }
+
+  const KernelBody &body;
+  TargetAttr target;
+  std::optional<RefusedBecause> refused;
+  llvm::SmallPtrSet<Operation *, 16> after;
+  SmallVector<int64_t> domain, reduced;
+  int64_t rows = 0;
+};
+
+} // namespace
+
+std::optional<RefusedBecause> whyNot(const KernelBody &body, KernelKind kind, TargetAttr target) {
+  return Checker(body, target).run(kind);
+}
+
+LogicalResult acceptsRegion(Block &block, Attribute schedule, TargetAttr target, std::string *why) {
+  std::optional<KernelKind> kind = kindOf(schedule);
+  if (!kind) {
+    if (why) *why = "its schedule is none of Sinter's";
+    return failure();
+  }
+  std::optional<RefusedBecause> refused = whyNot(KernelBody::of(block), *kind, target);
+  if (refused && why) *why = (nameOf(refused->code) + ": " + refused->detail).str();
+  return success(!refused);
+}
+
+SmallVector<KernelBody> componentsOf(const KernelBody &body) {
+  llvm::SmallDenseMap<Operation *, unsigned> number;
+  llvm::EquivalenceClasses<unsigned> classes;
+  for (auto [index, op] : llvm::enumerate(body.ops)) {
+    number[op] = index;
+    classes.insert(index);
+    for (Value operand : op->getOperands())
+      if (auto it = number.find(operand.getDefiningOp());
+          operand.getDefiningOp() && it != number.end())
+        classes.unionSets(index, it->second);
+  }
+  SmallVector<KernelBody> components;
+  llvm::SmallDenseMap<unsigned, unsigned> componentOf;
+  for (auto [index, op] : llvm::enumerate(body.ops)) {
+    auto [it, isNew] = componentOf.try_emplace(classes.getLeaderValue(index), components.size());
+    if (isNew) components.emplace_back();
+    components[it->second].ops.push_back(op);
+  }
+  for (Value output : body.outputs)
+    if (auto it = number.find(output.getDefiningOp()); output.getDefiningOp() && it != number.end())
+      components[componentOf[classes.getLeaderValue(it->second)]].outputs.push_back(output);
+  return components;
+}
+
+// Whether `value` is `input` or is computed from it inside the kernel.
+static bool dependsOn(Value value, Value input, const llvm::SmallPtrSetImpl<Operation *> &inside) {
+  llvm::SmallPtrSet<Value, 16> seen;
+  SmallVector<Value> work{value};
+  while (!work.empty()) {
+    Value next = work.pop_back_val();
+    if (next == input) return true;
+    Operation *def = next.getDefiningOp();
+    if (def && inside.contains(def) && seen.insert(next).second)
+      work.append(def->operand_begin(), def->operand_end());
+  }
+  return false;
+}
+
+bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
+  Value written = body.outputs[output];
+  if (input.getType() != written.getType() || kind == KernelKind::Row ||
+      kind == KernelKind::Scatter || kind == KernelKind::Custom)
+    return false;
+  // Values that are computed at the very point that writes the output: back from the outputs through
+  // pointwise ops of the same shape. Everything else may read any element.
+  llvm::SmallPtrSet<Value, 16> atPoint;
+  SmallVector<Value> work;
+  for (Value other : body.outputs)
+    if (shapeOf(other) == shapeOf(written)) work.push_back(other);
+  llvm::SmallPtrSet<Operation *, 16> inside(body.ops.begin(), body.ops.end());
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    Operation *def = value.getDefiningOp();
+    if (!atPoint.insert(value).second || !def || !inside.contains(def) ||
+        fusionKind(def) != FusionKind::Pointwise)
+      continue;
+    for (Value operand : def->getOperands())
+      if (shapeOf(operand) == shapeOf(written)) work.push_back(operand);
+  }
+  for (Operation *op : body.ops)
+    for (Value operand : op->getOperands())
+      if (operand == input &&
+          !(fusionKind(op) == FusionKind::Pointwise && atPoint.contains(op->getResult(0)) &&
+            shapeOf(op->getResult(0)) == shapeOf(written)))
+        return false;
+  // An op at the point that is also read elsewhere (through a view, a window, a reduction) would read
+  // the input again at another element.
+  for (Operation *op : body.ops)
+    for (Value operand : op->getOperands())
+      if (fusionKind(op) != FusionKind::Pointwise && dependsOn(operand, input, inside))
+        return false;
+  if (kind != KernelKind::Update) return true;
+  // Components of an update run one after another or at once: the input belongs to one of them alone.
+  unsigned users = 0;
+  bool own = false;
+  for (const KernelBody &component : componentsOf(body))
+    if (is_contained(component.inputs(), input)) {
+      ++users;
+      own |= is_contained(component.outputs, written);
+    }
+  return users == 1 && own;
+}
+
+} // namespace sinter::ir
