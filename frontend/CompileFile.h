@@ -1,0 +1,22 @@
+#pragma once
+
+#include "sinter/runtime/Program.h"
+
+/// The one function that programs which link the runtime alone (sinter-run) look up in the compiler
+/// library when they are given IR instead of a Program.
+extern "C" {
+
+struct SinterCompileRequest {
+  const char *path;    // an .mlir file of func.funcs in the sinter dialect
+  const char *device;  // "cpu", "cuda", "cuda-emulated" or "reference"
+  const char *entry;   // the function to compile; empty: the only one
+  int gradient;        // append the cotangents to the inputs and the gradients to the outputs
+  const char *dumpDir; // empty: no dump
+};
+
+/// Returns a new Program with that one entry, or null with `*error` set (to be freed by `free`).
+sinter::runtime::Program *sinterCompileFile(const SinterCompileRequest *request, char **error);
+
+/// The name under which `dlsym` finds it.
+#define SINTER_COMPILE_FILE "sinterCompileFile"
+}

@@ -1,0 +1,92 @@
+// RUN: sinter-opt %s -split-input-file -verify-diagnostics
+// What the verifiers of this family refuse, and in which words.
+
+func.func @sum(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{sum: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.sum %x {dim = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @sum(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{sum: dimensions [1, 0] are not ascending}}
+  %r = sinter.sum %x {dim = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @mean(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{mean: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.mean %x {dim = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @mean(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{mean: dimensions [1, 0] are not ascending}}
+  %r = sinter.mean %x {dim = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @max(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{max: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.max %x {dim = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @max(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{max: dimensions [1, 0] are not ascending}}
+  %r = sinter.max %x {dim = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @min(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{min: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.min %x {dim = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @min(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{min: dimensions [1, 0] are not ascending}}
+  %r = sinter.min %x {dim = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @argmax(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{argmax: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.argmax %x {dim = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xi64>
+  return
+}
+
+// -----
+func.func @argmax(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{argmax: dimensions [1, 0] are not ascending}}
+  %r = sinter.argmax %x {dim = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<2xi64>
+  return
+}
+
+// -----
+func.func @max(%x: tensor<2x0xf32>) {
+  // expected-error @+1 {{max: dimension 1 of f32[2, 0] is empty}}
+  %r = sinter.max %x {dim = array<i64: 1>} : (tensor<2x0xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @min(%x: tensor<2x0xf32>) {
+  // expected-error @+1 {{min: dimension 1 of f32[2, 0] is empty}}
+  %r = sinter.min %x {dim = array<i64: 1>} : (tensor<2x0xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+func.func @argmax(%x: tensor<2x0xf32>) {
+  // expected-error @+1 {{argmax: dimension 1 of f32[2, 0] is empty}}
+  %r = sinter.argmax %x {dim = array<i64: 1>} : (tensor<2x0xf32>) -> tensor<2xi64>
+  return
+}

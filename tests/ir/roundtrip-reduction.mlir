@@ -1,0 +1,38 @@
+// RUN: sinter-opt %s | sinter-opt | FileCheck %s
+// Every op of this family prints what it parses.
+
+// CHECK-LABEL: func.func @sum(
+// CHECK: sinter.sum %{{.+}} {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+func.func @sum(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  %r = sinter.sum %x {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @mean(
+// CHECK: sinter.mean %{{.+}} {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+func.func @mean(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  %r = sinter.mean %x {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @max(
+// CHECK: sinter.max %{{.+}} {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+func.func @max(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  %r = sinter.max %x {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @min(
+// CHECK: sinter.min %{{.+}} {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+func.func @min(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  %r = sinter.min %x {dim = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @argmax(
+// CHECK: sinter.argmax %{{.+}} {dim = array<i64: 1>, keepdim = true} : (tensor<2x3xf32>) -> tensor<2x1xi64>
+func.func @argmax(%x: tensor<2x3xf32>) -> tensor<2x1xi64> {
+  %r = sinter.argmax %x {dim = array<i64: 1>, keepdim = true} : (tensor<2x3xf32>) -> tensor<2x1xi64>
+  return %r : tensor<2x1xi64>
+}
+
