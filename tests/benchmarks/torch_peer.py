@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+"""Times PyTorch on the same work as sinter-bench, one JSON line a benchmark.
+
+Each training step is forward, loss, backward and optimiser update with everything already in memory,
+at PyTorch's faster memory format of the two (both are timed, the better one is reported and named).
+"""
+import argparse
+import json
+import re
+import resource
+import statistics
+import time
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--filter", default="")
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+parser.add_argument("--min-time", type=float, default=1.0)
+args = parser.parse_args()
+
+import torch  # noqa: E402
+import torch.nn as nn  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+
+torch.set_num_threads(args.threads)
+torch.manual_seed(0)
+
+
+def measure(step):
+    """Median and minimum milliseconds over at least min-time seconds and 5 runs, after a warm-up."""
+    for _ in range(3):
+        step()
+    times = []
+    begin = time.perf_counter()
+    while len(times) < 5 or time.perf_counter() - begin < args.min_time:
+        start = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times), min(times), len(times)
+
+
+def resident():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def report(name, results):
+    setting, (median, least, runs), growth = min(results, key=lambda r: r[1][0])
+    print(json.dumps({"name": name, "peer": f"torch {torch.__version__}", "setting": setting,
+                      "precision": args.precision, "threads": args.threads, "median_ms": median,
+                      "min_ms": least, "runs": runs, "resident_growth_bytes": growth}), flush=True)
+
+
+class Convolutional(nn.Module):
+    """Convolutions with ReLU and 2x2 pooling, then dense layers with ReLU between."""
+
+    def __init__(self, channels, dense, padding=0, pool_padding=0):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=padding) for a, b in zip(channels, channels[1:]))
+        self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dense, dense[1:]))
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        x = torch.flatten(x, 1)
+        for i, layer in enumerate(self.dense):
+            x = layer(x)
+            if i + 1 < len(self.dense):
+                x = F.relu(x)
+        return x
+
+
+MODELS = {
+    "mnist_cnn": (lambda: Convolutional([1, 32, 64], [1600, 10]), (1, 28, 28), 128),
+    "cifar10_cnn": (lambda: Convolutional([3, 32, 64], [2304, 64, 10]), (3, 32, 32), 128),
+    "cnn112": (lambda: Convolutional([3, 16, 32], [25088, 128, 10], padding=1), (3, 112, 112), 32),
+}
+
+
+def autocast():
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.precision == "bf16")
+
+
+def training(make, shape, batch, channels_last):
+    model = make()
+    x, y = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
+    if channels_last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        with autocast():
+            loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimiser.step()
+    return step
+
+
+def inference(make, shape, batch, channels_last):
+    model = make().eval()
+    x = torch.rand(batch, *shape)
+    if channels_last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+
+    def step():
+        with torch.inference_mode(), autocast():
+            model(x)
+    return step
+
+
+def linear_regression(batch):
+    model = nn.Linear(10, 1)
+    x, y = torch.rand(batch, 10), torch.rand(batch, 1)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        F.mse_loss(model(x), y).backward()
+        optimiser.step()
+    return step
+
+
+def matmul(n):
+    a, b = torch.rand(n, n), torch.rand(n, n)
+    out = torch.empty(n, n)
+    return lambda: torch.matmul(a, b, out=out)
+
+
+def convolution(n, c, h, o, k, padding):
+    x, w = torch.rand(n, c, h, h), torch.rand(o, c, k, k)
+    return lambda: F.conv2d(x, w, padding=padding)
+
+
+BENCHMARKS = {}
+for size in (512, 1024, 2048):
+    BENCHMARKS[f"matmul_{size}"] = lambda size=size: [("default", matmul(size))]
+for shape in ((32, 64, 56, 64, 3, 1), (32, 128, 28, 128, 3, 1), (128, 32, 13, 64, 3, 0)):
+    BENCHMARKS["conv2d_" + "x".join(map(str, shape))] = lambda shape=shape: [("contiguous", convolution(*shape))]
+for rows, columns in ((4096, 1024), (1024, 4096)):
+    x = torch.rand(rows, columns)
+    weight, bias = torch.rand(columns), torch.rand(columns)
+    BENCHMARKS[f"softmax_{rows}x{columns}"] = lambda x=x: [("default", lambda: torch.softmax(x, 1))]
+    BENCHMARKS[f"layer_norm_{rows}x{columns}"] = lambda x=x, w=weight, b=bias: [
+        ("default", lambda: F.layer_norm(x, w.shape, w, b))]
+BENCHMARKS["train_linear_regression_b64"] = lambda: [("default", linear_regression(64))]
+for name, (make, shape, batch) in MODELS.items():
+    BENCHMARKS[f"train_{name}_b{batch}"] = lambda m=make, s=shape, b=batch: [
+        ("contiguous", training(m, s, b, False)), ("channels_last", training(m, s, b, True))]
+    for n in (1, batch):
+        BENCHMARKS[f"infer_{name}_b{n}"] = lambda m=make, s=shape, b=n: [
+            ("contiguous", inference(m, s, b, False)), ("channels_last", inference(m, s, b, True))]
+
+for name, build in BENCHMARKS.items():
+    if re.search(args.filter, name):
+        results = []
+        for setting, step in build():
+            before = resident()
+            results.append((setting, measure(step), 0))
+            results[-1] = (setting, results[-1][1], resident() - before)
+        report(name, results)
