@@ -1,6 +1,7 @@
 #include "sinter/runtime/emulated/HostCompiler.h"
 
 #include "sinter/runtime/Environment.h"
+#include "sinter/runtime/KernelCache.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -116,6 +117,15 @@ bool canRun(const std::string &program) {
   return status.ok() && *status == 0;
 }
 
+/// Changes when the compiler does; a name alone stays the same over an upgrade.
+std::string compilerStamp(const std::string &program) {
+  std::error_code error;
+  const fs::path path = fs::canonical(program, error); // a bare name of the PATH has no stamp
+  if (error) return {};
+  return fmt::format("{} {} {}", path.string(), fs::file_size(path, error),
+                     fs::last_write_time(path, error).time_since_epoch().count());
+}
+
 Result<std::vector<uint8_t>> compileNow(const std::vector<std::string> &compiler,
                                         const std::string &text,
                                         const std::vector<IncludeFile> &includes) {
@@ -170,7 +180,21 @@ Result<std::vector<uint8_t>> compileSharedObject(const std::string &text,
                                                  const std::vector<IncludeFile> &includes) {
   SINTER_ASSIGN_OR_RETURN(std::string command, hostCompilerCommand());
   const std::vector<std::string> compiler = splitWords(command);
-  return compileNow(compiler, text, includes);
+  SINTER_ASSIGN_OR_RETURN(KernelCache * cache, KernelCache::shared());
+  std::string key = "emulated\n";
+  auto add = [&](const std::string &part) { key += fmt::format("{}:{}\n", part.size(), part); };
+  for (const std::string &word : compiler) add(word);
+  add(compilerStamp(compiler[0]));
+  for (const std::string &flag : flags) add(flag);
+  for (const auto &[name, content] : includes) {
+    add(name);
+    add(content);
+  }
+  add(text);
+  if (auto hit = cache->find(key)) return std::move(*hit);
+  Result<std::vector<uint8_t>> compiled = compileNow(compiler, text, includes);
+  if (compiled.ok()) cache->store(key, *compiled);
+  return compiled;
 }
 
 } // namespace sinter::runtime::emulated
