@@ -1,0 +1,173 @@
+#include "sinter/codegen/reference/Evaluator.h"
+#include "sinter/codegen/reference/OpEvaluation.h"
+
+#include "mlir/IR/SymbolTable.h"
+
+#include <cmath>
+#include <memory>
+
+using namespace mlir;
+using namespace sinter::codegen;
+using namespace sinter::codegen::reference;
+namespace ir = sinter::ir;
+
+namespace {
+
+const Handlers &handlers() {
+  static const Handlers table = [] {
+    Handlers made;
+    addElementwise(made);
+    addCasts(made);
+    addShapes(made);
+    addIndexed(made);
+    addReductions(made);
+    addContractions(made);
+    addRandom(made);
+    addLosses(made);
+    addNorms(made);
+    addPools(made);
+    return made;
+  }();
+  return table;
+}
+
+/// Ops that hold or call other ops.
+constexpr StringLiteral structural[] = {"sinter.fused", "sinter.kernel", "sinter.launch",
+                                        "sinter.yield"};
+
+class Interpreter {
+public:
+  explicit Interpreter(const EvaluatorOptions &options) : options(options) {}
+
+  using Tensors = SmallVector<std::shared_ptr<const HostTensor>>;
+
+  /// Runs a block of straight-line code; returns the operands of its terminator.
+  FailureOr<Tensors> run(Block &block, const Tensors &arguments) {
+    // Each value lives until its last user in the block has run.
+    DenseMap<Value, std::shared_ptr<const HostTensor>> values;
+    DenseMap<Value, int64_t> uses;
+    auto define = [&](Value value, std::shared_ptr<const HostTensor> tensor) {
+      int64_t count = std::distance(value.use_begin(), value.use_end());
+      if (count == 0) return;
+      uses[value] = count;
+      values[value] = std::move(tensor);
+    };
+    for (auto [argument, tensor] : llvm::zip_equal(block.getArguments(), arguments))
+      define(argument, tensor);
+
+    for (Operation &op : block) {
+      Tensors operands;
+      for (Value operand : op.getOperands()) operands.push_back(values.lookup(operand));
+      if (op.hasTrait<OpTrait::IsTerminator>()) return operands;
+      FailureOr<Tensors> results = runOp(&op, operands);
+      if (failed(results)) return failure();
+      for (auto [number, result] : llvm::enumerate(op.getResults())) {
+        if (options.onResult) options.onResult(&op, number, *(*results)[number]);
+        define(result, (*results)[number]);
+      }
+      for (Value operand : op.getOperands())
+        if (--uses[operand] == 0) values.erase(operand);
+    }
+    return block.getParentOp()->emitOpError("cannot be evaluated: it has no terminator"), failure();
+  }
+
+private:
+  FailureOr<Tensors> runOp(Operation *op, const Tensors &operands) {
+    if (auto fused = dyn_cast<ir::FusedOp>(op)) return run(fused.getBody().front(), operands);
+    if (auto launch = dyn_cast<ir::LaunchOp>(op)) {
+      auto kernel = SymbolTable::lookupNearestSymbolFrom<ir::KernelOp>(op, launch.getKernelAttr());
+      if (!kernel) return op->emitOpError("launches no kernel of this module"), failure();
+      return run(kernel.getBody().front(), operands);
+    }
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
+      if (!callee || callee.isExternal())
+        return op->emitOpError("cannot be evaluated: its callee has no body here"), failure();
+      if (++depth > 64)
+        return op->emitOpError("cannot be evaluated: functions call one another without end"),
+               failure();
+      FailureOr<Tensors> results = run(callee.getBody().front(), operands);
+      --depth;
+      return results;
+    }
+    if (isa<ir::GradientOp>(op))
+      return op->emitOpError("cannot be evaluated: run the autodiff pass, which opens it, before"),
+             failure();
+    auto handler = handlers().find(op->getName().getStringRef());
+    if (handler == handlers().end())
+      return op->emitOpError("is not an op that the reference evaluator knows"), failure();
+
+    SmallVector<const HostTensor *> pointers;
+    for (const auto &operand : operands) pointers.push_back(operand.get());
+    OpEvaluation evaluation(op, options, pointers);
+    if (failed(handler->second(evaluation))) return failure();
+    Tensors results;
+    for (HostTensor &result : evaluation.results)
+      results.push_back(std::make_shared<const HostTensor>(std::move(result)));
+    return results;
+  }
+
+  const EvaluatorOptions &options;
+  int depth = 0;
+};
+
+} // namespace
+
+FailureOr<SmallVector<HostTensor>> sinter::codegen::evaluate(func::FuncOp function,
+                                                             ArrayRef<HostTensor> inputs,
+                                                             const EvaluatorOptions &options) {
+  if (function.isExternal() || !function.getBody().hasOneBlock())
+    return function.emitOpError("cannot be evaluated: its body is not one block"), failure();
+  if (inputs.size() != function.getNumArguments())
+    return function.emitOpError("has ") << function.getNumArguments() << " arguments and was given "
+                                        << inputs.size() << " tensors",
+           failure();
+  Interpreter::Tensors arguments;
+  for (auto [number, input] : llvm::enumerate(inputs)) {
+    auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[number]);
+    if (!type || type.getShape() != input.type.getShape() ||
+        type.getElementType() != input.type.getElementType())
+      return function.emitOpError("argument ")
+                 << number << " is " << function.getArgumentTypes()[number] << " and was given "
+                 << input.type,
+             failure();
+    arguments.push_back(std::make_shared<const HostTensor>(input));
+  }
+  FailureOr<Interpreter::Tensors> results =
+      Interpreter(options).run(function.getBody().front(), arguments);
+  if (failed(results)) return failure();
+  SmallVector<HostTensor> outputs;
+  for (const auto &result : *results) outputs.push_back(*result);
+  return outputs;
+}
+
+bool sinter::codegen::isEvaluable(StringRef name) {
+  return handlers().contains(name) || llvm::is_contained(structural, name);
+}
+
+bool sinter::codegen::agrees(const HostTensor &expected, int64_t i, double actual) {
+  double value = expected.at(i), error = expected.errorAt(i);
+  if (std::isinf(error)) return true;
+  if (std::isnan(value)) return std::isnan(actual);
+  if (value == actual) return true;
+  return std::fabs(value - actual) <= error;
+}
+
+int64_t sinter::codegen::firstDisagreement(const HostTensor &expected, const HostTensor &actual) {
+  assert(expected.type.getShape() == actual.type.getShape() && "tensors of one shape");
+  HostTensor widened;
+  const HostTensor *bound = &expected;
+  if (!actual.error.empty()) {
+    widened = expected;
+    widened.error.resize(expected.numElements());
+    for (int64_t i = 0; i < expected.numElements(); ++i) widened.error[i] += actual.error[i];
+    bound = &widened;
+  }
+  for (int64_t i = 0; i < expected.numElements(); ++i) {
+    if (expected.isFloat()
+            ? !agrees(*bound, i, actual.at(i))
+            : expected.integers[i] != actual.integers[i] && !agrees(*bound, i, actual.at(i)))
+      return i;
+  }
+  return -1;
+}
