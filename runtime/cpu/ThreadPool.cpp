@@ -1,12 +1,12 @@
 #include "sinter/runtime/cpu/ThreadPool.h"
 #include "sinter/runtime/Environment.h"
+#include "sinter/runtime/cpu/Cores.h"
 
 #include <algorithm>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-#include <sched.h>
 
 namespace sinter::runtime {
 namespace {
@@ -23,13 +23,6 @@ void pauseBriefly() {
 }
 
 int64_t divideUp(int64_t value, int64_t by) { return value / by + (value % by != 0); }
-
-/// The cores this process may use, which in a container are fewer than the machine's.
-int availableCores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
-}
 
 } // namespace
 
@@ -118,7 +111,7 @@ ThreadPool &sharedThreadPool() {
   // Never destroyed: at exit its threads may still be asked for by other static objects.
   static ThreadPool *pool = [] {
     auto wanted = environment::numThreads();
-    return new ThreadPool(wanted.ok() && *wanted > 0 ? *wanted : availableCores());
+    return new ThreadPool(wanted.ok() && *wanted > 0 ? *wanted : usableCores());
   }();
   return *pool;
 }

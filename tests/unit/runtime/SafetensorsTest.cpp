@@ -1,8 +1,8 @@
 #include "sinter/runtime/Safetensors.h"
 
-#include <cstring>
 #include "RuntimeTest.h"
 #include "sinter/runtime/Container.h"
+#include <cstring>
 
 namespace sinter::runtime {
 namespace {
