@@ -10,8 +10,6 @@ namespace {
 
 using ir::ComparePredicate;
 
-DType dtypeOf(const HostTensor &tensor) { return codegen::dtypeOf(tensor.type.getElementType()); }
-
 template <class F> LogicalResult mapFloat(OpEvaluation &e, F f) {
   Writer out(e.result(), e.options.trackErrors);
   Reader x(e.operand(0));

@@ -40,7 +40,7 @@ LogicalResult embedding(OpEvaluation &e) {
 LogicalResult embeddingGrad(OpEvaluation &e) {
   const HostTensor &grad = e.operand(0), &indices = e.operand(1);
   int64_t rows = e.result().type.getDimSize(0), width = e.result().type.getDimSize(1);
-  std::optional<int64_t> padding = cast<ir::EmbeddingGradOp>(e.op).getPaddingIdx();
+  int64_t padding = cast<ir::EmbeddingGradOp>(e.op).getPaddingIdx().value_or(-1);
   std::vector<Sum> sums(rows * width);
   Reader g(grad);
   bool doubtful = false;
@@ -48,7 +48,7 @@ LogicalResult embeddingGrad(OpEvaluation &e) {
     int64_t row = indices.integers[i];
     if (row < 0 || row >= rows) return refuseIndex(e, i, row, rows);
     doubtful |= indices.errorAt(i) != 0;
-    if (padding && row == *padding) continue;
+    if (row == padding) continue;
     for (int64_t j = 0; j < width; ++j) sums[row * width + j].add(g[i * width + j]);
   }
   Writer out(e.result(), e.options.trackErrors);
