@@ -26,7 +26,7 @@ def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentO
   let summary = "Ends a fused or kernel region with its results";
   let arguments = (ins Variadic<Sinter_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
 def FusedOp : Op<Sinter_Dialect, "fused", [Pure, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">]> {
