@@ -100,6 +100,7 @@ Status BlockRunner::run(const sinter_emu::KernelInfo &kernel,
   if (!stacks_.reserve(numThreads_))
     return {ErrorCode::outOfMemory,
             fmt::format("no memory for the stacks of {} emulated threads", numThreads_)};
+  scheduler_.adoptThreadStack();
   // `free_` is rebuilt, so that the stacks of a launch that failed are used again.
   while (workers_.size() < numThreads_) {
     Worker &worker = workers_.emplace_back();

@@ -3,7 +3,40 @@
 #include <cstdint>
 #include <sys/mman.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SINTER_FIBER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SINTER_FIBER_ASAN 1
+#endif
+#endif
+#ifdef SINTER_FIBER_ASAN
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace sinter::runtime::emulated {
+
+namespace {
+#ifdef SINTER_FIBER_ASAN
+/// Tells AddressSanitizer which stack is next, and on return that this one is back.
+struct AsanSwitch {
+  void *fake = nullptr;
+  AsanSwitch(const void *low, size_t bytes) { __sanitizer_start_switch_fiber(&fake, low, bytes); }
+  ~AsanSwitch() { __sanitizer_finish_switch_fiber(fake, nullptr, nullptr); }
+};
+void finishFirstSwitch() { __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr); }
+/// A fiber that was abandoned left its frames' marks on the stack.
+void forgetFrames(void *low, size_t bytes) { __asan_unpoison_memory_region(low, bytes); }
+#else
+struct AsanSwitch {
+  AsanSwitch(const void *, size_t) {}
+};
+void finishFirstSwitch() {}
+void forgetFrames(void *, size_t) {}
+#endif
+} // namespace
 
 #if defined(__x86_64__)
 
@@ -44,43 +77,68 @@ sinterFiberEntry:
 extern "C" __attribute__((visibility("hidden"))) void sinterFiberSwitch(void **save, void *load);
 extern "C" __attribute__((visibility("hidden"))) void sinterFiberEntry();
 
-void Fiber::start(void *stackLow, size_t stackBytes, Function function, void *argument) {
-  auto top = (reinterpret_cast<uintptr_t>(stackLow) + stackBytes) & ~uintptr_t(15);
+static void prepare(void **stackPointer, void *low, size_t bytes, Fiber::Function entry,
+                    void *value) {
+  auto top = (reinterpret_cast<uintptr_t>(low) + bytes) & ~uintptr_t(15);
   auto *frame = reinterpret_cast<void **>(top) - 7; // the entry starts with the stack at `top`
   frame[0] = frame[1] = frame[2] = nullptr;         // r15 r14 r13
-  frame[3] = argument;                              // r12
-  frame[4] = reinterpret_cast<void *>(function);    // rbx
+  frame[3] = value;                                 // r12
+  frame[4] = reinterpret_cast<void *>(entry);       // rbx
   frame[5] = nullptr;                               // rbp
   frame[6] = reinterpret_cast<void *>(&sinterFiberEntry);
-  stackPointer = frame;
+  *stackPointer = frame;
+}
+
+void Fiber::start(void *low, size_t bytes, Function entry, void *value) {
+  stackLow = low, stackBytes = bytes, function = entry, argument = value;
+  forgetFrames(low, bytes);
+  prepare(&stackPointer, low, bytes, &Fiber::enter, this);
 }
 
 void Fiber::switchTo(Fiber &from, Fiber &to) {
+  AsanSwitch asan(to.stackLow, to.stackBytes);
   sinterFiberSwitch(&from.stackPointer, to.stackPointer);
 }
 
 #else
 
 void Fiber::trampoline(unsigned low, unsigned high) {
-  auto *self = reinterpret_cast<Fiber *>((static_cast<uintptr_t>(high) << 32) | low);
-  self->function(self->argument);
+  enter(reinterpret_cast<void *>((static_cast<uintptr_t>(high) << 32) | low));
 }
 
-void Fiber::start(void *stackLow, size_t stackBytes, Function entry, void *value) {
-  function = entry;
-  argument = value;
+void Fiber::start(void *low, size_t bytes, Function entry, void *value) {
+  stackLow = low, stackBytes = bytes, function = entry, argument = value;
+  forgetFrames(low, bytes);
   getcontext(&context);
-  context.uc_stack.ss_sp = stackLow;
-  context.uc_stack.ss_size = stackBytes;
+  context.uc_stack.ss_sp = low;
+  context.uc_stack.ss_size = bytes;
   context.uc_link = nullptr;
   auto self = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(this));
   makecontext(&context, reinterpret_cast<void (*)()>(&Fiber::trampoline), 2,
               static_cast<unsigned>(self), static_cast<unsigned>(self >> 32));
 }
 
-void Fiber::switchTo(Fiber &from, Fiber &to) { swapcontext(&from.context, &to.context); }
+void Fiber::switchTo(Fiber &from, Fiber &to) {
+  AsanSwitch asan(to.stackLow, to.stackBytes);
+  swapcontext(&from.context, &to.context);
+}
 
 #endif
+
+void Fiber::enter(void *self) {
+  finishFirstSwitch();
+  auto *fiber = static_cast<Fiber *>(self);
+  fiber->function(fiber->argument);
+}
+
+void Fiber::adoptThreadStack() {
+#ifdef SINTER_FIBER_ASAN
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  pthread_attr_getstack(&attributes, &stackLow, &stackBytes);
+  pthread_attr_destroy(&attributes);
+#endif
+}
 
 StackPool::~StackPool() {
   for (size_t i = 0; i < mappings.size(); ++i) munmap(mappings[i], mappingBytes[i]);

@@ -22,14 +22,21 @@ public:
   /// Leaves `from` where it is and goes on in `to`.
   static void switchTo(Fiber &from, Fiber &to);
 
+  /// For the fiber that a thread of the operating system already runs on: only AddressSanitizer,
+  /// which follows stacks, needs to know where that is.
+  void adoptThreadStack();
+
 private:
+  static void enter(void *self);
+  Function function = nullptr;
+  void *argument = nullptr;
+  void *stackLow = nullptr;
+  size_t stackBytes = 0;
 #if defined(__x86_64__)
   void *stackPointer = nullptr;
 #else
   static void trampoline(unsigned low, unsigned high);
   ucontext_t context{};
-  Function function = nullptr;
-  void *argument = nullptr;
 #endif
 };
 

@@ -54,6 +54,73 @@ template <class P> SINTER_DEVICE MmaB loadFragmentB(P tile, int stride) {
                packPair(tile[(k + 8) * stride + n], tile[(k + 9) * stride + n])}};
 }
 
+// The same fragments by ldmatrix: one instruction instead of eight loads. Every row of the tile
+// starts at a multiple of 16 bytes (tile and stride are multiples of 8 elements); rows that lie a
+// multiple of 128 bytes apart meet in one bank, so pad them by 16 bytes.
+
+#ifdef SINTER_EMULATION
+/// Checks the 16 bytes that a lane names, as the instruction does.
+#define SINTER_MATRIX_ROW(tile, offset) ((void)((tile) + (offset)).checked(16, 16))
+#endif
+SINTER_DEVICE int matrixLane() { return static_cast<int>(threadIdx.x & 31u); }
+
+template <class P> SINTER_DEVICE MmaA loadMatrixA(P tile, int stride) {
+  int lane = matrixLane(), offset = (lane & 15) * stride + (lane >> 4) * 8;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 750
+  MmaA a;
+  u32 address = static_cast<u32>(__cvta_generic_to_shared(tile + offset));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(a.r[0]), "=r"(a.r[1]), "=r"(a.r[2]), "=r"(a.r[3])
+               : "r"(address)
+               : "memory");
+  return a;
+#else
+#ifdef SINTER_EMULATION
+  SINTER_MATRIX_ROW(tile, offset);
+  __syncwarp();
+#endif
+  return loadFragmentA(tile, stride);
+#endif
+}
+
+/// Two neighbouring fragments of B (n 0..7 and 8..15) from a tile stored as [n][k]: 16 rows of 16.
+template <class P> SINTER_DEVICE void loadMatrixBTransposed(P tile, int stride, MmaB &first, MmaB &second) {
+  int lane = matrixLane(), offset = ((lane & 7) + (lane >> 4) * 8) * stride + ((lane >> 3) & 1) * 8;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 750
+  u32 address = static_cast<u32>(__cvta_generic_to_shared(tile + offset));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(first.r[0]), "=r"(first.r[1]), "=r"(second.r[0]), "=r"(second.r[1])
+               : "r"(address)
+               : "memory");
+#else
+#ifdef SINTER_EMULATION
+  SINTER_MATRIX_ROW(tile, offset);
+  __syncwarp();
+#endif
+  first = loadFragmentBTransposed(tile, stride);
+  second = loadFragmentBTransposed(tile + 8 * stride, stride);
+#endif
+}
+
+/// The same from a tile stored as [k][n]: 16 rows of 16.
+template <class P> SINTER_DEVICE void loadMatrixB(P tile, int stride, MmaB &first, MmaB &second) {
+  int lane = matrixLane(), offset = (lane & 15) * stride + (lane >> 4) * 8;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 750
+  u32 address = static_cast<u32>(__cvta_generic_to_shared(tile + offset));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(first.r[0]), "=r"(first.r[1]), "=r"(second.r[0]), "=r"(second.r[1])
+               : "r"(address)
+               : "memory");
+#else
+#ifdef SINTER_EMULATION
+  SINTER_MATRIX_ROW(tile, offset);
+  __syncwarp();
+#endif
+  first = loadFragmentB(tile, stride);
+  second = loadFragmentB(tile + 8, stride);
+#endif
+}
+
 #if !defined(SINTER_EMULATION) && (!defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800)
 
 template <class T> SINTER_DEVICE void mma(MmaC &c, const MmaA &a, const MmaB &b);

@@ -223,6 +223,44 @@ tile(SINTER_GLOBAL_CONST(bf16) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL
   EXPECT_EQ(c, want);
 }
 
+TEST(EmulatedKernels, matrixLoadsAgreeWithElementLoads) {
+  std::vector<uint16_t> a(16 * 24);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<uint16_t>(i);
+  std::vector<uint32_t> plain(32 * 12), matrix(32 * 12);
+  KernelRun run(emulated(), "loads", R"(
+extern "C" __global__ void __launch_bounds__(32)
+loads(SINTER_GLOBAL_CONST(bf16) in0, SINTER_GLOBAL(u32) out0, SINTER_GLOBAL(u32) out1) {
+  SINTER_SHARED(bf16, tile, 16 * 24);
+  for (int i = threadIdx.x; i < 16 * 24; i += 32)
+    tile[i] = in0[i];
+  __syncthreads();
+  i64 at = threadIdx.x * 12;
+  MmaA a = loadFragmentA(tile, 24), b = loadMatrixA(tile, 24);
+  for (int i = 0; i < 4; ++i)
+    out0[at + i] = a.r[i], out1[at + i] = b.r[i];
+  MmaB x = loadFragmentB(tile, 24), y = loadFragmentB(tile + 8, 24), first, second;
+  loadMatrixB(tile, 24, first, second);
+  for (int i = 0; i < 2; ++i)
+    out0[at + 4 + i] = x.r[i], out0[at + 6 + i] = y.r[i], out1[at + 4 + i] = first.r[i], out1[at + 6 + i] = second.r[i];
+  x = loadFragmentBTransposed(tile, 24), y = loadFragmentBTransposed(tile + 8 * 24, 24);
+  loadMatrixBTransposed(tile, 24, first, second);
+  for (int i = 0; i < 2; ++i)
+    out0[at + 8 + i] = x.r[i], out0[at + 10 + i] = y.r[i], out1[at + 8 + i] = first.r[i], out1[at + 10 + i] = second.r[i];
+})");
+  ASSERT_OK(run.in(a).out(plain).out(matrix).run(1, 32));
+  EXPECT_EQ(plain, matrix);
+  KernelRun odd(emulated(1), "odd", R"(
+extern "C" __global__ void __launch_bounds__(32) odd(SINTER_GLOBAL(u32) out0) {
+  SINTER_SHARED(bf16, tile, 16 * 20);
+  tile[threadIdx.x] = bf16(0.0f);
+  __syncthreads();
+  out0[threadIdx.x] = loadMatrixA(tile, 20).r[0];
+})");
+  Status status = odd.out(plain).run(1, 32);
+  ASSERT_FALSE(status.ok()); // rows of 40 bytes do not start at multiples of 16
+  EXPECT_NE(status.error().message.find("misaligned"), std::string::npos) << status.error().message;
+}
+
 TEST(EmulatedKernels, votesAndShuffles) {
   std::vector<int64_t> c(32 * 6);
   KernelRun run(emulated(), "votes", R"(

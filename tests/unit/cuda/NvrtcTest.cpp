@@ -53,6 +53,12 @@ sink(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL(
   i1 all = blockReduce<256>(v[0] > 0.0f, LogicalAnd{}), any = blockReduce<256>(v[0] > 0.0f, LogicalOr{});
   MmaC c{};
   mma<bf16>(c, loadFragmentA(tile, 16), loadFragmentB(tile + 256, 8));
+  MmaB first, second;
+  loadMatrixB(tile, 24, first, second);
+  mma<bf16>(c, loadMatrixA(tile, 24), first);
+  mma<bf16>(c, loadMatrixA(tile, 24), second);
+  loadMatrixBTransposed(castPtr<f16>(tile), 24, first, second);
+  mma<f16>(c, loadMatrixA(castPtr<f16>(tile), 24), second);
   mma<f16>(c, loadFragmentA(castPtr<f16>(tile), 16), loadFragmentBTransposed(castPtr<f16>(tile), 16));
   s += blockScan<256>(v[3], Sum{}) + loadOnce(in0, i) + loadOr(in0, i, i < n, 0.0f) + randomUniform(1, i, 2, 3);
   storeOnce(out0, i, s + moments.mean + c.v[0] + randomNormal(1, i, 2, 3) + castTo<f32>(castTo<i64>(v[1])));
