@@ -12,15 +12,4 @@ Result<std::unique_ptr<Recording>> Device::endRecording() {
   return Error{ErrorCode::unsupported, fmt::format("{} does not record", description())};
 }
 
-#ifdef SINTER_WITHOUT_cuda
-Result<std::shared_ptr<Device>> cudaDevice(int) {
-  return Error{ErrorCode::unsupported, "this Sinter was built without CUDA"};
-}
-#endif
-#ifdef SINTER_WITHOUT_emulated
-Result<std::shared_ptr<Device>> emulatedCudaDevice(EmulatedOptions) {
-  return Error{ErrorCode::unsupported, "this Sinter was built without emulated CUDA"};
-}
-#endif
-
 } // namespace sinter::runtime

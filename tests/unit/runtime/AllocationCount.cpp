@@ -13,6 +13,11 @@ void *operator new(size_t bytes) {
   if (void *memory = std::malloc(bytes ? bytes : 1)) return memory;
   throw std::bad_alloc();
 }
+// Sanitizers pair this form with a delete of their own unless it is replaced as well.
+void *operator new(size_t bytes, const std::nothrow_t &) noexcept {
+  ++calls;
+  return std::malloc(bytes ? bytes : 1);
+}
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 

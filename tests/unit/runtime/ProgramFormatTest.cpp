@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
+#include <random>
+
 namespace sinter::runtime {
 namespace {
 
@@ -43,7 +45,12 @@ Program fullProgram() {
   return program;
 }
 
-/// The bytes of a container in the place of a program, with the right checksum.
+/// Puts the right checksum at the end.
+void sign(std::vector<uint8_t> &bytes) {
+  auto sum = static_cast<uint32_t>(crc32(0, bytes.data(), static_cast<uInt>(bytes.size() - 4)));
+  std::memcpy(bytes.data() + bytes.size() - 4, &sum, 4);
+}
+/// The bytes of a container in the place of a program.
 std::vector<uint8_t> programFile(const std::string &tree,
                                  std::map<std::string, std::string> metadata) {
   ContainerWriter writer(64);
@@ -51,8 +58,7 @@ std::vector<uint8_t> programFile(const std::string &tree,
   writer.addText("program", tree);
   writer.addText("checksum", "abcd");
   std::vector<uint8_t> bytes = writer.bytes();
-  auto sum = static_cast<uint32_t>(crc32(0, bytes.data(), static_cast<uInt>(bytes.size() - 4)));
-  std::memcpy(bytes.data() + bytes.size() - 4, &sum, 4);
+  sign(bytes);
   return bytes;
 }
 const std::map<std::string, std::string> goodMetadata{{"format", "sinter.program"},
@@ -125,6 +131,26 @@ TEST(ProgramFormat, AnyFlippedBitIsNoticed) {
   }
   bytes[bytes.size() - 1] ^= 1;
   EXPECT_ERROR(deserialize(bytes), corrupt, "program: its checksum is");
+}
+
+// A checksum that fits says nothing about who wrote the rest.
+TEST(ProgramFormat, AnyBytesAreReadOrRefused) {
+  std::vector<uint8_t> good = *serialize(fullProgram());
+  std::mt19937 random(7);
+  int accepted = 0;
+  for (int turn = 0; turn < 3000; ++turn) {
+    std::vector<uint8_t> bytes = good;
+    for (int change = 0; change < 1 + turn % 3; ++change) {
+      uint8_t &byte = bytes[random() % bytes.size()];
+      // Mostly one digit or bracket for another: what stays JSON gets furthest.
+      byte = turn % 4 ? static_cast<uint8_t>("0123456789-[]{},\"e"[random() % 18])
+                      : static_cast<uint8_t>(random());
+    }
+    sign(bytes);
+    accepted += deserialize(bytes).ok();
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_LT(accepted, 3000);
 }
 
 TEST(ProgramFormat, KernelsOfThisProcessCannotBeSaved) {
