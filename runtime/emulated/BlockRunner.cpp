@@ -310,10 +310,9 @@ std::string BlockRunner::where(const Thread &thread) const {
   return fmt::format("thread {} of block {}", text(thread.index), text(host_.block));
 }
 
-void BlockRunner::fail(std::string message) {
-  failure_ = std::move(message);
+void BlockRunner::abandon() {
   Worker &self = *current().worker;
-  Fiber::switchTo(self.fiber, scheduler_); // the fiber is abandoned; kernels own nothing
+  Fiber::switchTo(self.fiber, scheduler_); // nothing on this stack is ever destroyed
   std::abort();
 }
 
@@ -338,11 +337,13 @@ unsigned long long BlockRunner::onWarp(Host *host, const WarpRequest *request) {
   Thread &t = runner.current();
   Warp &warp = runner.warps_[t.warp];
   const uint32_t bit = 1u << t.lane;
-  if (!(request->mask & bit))
-    runner.fail(fmt::format(
+  if (!(request->mask & bit)) {
+    runner.failure_ = fmt::format(
         "{} ({}:{}) with mask {:#010x} is called by lane {}, which the mask leaves out; {}",
         nameOf(request->kind), request->file, request->line, request->mask, t.lane,
-        runner.where(t)));
+        runner.where(t));
+    runner.abandon();
+  }
   t.request = *request;
   warp.atWarp |= bit;
   // The last lane to arrive does the work for all of them and goes on without a switch.
@@ -399,9 +400,12 @@ void BlockRunner::completeWarp(unsigned warpIndex, uint32_t lanes, const WarpReq
       source = (lane ^ argument) >= start + width ? lane : lane ^ argument;
       break;
     }
-    if (!(lanes >> source & 1))
-      fail(fmt::format("{} ({}:{}) reads lane {}, which takes no part; {}", nameOf(request.kind),
-                       t.request.file, t.request.line, source, where(t)));
+    if (!(lanes >> source & 1)) {
+      failure_ =
+          fmt::format("{} ({}:{}) reads lane {}, which takes no part; {}", nameOf(request.kind),
+                      t.request.file, t.request.line, source, where(t));
+      abandon();
+    }
     t.result = warpThreads[source].request.value;
   }
 }
@@ -414,12 +418,16 @@ const Region *BlockRunner::onShared(Host *host, const void *site, unsigned long 
   auto base = (reinterpret_cast<uintptr_t>(runner.staticMemory_.data()) + sharedAlign - 1) &
               ~(sharedAlign - 1);
   const size_t offset = (runner.sharedUsed_ + 15) & ~size_t(15);
-  if (offset + bytes > staticSharedLimit)
-    runner.fail(fmt::format("shared arrays need more than {} bytes (at '{}' of {} bytes)",
-                            staticSharedLimit, name, bytes));
-  if (offset + bytes + runner.grid_.dynamicSharedBytes > sharedLimit)
-    runner.fail(fmt::format("shared memory of {} bytes exceeds {}",
-                            offset + bytes + runner.grid_.dynamicSharedBytes, sharedLimit));
+  if (offset + bytes > staticSharedLimit) {
+    runner.failure_ = fmt::format("shared arrays need more than {} bytes (at '{}' of {} bytes)",
+                                  staticSharedLimit, name, bytes);
+    runner.abandon();
+  }
+  if (offset + bytes + runner.grid_.dynamicSharedBytes > sharedLimit) {
+    runner.failure_ = fmt::format("shared memory of {} bytes exceeds {}",
+                                  offset + bytes + runner.grid_.dynamicSharedBytes, sharedLimit);
+    runner.abandon();
+  }
   runner.sharedUsed_ = offset + bytes;
   char *memory = reinterpret_cast<char *>(base) + offset;
   std::memset(memory, runner.schedule_.sharedFill, bytes);
@@ -453,30 +461,38 @@ void BlockRunner::onCopyAsyncWait(Host *host, int pending) {
   t.copies.resize(kept);
 }
 
+std::string BlockRunner::describeBadAccess(const Region *region, long long offset, unsigned bytes,
+                                           unsigned align) {
+  const std::string who = where(current());
+  if (!region) return "access through a null pointer by " + who;
+  std::string what = region->name ? fmt::format("shared array '{}'", region->name)
+                                  : fmt::format("parameter {}", region->param);
+  if (region->param >= 0 && static_cast<size_t>(region->param) < paramNames_.size())
+    what += fmt::format(" '{}'", paramNames_[region->param]);
+  if (offset >= 0 && static_cast<unsigned long long>(offset) + bytes <= region->bytes)
+    return fmt::format("misaligned access: {} bytes at byte {} of {} need alignment {}, by {}",
+                       bytes, offset, what, align, who);
+  return fmt::format(
+      "out of bounds: {} bytes at byte {} of {}, which has {} bytes (index {} of {}), by {}", bytes,
+      offset, what, region->bytes, offset / static_cast<long long>(bytes), region->bytes / bytes,
+      who);
+}
+
 void BlockRunner::onBadAccess(Host *host, const Region *region, long long offset, unsigned bytes,
                               unsigned align) {
   BlockRunner &runner = *runnerOf(host);
-  if (!region)
-    runner.fail(fmt::format("access through a null pointer by {}", runner.where(runner.current())));
-  std::string what = region->name ? fmt::format("shared array '{}'", region->name)
-                                  : fmt::format("parameter {}", region->param);
-  if (region->param >= 0 && static_cast<size_t>(region->param) < runner.paramNames_.size())
-    what += fmt::format(" '{}'", runner.paramNames_[region->param]);
-  const bool inside =
-      offset >= 0 && static_cast<unsigned long long>(offset) + bytes <= region->bytes;
-  if (inside)
-    runner.fail(fmt::format("misaligned access: {} bytes at byte {} of {} need alignment {}, by {}",
-                            bytes, offset, what, align, runner.where(runner.current())));
-  runner.fail(fmt::format(
-      "out of bounds: {} bytes at byte {} of {}, which has {} bytes (index {} of {}), by {}", bytes,
-      offset, what, region->bytes, offset / static_cast<long long>(bytes), region->bytes / bytes,
-      runner.where(runner.current())));
+  runner.failure_ = runner.describeBadAccess(region, offset, bytes, align);
+  runner.abandon();
 }
 
 void BlockRunner::onBadIndex(Host *host, const char *name, long long index, long long size) {
   BlockRunner &runner = *runnerOf(host);
-  runner.fail(fmt::format("out of bounds: index {} of shared array '{}', whose extent is {}, by {}",
-                          index, name, size, runner.where(runner.current())));
+  {
+    runner.failure_ =
+        fmt::format("out of bounds: index {} of shared array '{}', whose extent is {}, by {}",
+                    index, name, size, runner.where(runner.current()));
+    runner.abandon();
+  }
 }
 
 } // namespace sinter::runtime::emulated

@@ -92,7 +92,11 @@ private:
   void resume(Worker &from, Thread *next); // goes on with `next`, or back to the scheduler
   Worker *freeWorker();
   void completeWarp(unsigned warpIndex, uint32_t lanes, const sinter_emu::WarpRequest &request);
-  [[noreturn]] void fail(std::string message);
+  /// Ends the launch from inside a thread, `failure_` being set. The stack is left as it is: whoever
+  /// calls owns nothing that needs destroying.
+  [[noreturn]] void abandon();
+  std::string describeBadAccess(const sinter_emu::Region *region, long long offset, unsigned bytes,
+                                unsigned align);
   std::string where(const Thread &thread) const;
   uint32_t random(uint32_t bound);
   Thread &current() { return *static_cast<Thread *>(host_.current); }
