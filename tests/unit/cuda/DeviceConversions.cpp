@@ -1,4 +1,4 @@
-// bf16, f16, casts, integer division and Philox of the device library, on the emulated device.
+// bf16, f16, casts, integer division and Philox of the device library, on every device that runs CUDA text.
 #include "KernelTest.h"
 
 #include <bit>
@@ -8,6 +8,10 @@
 using namespace sinter::test;
 
 namespace {
+
+class DeviceConversions : public OnDevice {};
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceConversions, testing::Values("emulated", "cuda"),
+                         deviceName);
 
 /// Nearest bf16 with ties to even by search: compares distances in double, sharing no bit trick.
 uint16_t bf16Reference(float x) {
@@ -40,11 +44,11 @@ narrow(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(bf16) out0, SINTER_GLOBAL(f16
   }
 })";
 
-TEST(DeviceConversions, everyHalfWidens) {
+TEST_P(DeviceConversions, everyHalfWidens) {
   std::vector<uint16_t> all(65536);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
   std::vector<float> fromBf16(65536), fromF16(65536);
-  KernelRun run(emulated(1), "widen", widen);
+  KernelRun run(device(1), "widen", widen);
   ASSERT_OK(run.in(all).in(all).out(fromBf16).out(fromF16).run(256, 256));
   for (uint32_t i = 0; i < 65536; ++i) {
     EXPECT_EQ(std::bit_cast<uint32_t>(fromBf16[i]), i << 16);
@@ -56,7 +60,7 @@ TEST(DeviceConversions, everyHalfWidens) {
   }
 }
 
-TEST(DeviceConversions, narrowingRoundsToNearestEven) {
+TEST_P(DeviceConversions, narrowingRoundsToNearestEven) {
   // Around every value of both types: itself, its neighbours in f32, and every midpoint.
   std::vector<float> values;
   for (uint32_t i = 0; i < 65536; ++i)
@@ -74,7 +78,7 @@ TEST(DeviceConversions, narrowingRoundsToNearestEven) {
   }
   values.resize((values.size() + 255) / 256 * 256);
   std::vector<uint16_t> bf16(values.size()), f16(values.size());
-  KernelRun run(emulated(1), "narrow", narrow);
+  KernelRun run(device(1), "narrow", narrow);
   ASSERT_OK(
       run.in(values).out(bf16).out(f16).scalar(static_cast<int64_t>(values.size())).run(64, 256));
   for (size_t i = 0; i < values.size(); ++i) {
@@ -88,7 +92,7 @@ TEST(DeviceConversions, narrowingRoundsToNearestEven) {
   }
 }
 
-TEST(DeviceConversions, floatToIntegerSaturates) {
+TEST_P(DeviceConversions, floatToIntegerSaturates) {
   const float inf = std::numeric_limits<float>::infinity(),
               nan = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> in = {0.0f,
@@ -114,7 +118,7 @@ TEST(DeviceConversions, floatToIntegerSaturates) {
   std::vector<int32_t> i32(in.size());
   std::vector<int64_t> i64(in.size());
   std::vector<uint8_t> u8(in.size()), i1(in.size());
-  KernelRun run(emulated(1), "ints", R"(
+  KernelRun run(device(1), "ints", R"(
 extern "C" __global__ void __launch_bounds__(32)
 ints(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(i32) out0, SINTER_GLOBAL(i64) out1, SINTER_GLOBAL(u8) out2, SINTER_GLOBAL(i1) out3, i64 n) {
   i64 i = threadIdx.x;
@@ -143,11 +147,11 @@ ints(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(i32) out0, SINTER_GLOBAL(i64) o
   }
 }
 
-TEST(DeviceConversions, integerDivisionNeverTraps) {
+TEST_P(DeviceConversions, integerDivisionNeverTraps) {
   const std::vector<int32_t> values = {0, 1, -1, 2, -2, 7, -7, 100, INT32_MAX, INT32_MIN};
   const int64_t n = static_cast<int64_t>(values.size());
   std::vector<int32_t> out(values.size() * values.size() * 5);
-  KernelRun run(emulated(1), "div", R"(
+  KernelRun run(device(1), "div", R"(
 extern "C" __global__ void __launch_bounds__(128)
 div(SINTER_GLOBAL_CONST(i32) in0, SINTER_GLOBAL(i32) out0, i64 n) {
   i64 i = threadIdx.x;
@@ -172,11 +176,11 @@ div(SINTER_GLOBAL_CONST(i32) in0, SINTER_GLOBAL(i32) out0, i64 n) {
   }
 }
 
-TEST(DeviceConversions, maximumAndMinimumPropagateNan) {
+TEST_P(DeviceConversions, maximumAndMinimumPropagateNan) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> a = {1, nan, 1, nan, 0.0f, -0.0f, -3}, b = {2, 1, nan, nan, -0.0f, 0.0f, -4},
                      high(7), low(7);
-  KernelRun run(emulated(1), "extremes", R"(
+  KernelRun run(device(1), "extremes", R"(
 extern "C" __global__ void __launch_bounds__(32)
 extremes(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(f32) in1, SINTER_GLOBAL(f32) out0, SINTER_GLOBAL(f32) out1) {
   if (threadIdx.x < 7) {
@@ -196,10 +200,10 @@ extremes(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(f32) in1, SINTER_GLOB
   }
 }
 
-TEST(DeviceConversions, philoxKnownAnswers) {
+TEST_P(DeviceConversions, philoxKnownAnswers) {
   // From the authors' Random123, kat_vectors: counter, key, result.
   std::vector<uint32_t> words(12);
-  KernelRun run(emulated(1), "philoxWords", R"(
+  KernelRun run(device(1), "philoxWords", R"(
 extern "C" __global__ void __launch_bounds__(32) philoxWords(SINTER_GLOBAL(u32) out0) {
   if (threadIdx.x)
     return;
@@ -216,10 +220,10 @@ extern "C" __global__ void __launch_bounds__(32) philoxWords(SINTER_GLOBAL(u32) 
   EXPECT_EQ(words, want);
 }
 
-TEST(DeviceConversions, normalsAndUniforms) {
+TEST_P(DeviceConversions, normalsAndUniforms) {
   const int64_t n = 40000;
   std::vector<float> normals(n), uniforms(n);
-  KernelRun run(emulated(1), "draws", R"(
+  KernelRun run(device(1), "draws", R"(
 extern "C" __global__ void __launch_bounds__(256)
 draws(SINTER_GLOBAL(f32) out0, SINTER_GLOBAL(f32) out1, i64 n) {
   for (i64 i = i64(blockIdx.x) * 256 + threadIdx.x; i < n; i += gridDim.x * 256)

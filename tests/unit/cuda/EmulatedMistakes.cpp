@@ -197,6 +197,18 @@ extern "C" __global__ void __launch_bounds__(32) words(SINTER_GLOBAL_CONST(f32) 
               AllOf(HasSubstr("misaligned"), HasSubstr("'in0'"), HasSubstr("alignment 16")));
 }
 
+TEST(EmulatedMistakes, matrixRowsOffTheirAlignment) {
+  std::vector<uint32_t> c(32);
+  KernelRun run(emulated(1), "odd", R"(
+extern "C" __global__ void __launch_bounds__(32) odd(SINTER_GLOBAL(u32) out0) {
+  SINTER_SHARED(bf16, tile, 16 * 20);
+  tile[threadIdx.x] = bf16(0.0f);
+  __syncthreads();
+  out0[threadIdx.x] = loadMatrixA(tile, 20).r[0];
+})"); // rows of 40 bytes do not start at multiples of 16
+  EXPECT_THAT(message(run.out(c).run(1, 32)), AllOf(HasSubstr("misaligned"), HasSubstr("'tile'")));
+}
+
 TEST(EmulatedMistakes, sharedOutOfBounds) {
   std::vector<float> c(64);
   KernelRun flat(emulated(1), "flat", R"(

@@ -118,6 +118,26 @@ inline std::shared_ptr<Device> emulated(int schedules = 4) {
   return *device;
 }
 
+/// A test that runs on each device in turn; on a GPU only where there is one.
+class OnDevice : public testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    if (std::string(GetParam()) != "cuda") return;
+    static const auto gpu = cudaDevice(); // one for all tests: a context takes a while
+    if (!gpu.ok()) GTEST_SKIP() << gpu.error().message;
+    gpu_ = *gpu;
+  }
+  std::shared_ptr<Device> device(int schedules = 4) const {
+    return gpu_ ? gpu_ : emulated(schedules);
+  }
+
+private:
+  std::shared_ptr<Device> gpu_;
+};
+inline std::string deviceName(const testing::TestParamInfo<const char *> &info) {
+  return info.param;
+}
+
 #define ASSERT_OK(expr)                                                                            \
   do {                                                                                             \
     ::sinter::runtime::Status status_ = (expr);                                                    \
