@@ -218,7 +218,7 @@ Status refuseUnsupported(const Entry &entry, const Block &block) {
   for (const Instruction &instruction : block) {
     if (std::holds_alternative<If>(instruction.op)) return refuse("'if'");
     if (std::holds_alternative<While>(instruction.op)) return refuse("'while'");
-    if (auto *loop = std::get_if<Loop>(&instruction.op))
+    if (auto *loop = std::get_if<Loop>(&instruction.op); loop && loop->body)
       SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *loop->body));
     auto *launch = std::get_if<Launch>(&instruction.op);
     if (!launch) continue;

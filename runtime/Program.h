@@ -158,7 +158,7 @@ struct Kernel {
   std::string source;            // CUDA: canonical text; CPU: empty or LLVM IR for inspection
   std::vector<uint32_t> headers; // CUDA: indices into Program::headers
   std::map<std::string, std::vector<uint8_t>>
-      images;                     // "sm_90" -> cubin; "avx512" -> index see Program::cpuImages
+      images;                     // CUDA: "sm_90" -> cubin; CPU: see Program::cpuImages
   CpuFunction function = nullptr; // in-process handle while JIT-compiling
   HostFunction host;              // reference device only
 };
