@@ -114,7 +114,7 @@ def IsFiniteOp : Sinter_Elementwise<"is_finite", "Widest", [SameOperandsAndResul
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
 }
 def SelectOp : Sinter_Elementwise<"select", "Widest", [Infer, Vjp,
-    AllTypesMatch<["on_true", "on_false", "result"]>, AllShapesMatch<["condition", "on_true"]>]> {
+    AllTypesMatch<["on_true", "on_false"]>, AllShapesMatch<["condition", "on_true"]>]> {
   let summary = "PyTorch's `where`: condition ? a : b";
   let arguments = (ins Sinter_BoolTensor:$condition, Sinter_Tensor:$on_true, Sinter_Tensor:$on_false);
   let results = (outs Sinter_Tensor:$result);
