@@ -14,6 +14,8 @@ function(sinter_make_pch)
   add_library(sinter_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cpp")
   target_link_libraries(sinter_pch PRIVATE sinter_options fmt::fmt nlohmann_json::nlohmann_json sinter_mlir)
   add_dependencies(sinter_pch sinter_tablegen)
+  # Not from ccache: GCC's `#pragma once` compares times of headers with those the PCH was made from.
+  set_target_properties(sinter_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
   target_precompile_headers(sinter_pch PRIVATE "${CMAKE_SOURCE_DIR}/cmake/MlirPrecompiled.h")
 endfunction()
 function(sinter_use_pch target)
