@@ -43,7 +43,7 @@ def FloorDivideOp : Sinter_Binary<"floor_divide", "Widest", Sinter_NumberTensor>
   let summary = "floor(a / b), Python's `//`";
   let description = "An integer divisor of zero is an error in the evaluator and an unspecified value, never a trap, elsewhere.";
 }
-def RemainderOp : Sinter_Binary<"remainder", "Widest", Sinter_NumberTensor> {
+def RemainderOp : Sinter_Binary<"remainder", "Widest", Sinter_NumberTensor, [Vjp]> {
   let summary = "a - floor(a / b) * b, Python's `%`: the sign of b";
 }
 def PowOp : Sinter_Binary<"pow", "Full", Sinter_FloatTensor, [Vjp]> { let summary = "a to the power b"; let hasFolder = 1; }

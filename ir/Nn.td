@@ -53,18 +53,19 @@ def BceWithLogitsOp : Sinter_Loss<"bce_with_logits"> {
   let summary = "Binary cross entropy of sigmoid(input), computed stably, reduced";
 }
 
-def BatchNormOp : Sinter_Composite<"batch_norm", "Widest", [Infer, Vjp]> {
+def BatchNormOp : Sinter_Composite<"batch_norm", "Keep", [Infer, Vjp]> {
   let summary = "Batch normalisation in training, over all dimensions but 1";
   let description = [{
     x [N, C, ...], weight and bias [C] -> y, mean [C], biased variance [C] (f32 for bf16 and f16 x).
-    The caller updates running statistics from them. Gradients flow through y only.
+    The caller updates running statistics from them. Gradients flow through y only. x may be narrower
+    than the parameters: y follows x, and mixed precision leaves the parameters alone.
   }];
   let arguments = (ins Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, Sinter_FloatTensor:$bias,
                        DefaultValuedAttr<F64Attr, "1e-5">:$eps);
   let results = (outs Sinter_FloatTensor:$result, Sinter_FloatTensor:$mean, Sinter_FloatTensor:$variance);
   let assemblyFormat = "$x `,` $weight `,` $bias attr-dict `:` functional-type(operands, results)";
 }
-def BatchNormGradOp : Sinter_Composite<"batch_norm_grad", "Widest", [Infer]> {
+def BatchNormGradOp : Sinter_Composite<"batch_norm_grad", "Keep", [Infer]> {
   let summary = "Gradients of batch_norm with respect to x, weight and bias";
   let arguments = (ins Sinter_FloatTensor:$grad, Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight,
                        Sinter_FloatTensor:$mean, Sinter_FloatTensor:$variance,
@@ -72,7 +73,7 @@ def BatchNormGradOp : Sinter_Composite<"batch_norm_grad", "Widest", [Infer]> {
   let results = (outs Sinter_FloatTensor:$grad_x, Sinter_FloatTensor:$grad_weight, Sinter_FloatTensor:$grad_bias);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
 }
-def BatchNormInferenceOp : Sinter_Composite<"batch_norm_inference", "Widest", [Infer, Vjp]> {
+def BatchNormInferenceOp : Sinter_Composite<"batch_norm_inference", "Keep", [Infer, Vjp]> {
   let summary = "(x - mean) / sqrt(variance + eps) * weight + bias with given statistics [C]";
   let arguments = (ins Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, Sinter_FloatTensor:$bias,
                        Sinter_FloatTensor:$mean, Sinter_FloatTensor:$variance,
@@ -108,7 +109,7 @@ def MaxPool2dOp : Sinter_Pool<"max_pool2d", [Infer, Vjp]> {
   let results = (outs Sinter_FloatTensor:$result, StaticShapeTensorOf<[UI8]>:$place);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
 }
-def MaxPool2dGradOp : Sinter_Pool<"max_pool2d_grad", []> {
+def MaxPool2dGradOp : Sinter_Pool<"max_pool2d_grad", [Vjp]> {
   let summary = "Routes each window's gradient to its place; the result's type is the input's";
   let arguments = !con((ins Sinter_FloatTensor:$grad, StaticShapeTensorOf<[UI8]>:$place), poolAttributes);
   let results = (outs Sinter_FloatTensor:$result);
@@ -122,7 +123,7 @@ def AvgPool2dOp : Sinter_Pool<"avg_pool2d", [Infer, Vjp]> {
   let results = (outs Sinter_FloatTensor:$result);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
 }
-def AvgPool2dGradOp : Sinter_Pool<"avg_pool2d_grad", []> {
+def AvgPool2dGradOp : Sinter_Pool<"avg_pool2d_grad", [Vjp]> {
   let summary = "Spreads each window's gradient over it; the result's type is the input's";
   let arguments = !con((ins Sinter_FloatTensor:$grad), poolAttributes,
                        (ins DefaultValuedAttr<BoolAttr, "true">:$count_include_pad));

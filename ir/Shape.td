@@ -62,7 +62,7 @@ def PadOp : Sinter_View<"pad", [Infer, ElementNoVector, Vjp]> {
   let results = (outs Sinter_Tensor:$result);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
 }
-def ConcatOp : Sinter_View<"concat", [Infer, ElementNoVector, Vjp]> {
+def ConcatOp : Sinter_Op<"concat", "View", "Widest", [Pure, Infer, ElementNoVector, Vjp]> {
   let summary = "Operands one after another along `dim`";
   let arguments = (ins Variadic<Sinter_Tensor>:$inputs, I64Attr:$dim);
   let results = (outs Sinter_Tensor:$result);
