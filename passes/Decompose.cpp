@@ -1,0 +1,56 @@
+#include "sinter/passes/Passes.h"
+
+#include "sinter/ir/Sinter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes {
+#define GEN_PASS_DEF_DECOMPOSE
+#include "sinter/passes/Passes.h.inc"
+
+namespace {
+
+/// Whether one row kernel can compute the ops of `block`: every reduction folds the same neighbouring
+/// dimensions of one shape, and there is more than one row.
+bool isOneRowKernel(Block &block) {
+  std::optional<std::pair<ArrayRef<int64_t>, SmallVector<int64_t>>> rows;
+  for (auto reduction : block.getOps<ReductionOpInterface>()) {
+    std::pair<ArrayRef<int64_t>, SmallVector<int64_t>> own(shapeOf(reduction->getOperand(0)),
+                                                           reduction.getReducedDims());
+    if (rows && *rows != own) return false;
+    rows = own;
+  }
+  if (!rows || rows->second.empty()) return false;
+  const auto &[shape, dims] = *rows;
+  return dims.back() - dims.front() + 1 == int64_t(dims.size()) && dims.size() < shape.size();
+}
+
+struct Decompose : impl::DecomposeBase<Decompose> {
+  using DecomposeBase::DecomposeBase;
+
+  void runOnOperation() override {
+    SmallVector<DecomposableOpInterface> composites;
+    getOperation().walk([&](DecomposableOpInterface op) { composites.push_back(op); });
+    for (DecomposableOpInterface composite : composites) {
+      // Into a block of its own first: what it is made of decides whether it stays.
+      Block parts;
+      OpBuilder builder(composite->getContext());
+      builder.setInsertionPointToEnd(&parts);
+      SmallVector<Value> replacements = composite.decompose(builder);
+      if (!all && isOneRowKernel(parts)) {
+        while (!parts.empty()) parts.back().erase();
+        continue;
+      }
+      composite->getBlock()->getOperations().splice(composite->getIterator(),
+                                                    parts.getOperations());
+      composite->replaceAllUsesWith(replacements);
+      composite->erase();
+    }
+  }
+};
+
+} // namespace
+} // namespace sinter::passes

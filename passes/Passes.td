@@ -1,0 +1,113 @@
+#ifndef SINTER_PASSES
+#define SINTER_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+// Each description states the contract: what the pass requires, what it guarantees, before and after,
+// what it refuses. The order of passes is in Pipeline.cpp.
+
+def MixedPrecision : Pass<"sinter-mixed-precision", "::mlir::func::FuncOp"> {
+  let summary = "Runs the f32 parts of a graph in bf16 or f16 where the policy allows";
+  let description = [{
+    Requires: a traced function, before autodiff, so that gradients follow the types of the forward
+    graph. Guarantees: arguments and results keep their types (parameters stay f32 masters); each op
+    runs where PrecisionOpInterface says:
+      low     f32 operands are cast down, one cast per value however many use it;
+      full    lowered operands are cast back to f32;
+      widest  low where every f32 operand has been lowered, f32 elsewhere. A constant filled with one
+              number is a literal: it adopts the type of what it meets and never widens it;
+      keep    the result follows the operands.
+    f64, integers and what the user cast to a narrow type are untouched; the outputs of
+    sinter.gradient are f32. Before, `type=bf16`:
+      %y = sinter.matmul %x, %w : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
+    after:
+      %0 = sinter.cast %x ... -> tensor<2x3xbf16>
+      %1 = sinter.cast %w ... -> tensor<3x4xbf16>
+      %y = sinter.matmul %0, %1 : ... -> tensor<2x4xbf16>
+    Refuses: a type other than bf16 and f16; f16 in a function with a gradient (its loss would need
+    scaling).
+  }];
+  let options = [Option<"type", "type", "std::string", "\"bf16\"", "bf16 or f16">];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def Autodiff : Pass<"sinter-autodiff", "::mlir::func::FuncOp"> {
+  let summary = "Opens sinter.gradient into the ops that compute it";
+  let description = [{
+    Requires: traced functions, before fusion. Guarantees: no sinter.gradient is left; its results are
+    computed by one reverse walk over the ops on a path from wrt to the outputs, each asked for its
+    vector-Jacobian product (DifferentiableOpInterface). Nothing else is differentiated: no gradient
+    of an input that is not in wrt. Several uses are added up in reverse program order; a wrt without
+    a path gets zeros. Gradients of gradients are opened in program order. A composite op without a
+    gradient of its own is decomposed first. An ordinary op without a gradient (floor, sign,
+    comparisons, stop_gradient, random numbers) is a constant. New ops are located at
+    "gradient"(the op they differentiate). Before:
+      %l = sinter.sum %x ...; %g = sinter.gradient %l wrt %x
+    after:
+      %g = sinter.broadcast %one : (tensor<f32>) -> tensor<4xf32>
+    Refuses: a path through an op that is none of these (a fused region, a launch, a call).
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def Simplify : Pass<"sinter-simplify", "::mlir::func::FuncOp"> {
+  let summary = "Canonicalises, folds constants within a bound, merges equal ops, drops dead ones";
+  let description = [{
+    Requires: nothing. Guarantees: the function computes the same values; identities are exact (they
+    hold for NaN, infinities and signed zeros) but for these, which round less than what they replace:
+    a sum over broadcast dimensions becomes a product, pow by a literal 2 or 3 becomes products (as
+    PyTorch). A constant made by folding has at most `fold-limit` bytes, unless it is filled with one
+    number. Equal ops are merged; the first one's location stays.
+  }];
+  let options = [Option<"foldLimit", "fold-limit", "int64_t", "65536",
+                        "Largest constant that folding may make, in bytes">];
+  let dependentDialects = ["::sinter::ir::SinterDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def Decompose : Pass<"sinter-decompose", "::mlir::func::FuncOp"> {
+  let summary = "Opens composite ops that no single kernel claims";
+  let description = [{
+    Requires: after autodiff, whose rules want composites whole. Guarantees: a composite op that is
+    left is one row kernel: all its reductions fold the same neighbouring dimensions of one shape and
+    leave more than one row (softmax, layer_norm, cross_entropy without a mean). The others (losses
+    that are reduced, batch_norm, layer_norm_grad) are opened into elementwise ops, reductions and
+    views, so that fusion can divide them among kernels. With `all` every composite is opened.
+  }];
+  let options = [Option<"all", "all", "bool", "false", "Open every composite op">];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def Layout : Pass<"sinter-layout", "::mlir::func::FuncOp"> {
+  let summary = "Gives operands the physical order that their op asks for";
+  let description = [{
+    Requires: after autodiff (gradients know logical axes only), before fusion. An op asks by the
+    discardable attribute `sinter.operand_layouts`: one #sinter.layout or unit (row-major) per
+    operand. Guarantees: each such operand is a sinter.relayout to that layout, one per value and
+    layout however many ask; results stay row-major; relayouts that undo one another are gone; the
+    attribute is gone. Logical shapes and values do not change. Where no op asks, nothing changes and a
+    remark says so. Refuses, with a remark that names the op: a layout of another rank than the
+    operand, a request that does not list every operand, a layout that is row-major anyway.
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def RetypeF64 : Pass<"sinter-retype-f64", "::mlir::func::FuncOp"> {
+  let summary = "Retypes every float of a function to f64, for checks of gradients";
+  let description = [{
+    Requires: a function before fusion. Guarantees: arguments, results, constants and ops are f64
+    wherever they were floating point; constants keep their value exactly; integers are untouched.
+    Refuses: fused regions and launches.
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def CheckLocations : Pass<"sinter-check-locations"> {
+  let summary = "Fails where an op has lost its source location";
+  let description = [{
+    Requires: nothing. Guarantees: every op but constants (which several users may share) has a
+    location that names a file and line or a module path. Changes nothing; an op without is an error
+    that names the op.
+  }];
+}
+
+#endif

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace sinter::passes {
+
+/// Rewrites of single ops and of neighbours.
+void populateSimplifyPatterns(mlir::RewritePatternSet &patterns);
+
+/// Folding of elementwise ops on constants. A result that is not filled with one number has at most
+/// `limitBytes` bytes.
+void populateConstantFolding(mlir::RewritePatternSet &patterns, int64_t limitBytes);
+
+} // namespace sinter::passes
