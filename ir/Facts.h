@@ -69,7 +69,7 @@ public:
   /// Element `indices` of `tensor`, in compute type.
   virtual mlir::Value element(mlir::Value tensor, mlir::ValueRange indices) = 0;
   /// An affine function of index values, composed with the functions that made them and folded.
-  mlir::Value apply(mlir::AffineExpr expr, mlir::ValueRange operands);
+  virtual mlir::Value apply(mlir::AffineExpr expr, mlir::ValueRange operands);
   mlir::Value index(int64_t value);
   /// An index as data of integer compute type `type`; a vector of it when the index is a run.
   virtual mlir::Value asData(mlir::Value index, mlir::Type type) = 0;

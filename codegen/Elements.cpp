@@ -1,0 +1,465 @@
+#include "sinter/codegen/Elements.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/ScopeExit.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+Type storageType(Type element) {
+  if (element.isInteger(1) || element.isUnsignedInteger(8))
+    return IntegerType::get(element.getContext(), 8);
+  return element;
+}
+
+Elements::Elements(OpBuilder &builder, Location loc, Block *entry) : ElementBuilder(builder, loc), entry(entry) {}
+
+Value Elements::variable(Value index, int64_t least, int64_t most) {
+  exprLog.push_back(index);
+  dimOf[index] = variables.size();
+  variables.push_back(index);
+  ranges.push_back(IndexRange{least, most});
+  return index;
+}
+
+AffineExpr Elements::exprOf(Value index) {
+  APInt constant;
+  if (matchPattern(index, m_ConstantInt(&constant)))
+    return builder.getAffineConstantExpr(constant.getSExtValue());
+  if (auto known = exprs.find(index); known != exprs.end())
+    return known->second;
+  auto known = dimOf.find(index);
+  if (known == dimOf.end()) {
+    std::optional<IndexRange> range;
+    if (auto argument = dyn_cast<BlockArgument>(index))
+      if (auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+          loop && argument == loop.getInductionVar()) {
+        APInt least, end;
+        if (matchPattern(loop.getLowerBound(), m_ConstantInt(&least)) &&
+            matchPattern(loop.getUpperBound(), m_ConstantInt(&end)) && least.slt(end))
+          range = IndexRange{least.getSExtValue(), end.getSExtValue() - 1};
+      }
+    known = dimOf.try_emplace(index, variables.size()).first;
+    variables.push_back(index);
+    ranges.push_back(range);
+    exprLog.push_back(index);
+  }
+  return builder.getAffineDimExpr(known->second);
+}
+
+SmallVector<AffineExpr> Elements::exprsOf(ValueRange indices) {
+  SmallVector<AffineExpr> result;
+  for (Value index : indices)
+    result.push_back(exprOf(index));
+  return result;
+}
+
+Value Elements::indexOf(AffineExpr expr) {
+  expr = simplify(expr);
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return index(constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return variables[dim.getPosition()];
+  SmallVector<Value> operands;
+  SmallVector<AffineExpr> replacements(variables.size(), builder.getAffineConstantExpr(0));
+  for (unsigned dim = 0; dim < variables.size(); ++dim)
+    if (expr.isFunctionOfDim(dim)) {
+      replacements[dim] = builder.getAffineDimExpr(operands.size());
+      operands.push_back(variables[dim]);
+    }
+  auto map = AffineMap::get(operands.size(), 0, expr.replaceDimsAndSymbols(replacements, {}));
+  Value result = affine::AffineApplyOp::create(builder, loc, map, operands);
+  exprs[result] = expr;
+  exprLog.push_back(result);
+  return result;
+}
+
+Value Elements::apply(AffineExpr expr, ValueRange operands) {
+  return indexOf(expr.replaceDimsAndSymbols(exprsOf(operands), {}));
+}
+
+void Elements::setRun(Value variable, int64_t lanes) {
+  run = lanes > 1 ? variable : Value();
+  runLanes = lanes;
+}
+
+Type Elements::valueType(Type scalar) { return run ? Type(VectorType::get(runLanes, scalar)) : scalar; }
+
+Value Elements::spread(Value value) {
+  if (!run || isa<VectorType>(value.getType()))
+    return value;
+  return vector::BroadcastOp::create(builder, loc, valueType(value.getType()), value);
+}
+
+/// The scalar that a vector was spread from, or null.
+Value Elements::uniformOf(Value value) {
+  if (!isa<VectorType>(value.getType()))
+    return value;
+  if (auto broadcast = value.getDefiningOp<vector::BroadcastOp>())
+    return isa<VectorType>(broadcast.getSource().getType()) ? Value() : broadcast.getSource();
+  DenseElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat())
+    return arith::ConstantOp::create(builder, loc, constant.getSplatValue<TypedAttr>());
+  Operation *op = value.getDefiningOp();
+  // Through pure arithmetic on uniform operands.
+  if (!op || op->getNumResults() != 1 || op->getNumRegions() || op->getNumOperands() == 0 ||
+      !isa<arith::ArithDialect>(op->getDialect()))
+    return nullptr;
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    Value uniform = uniformOf(operand);
+    if (!uniform)
+      return nullptr;
+    operands.push_back(uniform);
+  }
+  OperationState state(op->getLoc(), op->getName(), operands, cast<VectorType>(value.getType()).getElementType(),
+                       op->getAttrs());
+  return builder.create(state)->getResult(0);
+}
+
+void Elements::record(AffineExpr position) {
+  if (recorder)
+    recorder->push_back(simplify(position));
+}
+
+std::optional<SmallVector<int64_t>> Elements::offsetsOf(AffineExpr position) {
+  return laneOffsets(position, dimOf.lookup(run), runLanes, ranges);
+}
+
+/// Whether `value` may be used where code is emitted now.
+bool Elements::reaches(Value value) {
+  Region *region = value.getParentRegion();
+  return region && region->isAncestor(builder.getInsertionBlock()->getParent());
+}
+
+void Elements::rollBack(Operation *last, size_t logged, size_t loggedExprs) {
+  Block *block = builder.getInsertionBlock();
+  auto end = builder.getInsertionPoint();
+  auto begin = last ? std::next(Block::iterator(last)) : block->begin();
+  while (begin != end) {
+    Operation *op = &*std::prev(end);
+    op->dropAllUses();
+    op->erase();
+  }
+  for (size_t i = logged; i < memoLog.size(); ++i)
+    memo.erase(memoLog[i]);
+  memoLog.resize(logged);
+  for (size_t i = loggedExprs; i < exprLog.size(); ++i) {
+    exprs.erase(exprLog[i]);
+    dimOf.erase(exprLog[i]);
+  }
+  exprLog.resize(loggedExprs);
+}
+
+Value Elements::element(Value tensor, ValueRange indices) {
+  if (auto value = bound.find(tensor); value != bound.end())
+    return spread(value->second);
+  SmallVector<AffineExpr> exprs = exprsOf(indices);
+  for (AffineExpr &expr : exprs)
+    expr = simplify(expr);
+  unsigned runDim = run ? dimOf.lookup(run) : 0;
+  if (run && llvm::none_of(exprs, [&](AffineExpr expr) { return dependsOn(expr, runDim); })) {
+    if (mask) { // a guard's lanes differ, so the element may not exist at all
+      runFailed = true;
+      return constantIntOf(builder, loc, valueType(computeType(elementOf(tensor))), 0);
+    }
+    Value variable = std::exchange(run, Value());
+    Value scalar = element(tensor, indices);
+    run = variable;
+    return spread(scalar);
+  }
+  Key key{tensor.getAsOpaquePointer(), run.getAsOpaquePointer(), mask.getAsOpaquePointer()};
+  for (AffineExpr expr : exprs)
+    key.push_back(expr.getAsOpaquePointer());
+  if (auto known = memo.find(key); known != memo.end() && reaches(known->second))
+    return known->second;
+  Location outer = loc;
+  if (tensor.getDefiningOp())
+    loc = tensor.getLoc();
+  Value result = compute(tensor, indices);
+  loc = outer;
+  memo[key] = result;
+  memoLog.push_back(key);
+  return result;
+}
+
+Value Elements::compute(Value tensor, ValueRange indices) {
+  // A reshape of memory is the same memory.
+  Value source = tensor;
+  while (auto reshape = source.getDefiningOp<ReshapeOp>())
+    source = reshape.getX();
+  Value buffer = memory.lookup(source);
+  if (auto constant = source.getDefiningOp<ConstantOp>(); constant && !buffer && !constant.getValue().isSplat())
+    buffer = constantMemory(constant);
+  if (buffer)
+    return load(buffer, elementOf(tensor), linearIndex(exprsOf(indices), shapeOf(tensor), builder.getContext()));
+
+  auto op = dyn_cast_or_null<ElementOpInterface>(tensor.getDefiningOp());
+  if (!op) {
+    if (!std::exchange(broken, true))
+      emitError(loc) << "a kernel cannot compute single elements of "
+                     << (tensor.getDefiningOp() ? tensor.getDefiningOp()->getName().getStringRef() : "this value");
+    return constantIntOf(builder, loc, valueType(computeType(elementOf(tensor))), 0);
+  }
+  unsigned number = cast<OpResult>(tensor).getResultNumber();
+  Value result;
+  if (!run) {
+    result = op.buildElement(*this, number, indices);
+  } else {
+    Block *block = builder.getInsertionBlock();
+    auto point = builder.getInsertionPoint();
+    Operation *last = point == block->begin() ? nullptr : &*std::prev(point);
+    size_t logged = memoLog.size(), loggedExprs = exprLog.size();
+    bool outerFailed = std::exchange(runFailed, false);
+    result = op.buildElement(*this, number, indices);
+    if (runFailed && !mask) {
+      rollBack(last, logged, loggedExprs);
+      runFailed = outerFailed;
+      return laneByLane(tensor, indices);
+    }
+    runFailed |= outerFailed;
+    result = spread(result);
+  }
+  FusionKind kind = cast<FusibleOpInterface>(op.getOperation()).getFusionKind();
+  if (kind == FusionKind::View || kind == FusionKind::Gather)
+    return result; // moves values that are rounded already
+  return rounded(result, elementOf(tensor));
+}
+
+// What does not work on a run is computed lane after lane, through a little memory.
+Value Elements::laneByLane(Value tensor, ValueRange indices) {
+  Type scalar = computeType(elementOf(tensor));
+  bool boolean = scalar.isInteger(1);
+  Value lanesOf = temporary(runLanes, boolean ? builder.getI8Type() : scalar);
+  unsigned runDim = dimOf.lookup(run);
+  SmallVector<AffineExpr> exprs = exprsOf(indices);
+  Value variable = std::exchange(run, Value());
+  auto loop = scf::ForOp::create(builder, loc, index(0), index(runLanes), index(1));
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Value lane = this->variable(loop.getInductionVar(), 0, runLanes - 1);
+    AffineExpr moved = builder.getAffineDimExpr(runDim) + exprOf(lane);
+    SmallVector<Value> laneIndices;
+    for (AffineExpr expr : exprs)
+      laneIndices.push_back(indexOf(expr.replace(builder.getAffineDimExpr(runDim), moved)));
+    Value value = element(tensor, laneIndices);
+    if (boolean)
+      value = arith::ExtUIOp::create(builder, loc, builder.getI8Type(), value);
+    memref::StoreOp::create(builder, loc, value, lanesOf, lane);
+  }
+  run = variable;
+  Type stored = VectorType::get(runLanes, boolean ? builder.getI8Type() : scalar);
+  Value result = vector::LoadOp::create(builder, loc, stored, lanesOf, index(0));
+  if (boolean)
+    result = arith::TruncIOp::create(builder, loc, valueType(scalar), result);
+  return result;
+}
+
+Value Elements::asData(Value index, Type type) {
+  AffineExpr expr = simplify(exprOf(index));
+  record(expr);
+  Value base = arith::IndexCastOp::create(builder, loc, type, indexOf(expr));
+  if (!run)
+    return base;
+  Value all = vector::BroadcastOp::create(builder, loc, valueType(type), base);
+  if (!dependsOn(expr, dimOf.lookup(run)))
+    return all;
+  auto offsets = offsetsOf(expr);
+  if (!offsets) {
+    runFailed = true;
+    return all;
+  }
+  unsigned bits = type.getIntOrFloatBitWidth();
+  SmallVector<APInt> values;
+  for (int64_t offset : *offsets)
+    values.push_back(APInt(bits, uint64_t(offset), true, true));
+  auto vector = cast<VectorType>(valueType(type));
+  Value step = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, values));
+  return arith::AddIOp::create(builder, loc, all, step);
+}
+
+Value Elements::asIndex(Value data) {
+  Value scalar = uniformOf(data);
+  if (!scalar) {
+    runFailed = true;
+    return index(0);
+  }
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), scalar);
+}
+
+Value Elements::guarded(Value condition, Value otherwise, function_ref<Value()> inside) {
+  Value uniform = uniformOf(condition);
+  if (!uniform) {
+    // Lanes differ: loads inside are masked, arithmetic on the other lanes is thrown away.
+    Value outer = mask;
+    if (mask)
+      condition = arith::AndIOp::create(builder, loc, mask, condition);
+    mask = condition;
+    Value value = spread(inside());
+    mask = outer;
+    return arith::SelectOp::create(builder, loc, condition, value, spread(otherwise));
+  }
+  APInt known;
+  if (matchPattern(uniform, m_ConstantInt(&known)))
+    return known.isZero() ? otherwise : inside();
+  auto branch = scf::IfOp::create(builder, loc, otherwise.getType(), uniform, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(builder, loc, otherwise);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  Value value = inside();
+  if (value.getType() != otherwise.getType())
+    value = spread(value);
+  scf::YieldOp::create(builder, loc, value);
+  return branch.getResult(0);
+}
+
+Value Elements::fromStorage(Value value, Type element) {
+  Type compute = computeType(element), target = withElement(value.getType(), compute);
+  if (element.isInteger(1)) {
+    Value zero = constantIntOf(builder, loc, value.getType(), 0);
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value, zero);
+  }
+  if (compute == element)
+    return value;
+  if (isa<FloatType>(compute))
+    return arith::ExtFOp::create(builder, loc, target, value);
+  return arith::ExtUIOp::create(builder, loc, target, value);
+}
+
+Value Elements::load(Value buffer, Type element, AffineExpr position) {
+  position = simplify(position);
+  record(position);
+  Type stored = cast<MemRefType>(buffer.getType()).getElementType();
+  if (!run || !dependsOn(position, dimOf.lookup(run))) {
+    Value scalar = memref::LoadOp::create(builder, loc, buffer, positionValue(position));
+    return spread(fromStorage(scalar, element));
+  }
+  auto vector = VectorType::get(runLanes, stored);
+  auto offsets = offsetsOf(position);
+  bool contiguous = offsets && llvm::all_of(llvm::enumerate(*offsets), [](auto at) {
+    return at.value() == int64_t(at.index());
+  });
+  if (mask) {
+    if (!contiguous) {
+      runFailed = true;
+      return constantIntOf(builder, loc, valueType(computeType(element)), 0);
+    }
+    Value zero = constantIntOf(builder, loc, vector, 0);
+    Value loaded = vector::MaskedLoadOp::create(builder, loc, vector, buffer, positionValue(position), mask, zero);
+    return fromStorage(loaded, element);
+  }
+  if (contiguous)
+    return fromStorage(vector::LoadOp::create(builder, loc, vector, buffer, positionValue(position)), element);
+  if (offsets) {
+    auto [least, most] = std::minmax_element(offsets->begin(), offsets->end());
+    int64_t low = *least, span = *most - low + 1;
+    if (span > runLanes && span <= 2 * runLanes) {
+      // Two loads that both lie inside, and a shuffle.
+      auto at = [&](int64_t offset) -> Value {
+        return vector::LoadOp::create(builder, loc, vector, buffer, positionValue(position + offset));
+      };
+      int64_t second = low + span - runLanes;
+      SmallVector<int64_t> lanes;
+      for (int64_t offset : *offsets)
+        lanes.push_back(offset < second ? offset - low : runLanes + offset - second);
+      return fromStorage(vector::ShuffleOp::create(builder, loc, at(low), at(second), lanes), element);
+    }
+    SmallVector<Value> loaded;
+    for (int64_t offset : *offsets) {
+      auto same = llvm::find(*offsets, offset);
+      size_t first = std::distance(offsets->begin(), same);
+      loaded.push_back(first < loaded.size()
+                           ? loaded[first]
+                           : Value(memref::LoadOp::create(builder, loc, buffer, positionValue(position + offset))));
+    }
+    return fromStorage(vector::FromElementsOp::create(builder, loc, vector, loaded), element);
+  }
+  AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
+  SmallVector<Value> loaded;
+  for (int64_t lane = 0; lane < runLanes; ++lane)
+    loaded.push_back(
+        memref::LoadOp::create(builder, loc, buffer, positionValue(position.replace(variable, variable + lane))));
+  return fromStorage(vector::FromElementsOp::create(builder, loc, vector, loaded), element);
+}
+
+void Elements::store(Value value, Value buffer, Type element, AffineExpr position) {
+  position = simplify(position);
+  record(position);
+  value = spread(value);
+  Type stored = cast<MemRefType>(buffer.getType()).getElementType();
+  Type target = withElement(value.getType(), stored);
+  if (element.isInteger(1))
+    value = arith::ExtUIOp::create(builder, loc, target, value);
+  else if (value.getType() != target && isa<FloatType>(stored))
+    value = arith::TruncFOp::create(builder, loc, target, value);
+  else if (value.getType() != target)
+    value = arith::TruncIOp::create(builder, loc, target, value);
+  if (!run) {
+    memref::StoreOp::create(builder, loc, value, buffer, positionValue(position));
+    return;
+  }
+  auto offsets = offsetsOf(position);
+  if (offsets && llvm::all_of(llvm::enumerate(*offsets), [](auto at) { return at.value() == int64_t(at.index()); })) {
+    vector::StoreOp::create(builder, loc, value, buffer, positionValue(position));
+    return;
+  }
+  AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
+  for (int64_t lane = 0; lane < runLanes; ++lane) {
+    Value scalar = vector::ExtractOp::create(builder, loc, value, lane);
+    memref::StoreOp::create(builder, loc, scalar, buffer, positionValue(position.replace(variable, variable + lane)));
+  }
+}
+
+Value Elements::rounded(Value value, Type declared) {
+  if (declared.isBF16() || declared.isF16()) {
+    Value narrow = arith::TruncFOp::create(builder, loc, withElement(value.getType(), declared), value);
+    return arith::ExtFOp::create(builder, loc, value.getType(), narrow);
+  }
+  if (declared.isUnsignedInteger(8))
+    return arith::AndIOp::create(builder, loc, value, constantIntOf(builder, loc, value.getType(), 255));
+  return value;
+}
+
+Value Elements::temporary(int64_t count, Type element) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(entry);
+  return memref::AllocaOp::create(builder, loc, MemRefType::get(count, element), builder.getI64IntegerAttr(64));
+}
+
+Value Elements::constantMemory(ConstantOp op) {
+  auto module = entry->getParentOp()->getParentOfType<ModuleOp>();
+  auto elements = cast<DenseElementsAttr>(op.getValue());
+  Type stored = storageType(elements.getElementType());
+  auto type = MemRefType::get(elements.getNumElements(), stored);
+  if (!module) // a trial
+    return memory[op.getResult()] = temporary(elements.getNumElements(), stored);
+  auto flat = RankedTensorType::get(elements.getNumElements(), stored);
+  DenseElementsAttr values;
+  if (stored == elements.getElementType()) {
+    values = elements.reshape(flat);
+  } else {
+    SmallVector<APInt> bytes;
+    for (APInt value : elements.getValues<APInt>())
+      bytes.push_back(value.zextOrTrunc(8));
+    values = DenseElementsAttr::get(flat, bytes);
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  auto function = cast<FunctionOpInterface>(entry->getParentOp());
+  builder.setInsertionPoint(function);
+  std::string name = (function.getName() + "_constant" + Twine(memory.size())).str();
+  auto global = memref::GlobalOp::create(builder, loc, builder.getStringAttr(name), builder.getStringAttr("private"),
+                                         TypeAttr::get(type), values, builder.getUnitAttr(), IntegerAttr());
+  builder.setInsertionPointToStart(entry);
+  return memory[op.getResult()] = memref::GetGlobalOp::create(builder, loc, type, global.getSymName());
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "sinter/ir/Sinter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <array>
+
+/// Turns `sinter.kernel` ops into kernel functions in MLIR's own dialects. The same lowering serves
+/// CPU and GPU; what prints or compiles the function decides nothing.
+///
+/// A lowered kernel is a `func.func @name` without results:
+///   - one argument per kernel input, then one per kernel result, each a rank-1 `memref<Nxt>` of the
+///     tensor's elements in row-major order, where t is the element type, or i8 for i1 and ui8.
+///     An input's memref may be the same memory as a result's (in-place updates): code reads an
+///     element before it writes it;
+///   - CPU: two more arguments `%begin, %end : index`. The function does units [begin, end) of
+///     [0, range); begin is a multiple of `grain`, and so is end unless it is `range`.
+///     GPU: no more arguments; `grid` blocks of `block` threads run it (one-dimensional, `gpu.block_id x`,
+///     `gpu.thread_id x`).
+/// Its body is verified and holds only
+///   - func: return;
+///   - scf: for (any iter_args), if (with and without results), yield. Bounds may be run-time values;
+///   - arith: constant (scalars; vectors on the CPU), every integer and float op on i1, i8, i32, i64, index, f32, f64,
+///     with bf16 and f16 only in extf and truncf; divisions of index values are divui/remui where operands are known
+///     to be non-negative, else floordivsi and the like expanded to divsi and select. cmpi, cmpf, select, index_cast;
+///   - math: absf ceil cos erf exp floor log log1p powf sin sqrt tanh fma;
+///   - memref: load, store, alloca (rank 1 or 2, static; in memory space 0 thread-private, on the GPU also
+///     in #gpu.address_space<workgroup>: one per block), get_global of a private constant memref.global;
+///   - CPU only: vector.load/store/maskedload/maskedstore/broadcast/shuffle/extract/from_elements/fma and arith and
+///     math ops on rank-1 vectors; LLVM intrinsics none;
+///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down).
+/// Indices are plain arithmetic on `index`; no affine ops remain.
+namespace sinter::codegen {
+
+/// What the lowering needs to know of the machine. Taken from #sinter.target.
+struct LoweringOptions {
+  bool gpu = false;
+  int64_t vectorLanes = 16;   // CPU: f32 lanes of a vector register; 1 keeps everything scalar
+  int64_t registers = 32;     // CPU: vector registers, for the tiles of contractions
+  bool fma = true;            // CPU: a fused multiply-add is one instruction
+  int64_t l1Bytes = 32768, l2Bytes = 1048576;
+  int64_t sharedBytes = 49152; // GPU: of one block
+  int64_t maxThreads = 1024;
+
+  static LoweringOptions of(ir::TargetAttr target);
+};
+
+struct LoweredKernel {
+  mlir::func::FuncOp function;
+  int64_t range = 1, grain = 1; // CPU
+  int64_t grid = 1, block = 1;  // GPU
+};
+
+/// Lowers `kernel` to a function at the builder's insertion point (inside a module). The kernel is not
+/// changed. Fails with an error at the op that cannot be lowered.
+mlir::FailureOr<LoweredKernel> lowerKernel(ir::KernelOp kernel, mlir::OpBuilder &builder,
+                                           const LoweringOptions &options);
+
+} // namespace sinter::codegen
