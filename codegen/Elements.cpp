@@ -61,6 +61,18 @@ SmallVector<AffineExpr> Elements::exprsOf(ValueRange indices) {
   return result;
 }
 
+/// Whether nothing negative is divided, so that division needs no signs.
+static bool dividesNonNegative(AffineExpr expr, IndexRanges ranges) {
+  bool result = true;
+  expr.walk([&](AffineExpr part) {
+    if (part.getKind() != AffineExprKind::FloorDiv && part.getKind() != AffineExprKind::Mod)
+      return;
+    std::optional<IndexRange> range = rangeOf(cast<AffineBinaryOpExpr>(part).getLHS(), ranges);
+    result &= range && range->least >= 0;
+  });
+  return result;
+}
+
 Value Elements::indexOf(AffineExpr expr) {
   expr = simplify(expr);
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
@@ -75,7 +87,10 @@ Value Elements::indexOf(AffineExpr expr) {
       operands.push_back(variables[dim]);
     }
   auto map = AffineMap::get(operands.size(), 0, expr.replaceDimsAndSymbols(replacements, {}));
-  Value result = affine::AffineApplyOp::create(builder, loc, map, operands);
+  auto op = affine::AffineApplyOp::create(builder, loc, map, operands);
+  if (dividesNonNegative(expr, ranges))
+    op->setAttr("sinter.non_negative", builder.getUnitAttr());
+  Value result = op;
   exprs[result] = expr;
   exprLog.push_back(result);
   return result;

@@ -1,0 +1,143 @@
+#include "sinter/codegen/KernelFrame.h"
+#include "sinter/ir/KernelKinds.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/AffineExprVisitor.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+LoweringOptions LoweringOptions::of(TargetAttr target) {
+  LoweringOptions options;
+  if (!target)
+    return options;
+  options.gpu = target.getKind() == "cuda";
+  options.vectorLanes = options.gpu ? 1 : std::max<int64_t>(1, target.getVectorBytes() / 4);
+  options.registers = target.getIsa() == "avx512" ? 32 : 16;
+  options.fma = target.getIsa() != "generic";
+  options.l1Bytes = target.getL1Bytes();
+  options.l2Bytes = target.getL2Bytes();
+  options.sharedBytes = target.getSharedBytes();
+  options.maxThreads = target.getMaxThreads();
+  return options;
+}
+
+namespace {
+
+/// Writes an affine expression as arithmetic on index values.
+class IndexWriter : public AffineExprVisitor<IndexWriter, Value> {
+public:
+  IndexWriter(OpBuilder &b, Location loc, ValueRange operands, bool nonNegative)
+      : b(b), loc(loc), operands(operands), nonNegative(nonNegative) {}
+
+  Value visitAddExpr(AffineBinaryOpExpr expr) {
+    // a + (-c) * b reads better, and folds better, as a subtraction.
+    return arith::AddIOp::create(b, loc, visit(expr.getLHS()), visit(expr.getRHS()));
+  }
+  Value visitMulExpr(AffineBinaryOpExpr expr) {
+    return arith::MulIOp::create(b, loc, visit(expr.getLHS()), visit(expr.getRHS()));
+  }
+  Value visitFloorDivExpr(AffineBinaryOpExpr expr) {
+    Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
+    if (nonNegative)
+      return arith::DivUIOp::create(b, loc, lhs, rhs);
+    // floor for a positive divisor: divide -1 - x where x is negative, and turn the result round.
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0), minusOne = arith::ConstantIndexOp::create(b, loc, -1);
+    Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, lhs, zero);
+    Value mirrored = arith::SubIOp::create(b, loc, minusOne, lhs);
+    Value dividend = arith::SelectOp::create(b, loc, negative, mirrored, lhs);
+    Value quotient = arith::DivUIOp::create(b, loc, dividend, rhs);
+    Value back = arith::SubIOp::create(b, loc, minusOne, quotient);
+    return arith::SelectOp::create(b, loc, negative, back, quotient);
+  }
+  Value visitModExpr(AffineBinaryOpExpr expr) {
+    Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
+    if (nonNegative)
+      return arith::RemUIOp::create(b, loc, lhs, rhs);
+    Value rest = arith::RemSIOp::create(b, loc, lhs, rhs);
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+    Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, rest, zero);
+    return arith::SelectOp::create(b, loc, negative, arith::AddIOp::create(b, loc, rest, rhs), rest);
+  }
+  Value visitCeilDivExpr(AffineBinaryOpExpr) { llvm_unreachable("index expressions divide by floor"); }
+  Value visitConstantExpr(AffineConstantExpr expr) {
+    return arith::ConstantIndexOp::create(b, loc, expr.getValue());
+  }
+  Value visitDimExpr(AffineDimExpr expr) { return operands[expr.getPosition()]; }
+  Value visitSymbolExpr(AffineSymbolExpr) { llvm_unreachable("index expressions have no symbols"); }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  ValueRange operands;
+  bool nonNegative;
+};
+
+} // namespace
+
+void expandIndexMath(func::FuncOp function) {
+  IRRewriter rewriter(function.getContext());
+  // Unused index computations first, from the last on.
+  function.walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
+    if (isOpTriviallyDead(op))
+      rewriter.eraseOp(op);
+  });
+  function.walk([&](affine::AffineApplyOp op) {
+    rewriter.setInsertionPoint(op);
+    IndexWriter writer(rewriter, op.getLoc(), op.getMapOperands(), op->hasAttr("sinter.non_negative"));
+    rewriter.replaceOp(op, writer.visit(op.getAffineMap().getResult(0)));
+  });
+  DominanceInfo dominance(function);
+  eliminateCommonSubExpressions(rewriter, dominance, function);
+  function.walk([](LoopLikeOpInterface loop) { moveLoopInvariantCode(loop); });
+  eliminateCommonSubExpressions(rewriter, dominance, function);
+}
+
+FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder, const LoweringOptions &options) {
+  OpBuilder::InsertionGuard guard(builder);
+  std::optional<KernelKind> kind = kindOf(kernel.getSchedule());
+  if (!kind || *kind == KernelKind::Custom) {
+    kernel.emitOpError("has a schedule that code generation does not lower");
+    return failure();
+  }
+  KernelFrame frame(kernel, builder, options);
+  auto lower = [&] {
+    switch (*kind) {
+    case KernelKind::Pointwise:
+      return lowerPointwise(frame);
+    case KernelKind::Reduction:
+    case KernelKind::Row:
+      return lowerRows(frame);
+    case KernelKind::Contraction:
+      return lowerContraction(frame);
+    case KernelKind::Scatter:
+      return lowerScatter(frame);
+    case KernelKind::Update:
+      return lowerUpdate(frame);
+    case KernelKind::Custom:
+      break;
+    }
+    llvm_unreachable("refused above");
+  };
+  func::FuncOp function = frame.lowered.function;
+  if (failed(lower())) {
+    function.erase();
+    return failure();
+  }
+  expandIndexMath(function);
+  if (failed(verify(function))) {
+    function.erase();
+    return failure();
+  }
+  return frame.lowered;
+}
+
+} // namespace sinter::codegen
