@@ -13,7 +13,8 @@ ROOMS = ("runtime", "ir", "passes", "codegen", "frontend")
 SUFFIXES = (".h", ".cpp", ".td", ".cuh", ".inc")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]|^include "([^"]+)"', re.M)
 # What codegen may know of the runtime: the Program format, and where compiled kernels are kept.
-RUNTIME_FOR_CODEGEN = {"runtime/Program.h", "runtime/Status.h", "runtime/Types.h", "runtime/KernelCache.h"}
+RUNTIME_FOR_CODEGEN = {"runtime/Program.h", "runtime/Status.h", "runtime/Types.h", "runtime/KernelCache.h",
+                       "runtime/Environment.h", "runtime/cpu/KernelImage.h"}
 
 
 class File:

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "sinter/ir/Sinter.h"
+#include "sinter/runtime/Program.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace sinter::codegen {
+
+/// Where a kernel stands in a Program, and the shape of its launches.
+struct CompiledKernel {
+  uint32_t kernel = 0; // into Program::kernels
+  runtime::LaunchShape shape;
+};
+
+/// What a target makes of kernels. One object serves one Program.
+class Backend {
+public:
+  virtual ~Backend() = default;
+  virtual runtime::TargetKind kind() const = 0;
+  /// Compiles `kernels` and adds what they need to `program` (kernels, images or headers, keepAlive);
+  /// kernels of one structure may become one. Result i is for kernel i. Fails with an error emitted at
+  /// the kernel that could not be compiled.
+  virtual mlir::FailureOr<std::vector<CompiledKernel>> compile(llvm::ArrayRef<ir::KernelOp> kernels,
+                                                               runtime::Program &program) = 0;
+};
+
+/// Called with the name and text of everything a backend makes, for dumps: "NAME.mlir", "NAME.ll", "NAME.cu".
+using DumpText = std::function<void(const std::string &name, const std::string &text)>;
+
+} // namespace sinter::codegen

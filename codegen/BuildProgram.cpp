@@ -1,0 +1,357 @@
+#include "sinter/codegen/BuildProgram.h"
+
+#include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/codegen/reference/ReferenceProgram.h"
+#include "sinter/ir/KernelKinds.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+namespace {
+
+/// Every tensor of the arena starts at a cache line.
+constexpr int64_t arenaAlignment = 64;
+
+runtime::TensorType typeOf(Type type) { return tensorTypeOf(cast<RankedTensorType>(type)); }
+
+/// "model.cpp:14 fc": the first file and line that a location knows, and the innermost name around it.
+std::string sourceOf(Location location) {
+  std::string name, place;
+  location->walk([&](Location part) {
+    if (auto named = dyn_cast<NameLoc>(part); named && name.empty())
+      name = named.getName().str();
+    if (auto file = dyn_cast<FileLineColLoc>(part); file && place.empty())
+      place = fmt::format("{}:{}", llvm::sys::path::filename(file.getFilename()).str(), file.getLine());
+    return WalkResult::advance();
+  });
+  if (place.empty())
+    return name;
+  return name.empty() ? place : place + " " + name;
+}
+
+bool overlap(const runtime::Location &a, const runtime::Location &b) {
+  if (a.space != b.space || (a.space != runtime::Space::arena && a.index != b.index))
+    return false;
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+/// One function on its way to an entry.
+class EntryBuilder {
+public:
+  EntryBuilder(runtime::Program &program, func::FuncOp function,
+               const llvm::DenseMap<Operation *, CompiledKernel> &kernels, std::map<std::string, uint32_t> &constants)
+      : program(program), function(function), kernels(kernels), constants(constants) {}
+
+  LogicalResult build() {
+    entry.name = function.getName().str();
+    if (failed(placeBorders()))
+      return failure();
+    for (Operation &op : function.getBody().front().without_terminator()) {
+      LogicalResult added = TypeSwitch<Operation *, LogicalResult>(&op)
+                                .Case([&](LaunchOp launch) { return addLaunch(launch); })
+                                .Case([&](ReshapeOp reshape) {
+                                  place[reshape.getResult()] = place.lookup(reshape.getX());
+                                  return success();
+                                })
+                                .Case([&](ConstantOp constant) { return addConstant(constant); })
+                                .Default([](Operation *other) {
+                                  return other->emitOpError("is not inside a kernel: the module is not outlined");
+                                });
+      if (failed(added))
+        return failure();
+    }
+    returnValues();
+    finishSizes();
+    program.entries.push_back(std::move(entry));
+    return success();
+  }
+
+private:
+  static runtime::StateRole stateRoleOf(StringRef role) {
+    if (role == "state")
+      return runtime::StateRole::state;
+    if (role == "scalar")
+      return runtime::StateRole::scalar;
+    return role == "seed" ? runtime::StateRole::seed : runtime::StateRole::parameter;
+  }
+
+  FailureOr<uint32_t> stateIndex(BlockArgument argument, const runtime::TensorType &type) {
+    unsigned number = argument.getArgNumber();
+    auto name = function.getArgAttrOfType<StringAttr>(number, nameAttr);
+    if (!name) {
+      function.emitOpError("argument ") << number << " of role '" << roleOf(argument) << "' has no sinter.name";
+      return failure();
+    }
+    int known = program.findState(name.getValue());
+    if (known < 0) {
+      program.state.push_back({name.str(), type, stateRoleOf(roleOf(argument))});
+      return program.state.size() - 1;
+    }
+    if (program.state[known].type != type) {
+      function.emitOpError("variable '") << name.getValue() << "' is " << type.text() << " here and "
+                                         << program.state[known].type.text() << " in another entry";
+      return failure();
+    }
+    return known;
+  }
+
+  /// Gives arguments and results their places.
+  LogicalResult placeBorders() {
+    results.resize(function.getNumResults());
+    SmallVector<bool> donated(function.getNumResults(), false);
+    for (BlockArgument argument : function.getArguments()) {
+      runtime::TensorType type = typeOf(argument.getType());
+      runtime::Location location;
+      location.bytes = type.numBytes();
+      unsigned number = argument.getArgNumber();
+      if (roleOf(argument) == "input") {
+        auto name = function.getArgAttrOfType<StringAttr>(number, nameAttr);
+        location.space = runtime::Space::input;
+        location.index = entry.inputs.size();
+        entry.inputs.push_back({name ? name.str() : fmt::format("in{}", entry.inputs.size()), type});
+      } else {
+        FailureOr<uint32_t> index = stateIndex(argument, type);
+        if (failed(index))
+          return failure();
+        location.space = runtime::Space::state;
+        location.index = *index;
+        if (auto result = function.getArgAttrOfType<IntegerAttr>(number, donatedAttr)) {
+          results[result.getInt()] = location;
+          donated[result.getInt()] = true;
+        }
+      }
+      place[argument] = location;
+    }
+    for (unsigned result = 0; result < function.getNumResults(); ++result) {
+      if (donated[result])
+        continue;
+      runtime::TensorType type = typeOf(function.getResultTypes()[result]);
+      auto name = function.getResultAttrOfType<StringAttr>(result, nameAttr);
+      results[result] = {runtime::Space::output, uint32_t(entry.outputs.size()), 0, type.numBytes()};
+      entry.outputs.push_back({name ? name.str() : fmt::format("out{}", entry.outputs.size()), type});
+    }
+    return success();
+  }
+
+  LogicalResult addConstant(ConstantOp op) {
+    std::vector<uint8_t> bytes = toBytes(fromAttribute(op.getValue()));
+    std::string key(bytes.begin(), bytes.end());
+    auto [known, isNew] = constants.try_emplace(key, program.constants.size());
+    int64_t size = int64_t(bytes.size());
+    if (isNew)
+      program.constants.push_back(std::move(bytes));
+    place[op.getResult()] = {runtime::Space::constant, known->second, 0, size};
+    return success();
+  }
+
+  /// The number of the function's result that a value is returned as, through reshapes; -1 for none.
+  int64_t returnedAs(Value value) {
+    for (OpOperand &use : value.getUses()) {
+      if (isa<func::ReturnOp>(use.getOwner()))
+        return use.getOperandNumber();
+      if (auto reshape = dyn_cast<ReshapeOp>(use.getOwner()))
+        if (int64_t result = returnedAs(reshape.getResult()); result >= 0)
+          return result;
+    }
+    return -1;
+  }
+  /// Whether what lies at `location` before `launch` is read by a launch after it, or returned.
+  bool isNeededLater(const runtime::Location &location, LaunchOp launch) {
+    for (auto &[value, at] : place)
+      if (at == location)
+        for (Operation *user : value.getUsers())
+          if (isa<func::ReturnOp>(user) || (user != launch && !user->isBeforeInBlock(launch) && !isa<ReshapeOp>(user)))
+            return true;
+    return false;
+  }
+  bool mayOverwrite(LaunchOp launch, unsigned result, const runtime::Location &location) {
+    if (isNeededLater(location, launch))
+      return false;
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    KernelBody body = KernelBody::of(kernel.getBody().front());
+    for (auto [number, input] : llvm::enumerate(launch.getInputs()))
+      if (place.lookup(input) == location &&
+          !mayShareStorage(body, *kindOf(kernel.getSchedule()), result, kernel.getBody().front().getArgument(number)))
+        return false;
+    return true;
+  }
+
+  /// Where result `number` of a launch lives.
+  FailureOr<runtime::Location> placeResult(LaunchOp launch, unsigned number) {
+    Value value = launch.getResult(number);
+    int64_t bytes = typeOf(value.getType()).numBytes();
+    if (auto inPlace = launch.getInPlace(); inPlace && (*inPlace)[number] >= 0)
+      return place.lookup(launch.getInputs()[(*inPlace)[number]]);
+    int64_t result = returnedAs(value);
+    if (auto offset = launch.getOffset()) {
+      if ((*offset)[number] >= 0)
+        return runtime::Location{runtime::Space::arena, 0, (*offset)[number], bytes};
+      if (result < 0) {
+        launch.emitOpError("result ") << number << " has no place in the arena and is not returned";
+        return failure();
+      }
+      return results[result];
+    }
+    if (result >= 0 && (results[result].space == runtime::Space::output || mayOverwrite(launch, number, results[result])) &&
+        written.insert(result).second)
+      return results[result];
+    runtime::Location location{runtime::Space::arena, 0, entry.arenaBytes, bytes};
+    entry.arenaBytes += llvm::alignTo(bytes, arenaAlignment);
+    return location;
+  }
+
+  LogicalResult addLaunch(LaunchOp op) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(op, op.getKernelAttr());
+    const CompiledKernel &compiled = kernels.at(kernel);
+    runtime::Launch launch;
+    launch.kernel = compiled.kernel;
+    launch.shape = compiled.shape;
+    launch.label = op.getKernel().str();
+    launch.source = sourceOf(op.getLoc());
+    for (Value input : op.getInputs())
+      launch.params.push_back(runtime::PointerParam{place.lookup(input), false});
+    for (unsigned number = 0; number < op.getNumResults(); ++number) {
+      FailureOr<runtime::Location> location = placeResult(op, number);
+      if (failed(location))
+        return failure();
+      place[op.getResult(number)] = *location;
+      launch.params.push_back(runtime::PointerParam{*location, true});
+      if (location->space == runtime::Space::arena) {
+        entry.arenaBytes = std::max(entry.arenaBytes, location->offset + location->bytes);
+        entry.largest.push_back({location->bytes, launch.source.empty() ? launch.label : launch.source});
+      }
+    }
+    std::vector<runtime::Location> reads, writes;
+    for (auto &param : launch.params) {
+      auto &pointer = std::get<runtime::PointerParam>(param);
+      (pointer.written ? writes : reads).push_back(pointer.location);
+    }
+    append(std::move(launch), reads, writes);
+    return success();
+  }
+
+  void returnValues() {
+    for (OpOperand &operand : function.getBody().front().getTerminator()->getOpOperands()) {
+      const runtime::Location &from = place.lookup(operand.get()), &to = results[operand.getOperandNumber()];
+      if (from == to || to.bytes == 0)
+        continue;
+      runtime::Copy copy{from, to, sourceOf(operand.get().getLoc())};
+      append(std::move(copy), {from}, {to});
+    }
+  }
+
+  /// Adds an instruction after everything it must wait for.
+  template <class Op>
+  void append(Op op, const std::vector<runtime::Location> &reads, const std::vector<runtime::Location> &writes) {
+    runtime::Instruction instruction;
+    instruction.op = std::move(op);
+    auto meets = [](const std::vector<runtime::Location> &one, const std::vector<runtime::Location> &other) {
+      return llvm::any_of(one, [&](const runtime::Location &a) {
+        return llvm::any_of(other, [&](const runtime::Location &b) { return overlap(a, b); });
+      });
+    };
+    for (size_t i = 0; i < effects.size(); ++i)
+      if (meets(writes, effects[i].first) || meets(writes, effects[i].second) || meets(reads, effects[i].second))
+        instruction.dependencies.push_back(i);
+    effects.push_back({reads, writes});
+    entry.body.push_back(std::move(instruction));
+  }
+
+  void finishSizes() {
+    if (auto bytes = function->getAttrOfType<IntegerAttr>("sinter.arena_bytes"))
+      entry.arenaBytes = std::max(entry.arenaBytes, bytes.getInt());
+    if (auto bound = function->getAttrOfType<IntegerAttr>("sinter.lower_bound_bytes"))
+      entry.lowerBoundBytes = bound.getInt();
+    else
+      entry.lowerBoundBytes = mostLiveBytes();
+    llvm::stable_sort(entry.largest, [](const auto &a, const auto &b) { return a.bytes > b.bytes; });
+    if (entry.largest.size() > 8)
+      entry.largest.resize(8);
+  }
+
+  /// Most bytes of the arena that are live at once, each place from its first to its last instruction.
+  int64_t mostLiveBytes() {
+    std::map<std::pair<int64_t, int64_t>, std::pair<size_t, size_t>> lives;
+    for (size_t i = 0; i < effects.size(); ++i)
+      for (auto *list : {&effects[i].first, &effects[i].second})
+        for (const runtime::Location &location : *list)
+          if (location.space == runtime::Space::arena) {
+            auto [life, isNew] = lives.try_emplace({location.offset, location.bytes}, i, i);
+            life->second.second = i;
+          }
+    int64_t most = 0;
+    for (size_t i = 0; i < effects.size(); ++i) {
+      int64_t live = 0;
+      for (auto &[range, life] : lives)
+        if (life.first <= i && i <= life.second)
+          live += range.second;
+      most = std::max(most, live);
+    }
+    return most;
+  }
+
+  runtime::Program &program;
+  func::FuncOp function;
+  const llvm::DenseMap<Operation *, CompiledKernel> &kernels;
+  std::map<std::string, uint32_t> &constants;
+  runtime::Entry entry;
+  llvm::MapVector<Value, runtime::Location> place;
+  std::vector<runtime::Location> results; // where each of the function's results ends
+  std::set<int64_t> written;              // results that a launch writes in place
+  std::vector<std::pair<std::vector<runtime::Location>, std::vector<runtime::Location>>> effects;
+};
+
+} // namespace
+
+FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
+  runtime::Program program;
+  program.target = backend.kind();
+  SmallVector<KernelOp> kernels(module.getOps<KernelOp>());
+  FailureOr<std::vector<CompiledKernel>> compiled = backend.compile(kernels, program);
+  if (failed(compiled))
+    return failure();
+  llvm::DenseMap<Operation *, CompiledKernel> compiledOf;
+  for (auto [kernel, result] : llvm::zip_equal(kernels, *compiled))
+    compiledOf[kernel] = result;
+  std::map<std::string, uint32_t> constants;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic() && !function.isExternal())
+      if (failed(EntryBuilder(program, function, compiledOf, constants).build()))
+        return failure();
+  if (runtime::Status status = runtime::checkProgram(program); !status) {
+    module.emitError() << status.error().message;
+    return failure();
+  }
+  return program;
+}
+
+FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptions &options) {
+  if (options.target == runtime::TargetKind::reference)
+    return referenceProgram(module);
+  if (options.target == runtime::TargetKind::cuda) {
+    module.emitError("this build has no code generator for CUDA");
+    return failure();
+  }
+  CpuBackendOptions cpu;
+  cpu.isa = options.isa;
+  cpu.savable = options.savable;
+  cpu.cache = options.cache;
+  cpu.threads = options.threads;
+  cpu.dump = options.dump;
+  auto backend = cpuBackend(std::move(cpu));
+  if (!backend) {
+    module.emitError() << backend.error().message;
+    return failure();
+  }
+  return buildProgram(module, **backend);
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,71 @@
+#include "KernelRun.h"
+
+namespace sinter::test {
+namespace {
+
+class Contraction : public KernelRun {
+protected:
+  void matmul(const std::string &a, const std::string &b, const std::string &c, const std::string &attributes = "",
+              const std::string &element = "f32") {
+    auto type = [&](const std::string &shape) { return fmt::format("tensor<{}x{}>", shape, element); };
+    expectAgrees(kernel("contraction", fmt::format("%a: {}, %b: {}", type(a), type(b)),
+                        fmt::format("  %c = sinter.matmul %a, %b {} : ({}, {}) -> {}\n  yield %c", attributes, type(a),
+                                    type(b), type(c)),
+                        type(c)));
+  }
+};
+
+TEST_F(Contraction, Matmul) {
+  matmul("7x9", "9x20", "7x20");
+  matmul("64x64", "64x64", "64x64");
+  matmul("100x10", "10x1", "100x1");
+  matmul("1x300", "300x50", "1x50");
+  matmul("3x17x33", "3x33x18", "3x17x18");
+  matmul("130x257", "257x200", "130x200");
+  matmul("9x7", "9x20", "7x20", "{transpose_a = true}");
+  matmul("128x1600", "10x1600", "128x10", "{transpose_b = true}");
+  matmul("90x70", "33x90", "70x33", "{transpose_a = true, transpose_b = true}");
+  matmul("40x50", "50x70", "40x70", "", "bf16");
+  matmul("40x50", "50x70", "40x70", "", "f64");
+}
+
+TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
+  expectAgrees(kernel("contraction", "%x: tensor<65x70xf32>, %w: tensor<50x70xf32>, %b: tensor<50xf32>",
+                      "  %r = sinter.relu %x : tensor<65x70xf32>\n"
+                      "  %c = sinter.matmul %r, %w {transpose_b = true} : (tensor<65x70xf32>, tensor<50x70xf32>) -> tensor<65x50xf32>\n"
+                      "  %bb = sinter.broadcast %b : (tensor<50xf32>) -> tensor<65x50xf32>\n"
+                      "  %d = sinter.add %c, %bb : tensor<65x50xf32>\n  %e = sinter.gelu %d : tensor<65x50xf32>\n  yield %e, %d",
+                      "tensor<65x50xf32>, tensor<65x50xf32>"));
+}
+
+struct Conv { const char *x, *w, *y, *attributes; };
+const Conv convolutions[] = {
+    {"2x1x28x28", "32x1x3x3", "2x32x26x26", ""},
+    {"2x32x13x13", "64x32x3x3", "2x64x11x11", ""},
+    {"2x3x17x19", "8x3x3x3", "2x8x17x19", "padding = array<i64: 1, 1>"},
+    {"2x4x15x16", "6x4x3x5", "2x6x8x6", "padding = array<i64: 2, 1>, stride = array<i64: 2, 3>"},
+    {"1x4x15x16", "6x2x3x3", "1x6x11x12", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
+    {"3x8x7x7", "5x8x1x1", "3x5x7x7", ""},
+};
+
+TEST_F(Contraction, Convolution) {
+  for (const Conv &c : convolutions) {
+    auto type = [](const char *shape) { return fmt::format("tensor<{}xf32>", shape); };
+    std::string attributes = fmt::format("{{{}}}", c.attributes);
+    expectAgrees(kernel("contraction", fmt::format("%x: {}, %w: {}", type(c.x), type(c.w)),
+                        fmt::format("  %y = sinter.conv2d %x, %w {} : ({}, {}) -> {}\n  yield %y", attributes, type(c.x),
+                                    type(c.w), type(c.y)),
+                        type(c.y)));
+    expectAgrees(kernel("contraction", fmt::format("%g: {}, %w: {}", type(c.y), type(c.w)),
+                        fmt::format("  %x = sinter.conv2d_input_grad %g, %w {} : ({}, {}) -> {}\n  yield %x", attributes,
+                                    type(c.y), type(c.w), type(c.x)),
+                        type(c.x)));
+    expectAgrees(kernel("contraction", fmt::format("%x: {}, %g: {}", type(c.x), type(c.y)),
+                        fmt::format("  %w = sinter.conv2d_weight_grad %x, %g {} : ({}, {}) -> {}\n  yield %w", attributes,
+                                    type(c.x), type(c.y), type(c.w)),
+                        type(c.w)));
+  }
+}
+
+} // namespace
+} // namespace sinter::test
