@@ -1,6 +1,7 @@
 #include "sinter/codegen/BuildProgram.h"
 
 #include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/codegen/reference/HostTensor.h"
 #include "sinter/codegen/reference/ReferenceProgram.h"
 #include "sinter/ir/KernelKinds.h"
 

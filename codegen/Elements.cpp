@@ -173,6 +173,19 @@ void Elements::rollBack(Operation *last, size_t logged, size_t loggedExprs) {
   exprLog.resize(loggedExprs);
 }
 
+bool Elements::attempt(function_ref<void()> emit) {
+  Block *block = builder.getInsertionBlock();
+  auto point = builder.getInsertionPoint();
+  Operation *last = point == block->begin() ? nullptr : &*std::prev(point);
+  size_t logged = memoLog.size(), loggedExprs = exprLog.size();
+  bool outerFailed = std::exchange(runFailed, false);
+  emit();
+  bool worked = !std::exchange(runFailed, outerFailed);
+  if (!worked)
+    rollBack(last, logged, loggedExprs);
+  return worked;
+}
+
 Value Elements::element(Value tensor, ValueRange indices) {
   if (auto value = bound.find(tensor); value != bound.end())
     return spread(value->second);
@@ -228,19 +241,11 @@ Value Elements::compute(Value tensor, ValueRange indices) {
   if (!run) {
     result = op.buildElement(*this, number, indices);
   } else {
-    Block *block = builder.getInsertionBlock();
-    auto point = builder.getInsertionPoint();
-    Operation *last = point == block->begin() ? nullptr : &*std::prev(point);
-    size_t logged = memoLog.size(), loggedExprs = exprLog.size();
-    bool outerFailed = std::exchange(runFailed, false);
-    result = op.buildElement(*this, number, indices);
-    if (runFailed && !mask) {
-      rollBack(last, logged, loggedExprs);
-      runFailed = outerFailed;
+    auto build = [&] { result = spread(op.buildElement(*this, number, indices)); };
+    if (mask)
+      build();
+    else if (!attempt(build))
       return laneByLane(tensor, indices);
-    }
-    runFailed |= outerFailed;
-    result = spread(result);
   }
   FusionKind kind = cast<FusibleOpInterface>(op.getOperation()).getFusionKind();
   if (kind == FusionKind::View || kind == FusionKind::Gather)
@@ -424,7 +429,14 @@ void Elements::store(Value value, Value buffer, Type element, AffineExpr positio
   }
   auto offsets = offsetsOf(position);
   if (offsets && llvm::all_of(llvm::enumerate(*offsets), [](auto at) { return at.value() == int64_t(at.index()); })) {
-    vector::StoreOp::create(builder, loc, value, buffer, positionValue(position));
+    if (mask)
+      vector::MaskedStoreOp::create(builder, loc, buffer, positionValue(position), mask, value);
+    else
+      vector::StoreOp::create(builder, loc, value, buffer, positionValue(position));
+    return;
+  }
+  if (mask) {
+    runFailed = true;
     return;
   }
   AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));

@@ -40,6 +40,12 @@ public:
   void setRun(mlir::Value variable, int64_t lanes);
   int64_t lanes() const { return run ? runLanes : 1; }
 
+  /// In vector mode: only lanes where `lanes` (a vector of i1) holds exist; null ends it.
+  void setMask(mlir::Value lanes) { mask = lanes; }
+  /// Runs `emit`; takes back what it emitted and returns false if it cannot be done for a run of
+  /// neighbours (under a mask, or at data-dependent places).
+  bool attempt(llvm::function_ref<void()> emit);
+
   mlir::Value element(mlir::Value tensor, mlir::ValueRange indices) override;
   mlir::Value apply(mlir::AffineExpr expr, mlir::ValueRange operands) override;
   mlir::Value asData(mlir::Value index, mlir::Type type) override;

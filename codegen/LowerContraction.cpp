@@ -1,4 +1,4 @@
-#include "sinter/codegen/KernelFrame.h"
+#include "sinter/codegen/PackedContraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -127,6 +127,11 @@ private:
 
 } // namespace
 
-LogicalResult lowerContraction(KernelFrame &frame) { return PlainContraction(frame).run(); }
+LogicalResult lowerContraction(KernelFrame &frame) {
+  LogicalResult result = success();
+  if (lowerPackedContraction(frame, result))
+    return result;
+  return PlainContraction(frame).run();
+}
 
 } // namespace sinter::codegen
