@@ -57,13 +57,25 @@ def KernelOp : Op<Sinter_Dialect, "kernel", [IsolatedFromAbove, Symbol, SingleBl
 def LaunchOp : Op<Sinter_Dialect, "launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel on tensors";
   let description = [{
-    After memory planning, `in_place[i]` (when not -1) is the operand whose storage result i takes, and
-    `offset[i]` result i's place in the arena in bytes (-1: the function's own result or state).
+    Launches run in the order of the block. After memory planning result i lies
+      - in the storage of function result `home[i]` when that is not -1: the state of the argument that
+        is donated to it, else the caller's buffer;
+      - else at byte `offset[i]` of the arena.
+    Two launches whose bytes meet, one of them writing, may not run at once or change places: reuse
+    makes such pairs even where no value flows. `in_place[i]` (when not -1) is the operand in whose
+    storage result i thereby lies; a kernel asked to do so loads all that it needs at a point of its
+    loops before it stores there (ir/KernelKinds.h: mayShareStorage). Function results that no launch
+    writes are donated arguments that keep their value: nothing is to be done for them.
+    A kernel whose region only yields its arguments is a copy.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Sinter_Tensor>:$inputs,
-                       OptionalAttr<DenseI64ArrayAttr>:$in_place, OptionalAttr<DenseI64ArrayAttr>:$offset);
+                       OptionalAttr<DenseI64ArrayAttr>:$in_place, OptionalAttr<DenseI64ArrayAttr>:$offset,
+                       OptionalAttr<DenseI64ArrayAttr>:$home);
   let results = (outs Variadic<Sinter_Tensor>:$outputs);
   let assemblyFormat = "$kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)";
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$outputs, "::mlir::FlatSymbolRefAttr":$kernel,
+                                 "::mlir::ValueRange":$inputs),
+      [{ build($_builder, $_state, outputs, kernel, inputs, nullptr, nullptr, nullptr); }]>];
 }
 
 #endif

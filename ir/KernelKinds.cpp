@@ -245,13 +245,13 @@ private:
     return true;
   }
 
-  // Marks the ops that use a result of `roots`, directly or through others.
-  void markAfter(ArrayRef<Operation *> roots) {
-    llvm::SmallPtrSet<Operation *, 8> isRoot(roots.begin(), roots.end());
+  // Marks the ops that use a result of `from`, directly or through others.
+  void markAfter(ArrayRef<Operation *> from) {
+    roots.insert(from.begin(), from.end());
     for (Operation *op : body.ops)
       for (Value operand : op->getOperands())
         if (Operation *def = operand.getDefiningOp();
-            def && (isRoot.contains(def) || after.contains(def)))
+            def && (roots.contains(def) || after.contains(def)))
           after.insert(op);
   }
 
@@ -265,7 +265,10 @@ private:
         return refuse(Refusal::different_domain,
                       word(op) + " after the " + of + " does not loop over its result");
     for (Value output : body.outputs)
-      if (elements(output) != count)
+      if (Operation *def = output.getDefiningOp();
+          !def || !(after.contains(def) || roots.contains(def)))
+        return refuse(Refusal::different_domain, "an output that is made before the " + of);
+      else if (elements(output) != count)
         return refuse(Refusal::different_domain, "an output of shape " + text(shapeOf(output)) +
                                                      " beside a " + of + " with " + Twine(count) +
                                                      " results");
@@ -399,7 +402,7 @@ private:
   const KernelBody &body;
   TargetAttr target;
   std::optional<RefusedBecause> refused;
-  llvm::SmallPtrSet<Operation *, 16> after;
+  llvm::SmallPtrSet<Operation *, 16> roots, after;
   SmallVector<int64_t> domain, reduced;
   int64_t rows = 0;
 };

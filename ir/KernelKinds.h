@@ -56,13 +56,13 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 /// Why a kernel of `kind` does not accept `body`, or nothing when it does:
 ///  - pointwise: ops with ElementOpInterface; outputs of one shape, or reshapes of one another;
 ///  - reduction: reductions of one operand shape over the same dimensions, none after another; element
-///    ops before them; after them pointwise ops and reshapes only; outputs have as many elements as the
-///    reduced shape;
+///    ops before them; after them pointwise ops and reshapes only; outputs are these and have as many
+///    elements as the reduced shape;
 ///  - row: the same, but reductions may follow each other through pointwise ops on the domain or the row
 ///    shape, broadcasts from rows to the domain and reshapes of rows; outputs of the domain or of a row
 ///    shape;
-///  - contraction: one contraction; element ops before it; after it pointwise ops and reshapes; outputs
-///    with as many elements as its result;
+///  - contraction: one contraction; element ops before it; after it pointwise ops and reshapes, which
+///    with it are the outputs, each with as many elements as its result;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
 ///  - update: independent components (no value flows from one to another), each a pointwise kernel;
 ///  - custom: anything.

@@ -110,4 +110,67 @@ def CheckLocations : Pass<"sinter-check-locations"> {
   }];
 }
 
+def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
+  let summary = "Puts every op that computes inside a sinter.fused, one for each future kernel";
+  let description = [{
+    Requires: no sinter.gradient, functions of one block. Guarantees: every op that computes is inside a
+    `sinter.fused` whose schedule's kind accepts it (ir/KernelKinds.h); outside are only reshapes
+    (aliases, never a copy), constants that are not splats, and the terminator. Results and their
+    rounding are unchanged. Composite ops are opened first, and views that several ops read are
+    computed by each reader.
+
+    Before: %1 = sinter.exp %0 ; %2 = sinter.neg %1 ; return %2
+    After:  %1 = sinter.fused(%0) schedule(#sinter.pointwise) { ^(%x): exp, neg, yield } ; return %1
+
+    Order of decisions: donated pointwise results become one `update` kernel; pointwise ends join their
+    contraction; then edges and ops with a common operand by gain (bytes and launches saved); then
+    small reductions of one shape. Refusals are named in ir/KernelKinds.h (enum Refusal); with `ledger`
+    every edge and its fate stand in the function's attribute sinter.ledger (passes/fusion/Ledger.h).
+  }];
+  let options = [
+    Option<"ledger", "ledger", "bool", "false", "Record every edge in the attribute sinter.ledger">,
+    Option<"singletons", "singletons", "bool", "false", "Fuse nothing: one kernel for each op">,
+  ];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def Outline : Pass<"sinter-outline", "::mlir::ModuleOp"> {
+  let summary = "Turns sinter.fused into sinter.kernel and sinter.launch";
+  let description = [{
+    Requires: what sinter-fusion guarantees. Guarantees: functions hold only sinter.launch,
+    sinter.reshape, sinter.constant and the terminator; a kernel stands behind the functions, once for
+    each structure (regions that differ in locations alone share one). Kernels are named after their
+    ops, as sinter-fusion named them: @conv2d_add_relu_0. Names in a ledger follow.
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def PlanMemory : Pass<"sinter-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Orders the launches and gives every value its bytes";
+  let description = [{
+    Requires: what sinter-outline guarantees. Guarantees: every launch carries `in_place`, `offset` and
+    `home` as described at sinter.launch; functions carry sinter.arena_bytes and
+    sinter.lower_bound_bytes (most bytes live at once in this order: no plan is smaller); the plan has
+    passed sinter-check-plan. Results that no launch can write in place (a value returned twice, an
+    argument returned as it is, state whose old value is still wanted) get a launch that copies.
+
+    In place first: a result takes the storage of an operand that dies with it, where the kernel allows;
+    state is updated where it lies. Then offsets, 64-byte aligned: the best of several greedy orders,
+    then a bounded search, until within 0.1 % of the bound.
+
+    Before: %1 = sinter.launch @exp_0(%0)
+    After:  %1 = sinter.launch @exp_0(%0) {home = [0], in_place = [-1], offset = [-1]}
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def CheckPlan : Pass<"sinter-check-plan", "::mlir::ModuleOp"> {
+  let summary = "Proves a memory plan by playing it";
+  let description = [{
+    Requires: what sinter-plan-memory guarantees. Changes nothing. An error at the first launch that
+    reads bytes which no longer hold what it means, or writes where it reads something else; at the
+    return where a result is not in its place.
+  }];
+}
+
 #endif

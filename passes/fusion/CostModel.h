@@ -1,0 +1,28 @@
+#pragma once
+
+#include "sinter/ir/KernelKinds.h"
+
+namespace sinter::passes::fusion {
+
+/// What a kernel costs, in units of one byte moved to or from memory:
+///   max(bytes, operations / operationsPerByte) + launch.
+/// Bytes are those of the kernel's inputs and outputs, once each; splat constants are free.
+/// Operations count what is computed again because it is read at several places.
+class CostModel {
+public:
+  explicit CostModel(ir::TargetAttr target);
+
+  double costOf(const ir::KernelBody &body, ir::KernelKind kind) const;
+  int64_t bytesOf(const ir::KernelBody &body) const;
+  /// Operations beyond computing every element of every op once.
+  double repeatedOperations(const ir::KernelBody &body, ir::KernelKind kind) const;
+
+  double operationsPerByte;
+  double launch;
+};
+
+int64_t bytesOf(mlir::Value value);
+/// Operations for one element of the op's result (for a reduction: of its operand).
+double operationsPerElement(mlir::Operation *op);
+
+} // namespace sinter::passes::fusion

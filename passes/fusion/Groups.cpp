@@ -1,0 +1,193 @@
+#include "sinter/passes/fusion/Groups.h"
+
+#include "llvm/ADT/SetVector.h"
+
+#include <queue>
+#include <set>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes::fusion {
+
+// Readers of one value that are looked at as siblings.
+static constexpr unsigned maxReaders = 16;
+
+static KernelKind singletonKind(Operation *op) {
+  if (isa<ContractionOpInterface>(op)) return KernelKind::Contraction;
+  if (isa<ReductionOpInterface>(op)) return KernelKind::Reduction;
+  if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
+    return KernelKind::Scatter;
+  return KernelKind::Pointwise;
+}
+
+Groups::Groups(func::FuncOp function) : func(function) {
+  unsigned place = 0;
+  for (Operation &op : function.getBody().front()) {
+    index[&op] = place++;
+    if (!isa<FusibleOpInterface>(op) || isa<ConstantOp>(op)) continue;
+    group[&op] = groups.size();
+    groups.push_back({{&op}, singletonKind(&op)});
+  }
+}
+
+bool Groups::isAlias(unsigned which) const {
+  return groups[which].ops.size() == 1 && isa<ReshapeOp>(groups[which].ops.front());
+}
+
+int Groups::groupOf(Operation *op) const {
+  auto it = group.find(op);
+  return it == group.end() ? -1 : int(it->second);
+}
+
+int Groups::producerOf(Value value) const {
+  Operation *def = value.getDefiningOp();
+  while (def) {
+    int which = groupOf(def);
+    if (which < 0 || !isAlias(which)) return which;
+    def = def->getOperand(0).getDefiningOp();
+  }
+  return -1;
+}
+
+SmallVector<unsigned> Groups::consumersOf(unsigned which) const {
+  std::set<unsigned> found;
+  SmallVector<Operation *> work(groups[which].ops);
+  while (!work.empty())
+    for (Operation *user : work.pop_back_val()->getUsers()) {
+      int other = groupOf(user);
+      if (other < 0 || other == int(which)) continue;
+      if (isAlias(other))
+        work.push_back(user);
+      else
+        found.insert(other);
+    }
+  return SmallVector<unsigned>(found.begin(), found.end());
+}
+
+SmallVector<unsigned> Groups::producersFor(unsigned which) const {
+  std::set<unsigned> found;
+  for (Operation *op : groups[which].ops)
+    for (Value operand : op->getOperands())
+      if (int other = producerOf(operand); other >= 0 && other != int(which)) found.insert(other);
+  return SmallVector<unsigned>(found.begin(), found.end());
+}
+
+SmallVector<unsigned> Groups::siblingsOf(unsigned which) const {
+  std::set<unsigned> found;
+  for (Operation *op : groups[which].ops)
+    for (Value operand : op->getOperands()) {
+      if (operand.getDefiningOp<ConstantOp>() || tensorType(operand).getNumElements() == 1)
+        continue;
+      unsigned readers = 0;
+      for (Operation *user : operand.getUsers()) {
+        if (++readers > maxReaders) break;
+        if (int other = groupOf(user); other >= 0 && other != int(which) && !isAlias(other))
+          found.insert(other);
+      }
+    }
+  return SmallVector<unsigned>(found.begin(), found.end());
+}
+
+// The ops of both and every alias that lies between them.
+SmallVector<Operation *> Groups::merged(unsigned a, unsigned b) const {
+  llvm::SetVector<Operation *> all;
+  all.insert(groups[a].ops.begin(), groups[a].ops.end());
+  all.insert(groups[b].ops.begin(), groups[b].ops.end());
+  for (unsigned other : {a, b})
+    for (Operation *op : groups[other].ops)
+      for (Value operand : op->getOperands()) {
+        SmallVector<Operation *> chain;
+        Operation *def = operand.getDefiningOp();
+        for (; def && groupOf(def) >= 0 && isAlias(groupOf(def));
+             def = def->getOperand(0).getDefiningOp())
+          chain.push_back(def);
+        if (def && !chain.empty() && all.contains(def)) all.insert(chain.begin(), chain.end());
+      }
+  SmallVector<Operation *> ops = all.takeVector();
+  llvm::sort(ops, [&](Operation *x, Operation *y) { return index.lookup(x) < index.lookup(y); });
+  return ops;
+}
+
+KernelBody Groups::bodyOf(ArrayRef<Operation *> ops) const {
+  KernelBody body;
+  llvm::SmallPtrSet<Operation *, 16> inside(ops.begin(), ops.end());
+  llvm::SetVector<Operation *> constants;
+  for (Operation *op : ops)
+    for (Value operand : op->getOperands())
+      if (auto constant = operand.getDefiningOp<ConstantOp>();
+          constant && constant.getValue().isSplat())
+        constants.insert(constant);
+  body.ops.assign(constants.begin(), constants.end());
+  body.ops.append(ops.begin(), ops.end());
+  for (Operation *op : ops)
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !inside.contains(user); }))
+        body.outputs.push_back(result);
+  return body;
+}
+
+KernelBody Groups::bodyOf(unsigned which) const { return bodyOf(groups[which].ops); }
+KernelBody Groups::bodyOf(unsigned a, unsigned b) const { return bodyOf(merged(a, b)); }
+
+bool Groups::reachesThroughThird(unsigned from, unsigned to) const {
+  llvm::DenseSet<unsigned> seen;
+  SmallVector<unsigned> work;
+  auto push = [&](unsigned next) {
+    if (next != to && next != from && seen.insert(next).second) work.push_back(next);
+  };
+  llvm::for_each(consumersOf(from), push);
+  while (!work.empty()) {
+    SmallVector<unsigned> next = consumersOf(work.pop_back_val());
+    if (is_contained(next, to)) return true;
+    llvm::for_each(next, push);
+  }
+  return false;
+}
+
+bool Groups::wouldCreateCycle(unsigned a, unsigned b) const {
+  return reachesThroughThird(a, b) || reachesThroughThird(b, a);
+}
+
+void Groups::merge(unsigned a, unsigned b, KernelKind kind) {
+  SmallVector<Operation *> ops = merged(a, b);
+  for (Operation *op : ops) {
+    unsigned old = group.lookup(op);
+    if (old != a) groups[old].ops.clear();
+    group[op] = a;
+  }
+  groups[a].ops = std::move(ops);
+  groups[a].kind = kind;
+  groups[a].update |= groups[b].update;
+  ++groups[a].version;
+  ++groups[b].version;
+}
+
+SmallVector<unsigned> Groups::inExecutionOrder() const {
+  // Here aliases are nodes of their own: direct operands only.
+  std::vector<std::set<unsigned>> users(groups.size());
+  std::vector<unsigned> waiting(groups.size(), 0);
+  for (unsigned which = 0; which < groups.size(); ++which)
+    for (Operation *op : groups[which].ops)
+      for (Value operand : op->getOperands())
+        if (Operation *def = operand.getDefiningOp())
+          if (int producer = groupOf(def); producer >= 0 && producer != int(which))
+            waiting[which] += users[producer].insert(which).second;
+  auto later = [&](unsigned x, unsigned y) {
+    return index.lookup(groups[x].ops.front()) > index.lookup(groups[y].ops.front());
+  };
+  std::priority_queue<unsigned, std::vector<unsigned>, decltype(later)> ready(later);
+  for (unsigned which = 0; which < groups.size(); ++which)
+    if (isAlive(which) && waiting[which] == 0) ready.push(which);
+  SmallVector<unsigned> order;
+  while (!ready.empty()) {
+    unsigned which = ready.top();
+    ready.pop();
+    order.push_back(which);
+    for (unsigned user : users[which])
+      if (--waiting[user] == 0) ready.push(user);
+  }
+  return order;
+}
+
+} // namespace sinter::passes::fusion

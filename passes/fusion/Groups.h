@@ -1,0 +1,68 @@
+#pragma once
+
+#include "sinter/ir/KernelKinds.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace sinter::passes::fusion {
+
+/// Ops of a function that one kernel will compute.
+struct Group {
+  llvm::SmallVector<mlir::Operation *> ops; // program order
+  ir::KernelKind kind = ir::KernelKind::Pointwise;
+  bool update = false;  // horizontal group of a whole optimiser update: takes nothing more
+  unsigned version = 0; // grows with every merge
+};
+
+/// A partition of a function's computing ops into groups, each a candidate for one kernel. It starts
+/// with singletons and only merges. Reshapes are aliases: on their own they are no kernel, and an
+/// edge is looked at through them; a merge swallows those between its two groups.
+class Groups {
+public:
+  explicit Groups(mlir::func::FuncOp function);
+
+  mlir::func::FuncOp function() const { return func; }
+  unsigned size() const { return groups.size(); }
+  const Group &operator[](unsigned group) const { return groups[group]; }
+  bool isAlive(unsigned group) const { return !groups[group].ops.empty(); }
+  void markUpdate(unsigned group) { groups[group].update = true; }
+  /// A group that is one reshape: no kernel.
+  bool isAlias(unsigned group) const;
+
+  /// The group of an op; -1 for what does not compute (constants, the terminator).
+  int groupOf(mlir::Operation *op) const;
+  /// The group that computes `value`, looked at through aliases; -1 for arguments and constants.
+  int producerOf(mlir::Value value) const;
+  /// Groups that use a result of `group` or are used by it, through aliases, ascending.
+  llvm::SmallVector<unsigned> consumersOf(unsigned group) const;
+  llvm::SmallVector<unsigned> producersFor(unsigned group) const;
+  /// Groups that read a value that `group` reads, too, ascending; values with very many readers do
+  /// not count.
+  llvm::SmallVector<unsigned> siblingsOf(unsigned group) const;
+
+  /// The kernel that `a` and `b` together would be (with the aliases between them), or one of them
+  /// alone. Splat constants are inside; outputs are the values needed elsewhere.
+  ir::KernelBody bodyOf(unsigned group) const;
+  ir::KernelBody bodyOf(unsigned a, unsigned b) const;
+
+  /// True when a path leads from one to the other through a third group.
+  bool wouldCreateCycle(unsigned a, unsigned b) const;
+
+  /// Merges `b` into `a`.
+  void merge(unsigned a, unsigned b, ir::KernelKind kind);
+
+  /// Live groups in an order in which each one's producers come first; aliases among them.
+  llvm::SmallVector<unsigned> inExecutionOrder() const;
+
+private:
+  llvm::SmallVector<mlir::Operation *> merged(unsigned a, unsigned b) const;
+  ir::KernelBody bodyOf(llvm::ArrayRef<mlir::Operation *> ops) const;
+  bool reachesThroughThird(unsigned from, unsigned to) const;
+
+  mlir::func::FuncOp func;
+  llvm::DenseMap<mlir::Operation *, unsigned> index; // place in the function
+  llvm::DenseMap<mlir::Operation *, unsigned> group;
+  std::vector<Group> groups;
+};
+
+} // namespace sinter::passes::fusion

@@ -1,0 +1,97 @@
+#include "sinter/passes/fusion/Legality.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes::fusion {
+
+// The kinds that could hold `body`, the simpler one first: what its ops are leaves little choice.
+static SmallVector<KernelKind> kindsFor(const KernelBody &body) {
+  bool reduces = false;
+  for (Operation *op : body.ops) {
+    if (isa<ContractionOpInterface>(op)) return {KernelKind::Contraction};
+    if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
+      return {KernelKind::Scatter};
+    reduces |= isa<ReductionOpInterface>(op);
+  }
+  if (reduces) return {KernelKind::Reduction, KernelKind::Row};
+  return {KernelKind::Pointwise};
+}
+
+static std::optional<RefusedBecause> whyNotAny(const KernelBody &body, TargetAttr target,
+                                               KernelKind &kind) {
+  std::optional<RefusedBecause> refused;
+  for (KernelKind candidate : kindsFor(body)) {
+    kind = candidate;
+    refused = whyNot(body, candidate, target);
+    if (!refused) return std::nullopt;
+  }
+  return refused;
+}
+
+// What a contraction may compute in its loads, which run once for every tile that wants the element:
+// moving of indices and single functions of one operand.
+static bool isCheapLoad(Operation *op) {
+  auto fusible = cast<FusibleOpInterface>(op);
+  if (fusible.getFusionKind() == FusionKind::View)
+    return isa<ConstantOp, ReshapeOp>(op) || !fusible.getIndexingMaps().empty();
+  return fusible.getFusionKind() == FusionKind::Pointwise && op->getNumOperands() == 1 &&
+         operationsPerElement(op) <= 1;
+}
+
+std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const KernelBody &body,
+                                                  KernelKind kind) const {
+  if (kind == KernelKind::Contraction) {
+    llvm::SmallPtrSet<Operation *, 16> inLoads;
+    for (Operation *op : llvm::reverse(body.ops)) {
+      bool feeds = llvm::any_of(op->getUsers(), [&](Operation *user) {
+        return inLoads.contains(user) ||
+               (isa<ContractionOpInterface>(user) && is_contained(body.ops, user));
+      });
+      if (!feeds) continue;
+      inLoads.insert(op);
+      if (!isCheapLoad(op))
+        return RefusedBecause{
+            Refusal::would_duplicate_heavy_work,
+            (op->getName().stripDialect() + " would be computed at each load of the contraction")
+                .str()};
+    }
+  }
+  double before = costs.repeatedOperations(groups.bodyOf(a), groups[a].kind) +
+                  costs.repeatedOperations(groups.bodyOf(b), groups[b].kind);
+  double repeated = costs.repeatedOperations(body, kind) - before;
+  double saved = double(costs.bytesOf(groups.bodyOf(a)) + costs.bytesOf(groups.bodyOf(b)) -
+                        costs.bytesOf(body));
+  if (repeated > 0 && repeated > (saved + costs.launch) * costs.operationsPerByte)
+    return RefusedBecause{Refusal::would_duplicate_heavy_work,
+                          std::to_string(int64_t(repeated)) + " operations again to save " +
+                              std::to_string(int64_t(saved)) + " bytes"};
+  return std::nullopt;
+}
+
+std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b) const {
+  if (groups[a].update || groups[b].update)
+    return RefusedBecause{Refusal::is_output_of_other_kind,
+                          "the optimiser update is a kernel of its own"};
+  KernelBody body = groups.bodyOf(a, b);
+  KernelKind kind;
+  if (std::optional<RefusedBecause> refused = whyNotAny(body, target, kind)) {
+    // Would it be one kernel if only the later group's results were wanted?
+    KernelBody consumerOnly = body;
+    KernelBody later = groups.bodyOf(b);
+    llvm::erase_if(consumerOnly.outputs,
+                   [&](Value output) { return !is_contained(later.outputs, output); });
+    KernelKind ignored;
+    if (consumerOnly.outputs.size() < body.outputs.size() &&
+        !whyNotAny(consumerOnly, target, ignored))
+      return RefusedBecause{Refusal::multiple_uses,
+                            "the producer is needed elsewhere, too; " + refused->detail};
+    return *refused;
+  }
+  if (std::optional<RefusedBecause> refused = heavyWork(a, b, body, kind)) return *refused;
+  if (groups.wouldCreateCycle(a, b))
+    return RefusedBecause{Refusal::would_create_cycle, "another kernel lies between"};
+  return kind;
+}
+
+} // namespace sinter::passes::fusion

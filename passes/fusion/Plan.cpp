@@ -1,0 +1,197 @@
+#include "sinter/passes/fusion/Plan.h"
+
+#include <queue>
+#include <tuple>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes::fusion {
+
+namespace {
+
+class Planner {
+public:
+  Planner(Groups &groups, const CostModel &costs, const Legality &legality)
+      : groups(groups), costs(costs), legality(legality) {}
+
+  void run() {
+    fuseUpdate();
+    fuseByGain();
+    fuseEqualReductions();
+  }
+
+private:
+  // --- The optimiser update.
+
+  static bool isPointwise(Operation *op) {
+    return cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Pointwise;
+  }
+
+  // Grows the group of a donated result upwards: pointwise ops of its shape, and views into it.
+  void growUpdate(unsigned group, ArrayRef<int64_t> shape) {
+    for (bool grown = true; grown;) {
+      grown = false;
+      for (unsigned producer : groups.producersFor(group)) {
+        bool fits =
+            !groups[producer].update && llvm::all_of(groups[producer].ops, [&](Operation *op) {
+              bool isView = cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::View;
+              return (isPointwise(op) || isView) && isa<ElementOpInterface>(op) &&
+                     shapeOf(op->getResult(0)) == shape;
+            });
+        if (!fits || !std::holds_alternative<KernelKind>(legality.check(group, producer))) continue;
+        groups.merge(group, producer, KernelKind::Pointwise);
+        grown = true;
+        break;
+      }
+    }
+  }
+
+  void fuseUpdate() {
+    func::FuncOp func = groups.function();
+    Operation *terminator = func.getBody().front().getTerminator();
+    SmallVector<unsigned> roots;
+    for (unsigned argument = 0; argument < func.getNumArguments(); ++argument) {
+      auto donated = func.getArgAttrOfType<IntegerAttr>(argument, donatedAttr);
+      if (!donated) continue;
+      Operation *def = terminator->getOperand(donated.getInt()).getDefiningOp();
+      int group = def ? groups.groupOf(def) : -1;
+      if (group >= 0 && isPointwise(def) && !is_contained(roots, unsigned(group)))
+        roots.push_back(group);
+    }
+    auto shape = [&](unsigned group) { return shapeOf(groups[group].ops.back()->getResult(0)); };
+    for (unsigned root : roots)
+      if (groups.isAlive(root)) growUpdate(root, shape(root));
+    // Roots may have merged into one another. The largest first: what the others need (a step number)
+    // is small and stays outside.
+    llvm::erase_if(roots, [&](unsigned root) { return !groups.isAlive(root); });
+    if (roots.size() < 2) return;
+    llvm::stable_sort(roots, [&](unsigned a, unsigned b) {
+      return costs.bytesOf(groups.bodyOf(a)) > costs.bytesOf(groups.bodyOf(b));
+    });
+    TargetAttr target = targetOf(func);
+    SmallVector<unsigned> kernels; // more than one only when the operands run out
+    for (unsigned root : roots) {
+      auto joins = [&](unsigned kernel) {
+        if (connected(kernel, root) || groups.wouldCreateCycle(kernel, root) ||
+            whyNot(groups.bodyOf(kernel, root), KernelKind::Update, target))
+          return false;
+        groups.merge(kernel, root, KernelKind::Update);
+        return true;
+      };
+      if (llvm::none_of(kernels, joins) && !feedsAny(root, kernels)) kernels.push_back(root);
+    }
+    for (unsigned kernel : kernels)
+      if (groups[kernel].kind == KernelKind::Update) groups.markUpdate(kernel);
+  }
+
+  bool connected(unsigned a, unsigned b) const {
+    return is_contained(groups.consumersOf(a), b) || is_contained(groups.consumersOf(b), a);
+  }
+  bool feedsAny(unsigned group, ArrayRef<unsigned> kernels) const {
+    return llvm::any_of(kernels, [&](unsigned kernel) {
+      return connected(group, kernel) || groups.wouldCreateCycle(group, kernel);
+    });
+  }
+
+  // --- Edges and readers by gain.
+
+  struct Candidate {
+    int phase; // 0: the end of a contraction, where pointwise work costs no traffic at all
+    double gain;
+    unsigned a, b, versionA, versionB;
+    bool operator<(const Candidate &other) const { // the queue's top is the largest
+      return std::tuple(-phase, gain, -int64_t(a), -int64_t(b)) <
+             std::tuple(-other.phase, other.gain, -int64_t(other.a), -int64_t(other.b));
+    }
+  };
+
+  void consider(unsigned a, unsigned b) {
+    if (groups.isAlias(a) || groups.isAlias(b)) return;
+    auto verdict = legality.check(a, b);
+    if (!std::holds_alternative<KernelKind>(verdict)) return;
+    double gain = gainOf(groups, costs, a, b, std::get<KernelKind>(verdict));
+    if (gain <= 0) return;
+    int phase = groups[a].kind == KernelKind::Contraction ? 0 : 1;
+    queue.push({phase, gain, a, b, groups[a].version, groups[b].version});
+  }
+
+  void considerNeighbours(unsigned group, bool all) {
+    for (unsigned consumer : groups.consumersOf(group)) consider(group, consumer);
+    // A contraction or scatter gains nothing from another reader of its operands.
+    auto streams = [&](unsigned which) {
+      return groups[which].kind != KernelKind::Contraction &&
+             groups[which].kind != KernelKind::Scatter;
+    };
+    for (unsigned sibling : groups.siblingsOf(group))
+      if ((all || sibling > group) && streams(group) && streams(sibling))
+        consider(std::min(group, sibling), std::max(group, sibling));
+    if (all)
+      for (unsigned producer : groups.producersFor(group)) consider(producer, group);
+  }
+
+  void fuseByGain() {
+    for (unsigned group = 0; group < groups.size(); ++group)
+      if (groups.isAlive(group) && !groups.isAlias(group)) considerNeighbours(group, /*all=*/false);
+    while (!queue.empty()) {
+      Candidate best = queue.top();
+      queue.pop();
+      if (groups[best.a].version != best.versionA || groups[best.b].version != best.versionB ||
+          !groups.isAlive(best.a) || !groups.isAlive(best.b))
+        continue;
+      // Other merges may have put a path between the two.
+      auto verdict = legality.check(best.a, best.b);
+      if (!std::holds_alternative<KernelKind>(verdict)) continue;
+      groups.merge(best.a, best.b, std::get<KernelKind>(verdict));
+      considerNeighbours(best.a, /*all=*/true);
+    }
+  }
+
+  // --- Reductions of one shape without a common operand: one launch instead of several, where each
+  // is too small to fill the machine.
+  void fuseEqualReductions() {
+    SmallVector<unsigned> reductions;
+    for (unsigned group = 0; group < groups.size(); ++group)
+      if (groups.isAlive(group) && groups[group].kind == KernelKind::Reduction &&
+          double(costs.bytesOf(groups.bodyOf(group))) < 4 * costs.launch)
+        reductions.push_back(group);
+    for (size_t i = 0; i < reductions.size(); ++i)
+      for (size_t j = i + 1; j < reductions.size(); ++j) {
+        unsigned a = reductions[i], b = reductions[j];
+        if (!groups.isAlive(a) || !groups.isAlive(b) || connected(a, b)) continue;
+        auto verdict = legality.check(a, b);
+        if (auto *kind = std::get_if<KernelKind>(&verdict); kind && *kind == KernelKind::Reduction)
+          groups.merge(a, b, *kind);
+      }
+  }
+
+  friend RefusedBecause fusion::whyApart(const Groups &, const CostModel &, const Legality &,
+                                         unsigned, unsigned);
+  static double gainOf(const Groups &groups, const CostModel &costs, unsigned a, unsigned b,
+                       KernelKind kind) {
+    return costs.costOf(groups.bodyOf(a), groups[a].kind) +
+           costs.costOf(groups.bodyOf(b), groups[b].kind) - costs.costOf(groups.bodyOf(a, b), kind);
+  }
+
+  Groups &groups;
+  const CostModel &costs;
+  const Legality &legality;
+  std::priority_queue<Candidate> queue;
+};
+
+} // namespace
+
+void plan(Groups &groups, const CostModel &costs, const Legality &legality) {
+  Planner(groups, costs, legality).run();
+}
+
+RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Legality &legality,
+                        unsigned producer, unsigned consumer) {
+  auto verdict = legality.check(producer, consumer);
+  if (auto *refused = std::get_if<RefusedBecause>(&verdict)) return *refused;
+  double gain = Planner::gainOf(groups, costs, producer, consumer, std::get<KernelKind>(verdict));
+  return {Refusal::no_profit,
+          "one kernel would cost " + std::to_string(int64_t(-gain)) + " bytes more than two"};
+}
+
+} // namespace sinter::passes::fusion

@@ -1,0 +1,157 @@
+#include "sinter/passes/memory/Offsets.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <random>
+
+namespace sinter::passes::memory {
+
+int64_t lowerBound(const std::vector<Extent> &extents) {
+  std::map<int64_t, int64_t> changes; // moment -> bytes that begin minus bytes that ended
+  for (const Extent &extent : extents) {
+    changes[extent.first] += extent.bytes;
+    changes[extent.last + 1] -= extent.bytes;
+  }
+  int64_t live = 0, most = 0;
+  for (auto [moment, change] : changes) most = std::max(most, live += change);
+  return most;
+}
+
+namespace {
+
+using Order = std::vector<int>;
+
+class Placer {
+public:
+  explicit Placer(const std::vector<Extent> &extents)
+      : extents(extents), neighbours(extents.size()) {
+    Order byFirst(extents.size());
+    std::iota(byFirst.begin(), byFirst.end(), 0);
+    std::stable_sort(byFirst.begin(), byFirst.end(),
+                     [&](int a, int b) { return extents[a].first < extents[b].first; });
+    for (size_t i = 0; i < byFirst.size(); ++i)
+      for (size_t j = i + 1;
+           j < byFirst.size() && extents[byFirst[j]].first <= extents[byFirst[i]].last; ++j) {
+        neighbours[byFirst[i]].push_back(byFirst[j]);
+        neighbours[byFirst[j]].push_back(byFirst[i]);
+      }
+  }
+
+  /// Each in turn at the lowest gap that fits (`tightest`: at the gap that it fills best) among the
+  /// neighbours that are placed. Gives up when it gets as high as `limit`.
+  Placement run(const Order &order, bool tightest, int64_t limit) const {
+    Placement result{std::vector<int64_t>(extents.size(), -1), 0};
+    std::vector<std::pair<int64_t, int64_t>> taken;
+    for (int item : order) {
+      taken.clear();
+      for (int other : neighbours[item])
+        if (result.offsets[other] >= 0)
+          taken.emplace_back(result.offsets[other], result.offsets[other] + extents[other].bytes);
+      std::sort(taken.begin(), taken.end());
+      int64_t end = 0, best = -1, bestGap = 0;
+      for (auto [from, to] : taken) {
+        int64_t gap = from - end;
+        if (gap >= extents[item].bytes && (best < 0 || gap < bestGap)) {
+          best = end;
+          bestGap = gap;
+          if (!tightest) break;
+        }
+        end = std::max(end, to);
+      }
+      if (best < 0) best = end;
+      result.offsets[item] = best;
+      result.height = std::max(result.height, best + extents[item].bytes);
+      if (result.height >= limit) return result;
+    }
+    return result;
+  }
+
+  const std::vector<Extent> &extents;
+  std::vector<std::vector<int>> neighbours;
+};
+
+struct Best {
+  Placement placement;
+  Order order;
+  bool tightest = false;
+};
+
+// The orders that a person would try; each with both ways to choose a gap.
+Best greedy(const Placer &placer, int64_t goodEnough) {
+  auto duration = [](const Extent &e) { return double(e.last - e.first + 1); };
+  const std::function<double(const Extent &)> keys[] = {
+      [](const Extent &e) { return -double(e.bytes); },
+      [&](const Extent &e) { return -double(e.bytes) * duration(e); },
+      [&](const Extent &e) { return -duration(e); },
+      [](const Extent &e) { return double(e.first); },
+      [](const Extent &e) { return -double(e.last); },
+  };
+  const std::vector<Extent> &extents = placer.extents;
+  Best best;
+  best.placement.height = INT64_MAX;
+  for (const auto &key : keys)
+    for (bool tightest : {false, true}) {
+      Order order(extents.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+        double x = key(extents[a]), y = key(extents[b]);
+        return x != y ? x < y : extents[a].bytes > extents[b].bytes;
+      });
+      Placement candidate = placer.run(order, tightest, best.placement.height);
+      if (candidate.height < best.placement.height)
+        best = {std::move(candidate), std::move(order), tightest};
+      if (best.placement.height <= goodEnough) return best;
+    }
+  return best;
+}
+
+// Moves what lies highest forward in the order. Equal results are accepted, and now and then a worse
+// one, so that the search leaves plateaus. Work is bounded, not time: the result must not depend on
+// the machine.
+void improve(const Placer &placer, Best &best, int64_t goodEnough) {
+  const std::vector<Extent> &extents = placer.extents;
+  std::mt19937_64 random(extents.size());
+  int64_t cost = 64;
+  for (const auto &list : placer.neighbours) cost += 8 * int64_t(list.size());
+  Order current = best.order;
+  Placement now = best.placement;
+  for (int64_t work = 40'000'000; work > 0 && best.placement.height > goodEnough; work -= cost) {
+    std::vector<int> high;
+    for (size_t item = 0; item < extents.size(); ++item)
+      if (now.offsets[item] + extents[item].bytes >
+          std::max(goodEnough, now.height - now.height / 50))
+        high.push_back(int(item));
+    int item = high.empty() ? int(random() % extents.size()) : high[random() % high.size()];
+    Order next = current;
+    auto at = std::find(next.begin(), next.end(), item);
+    size_t from = size_t(at - next.begin());
+    next.erase(at);
+    next.insert(next.begin() + ptrdiff_t(from == 0 ? random() % extents.size() : random() % from),
+                item);
+    if (random() % 4 == 0) std::swap(next[random() % next.size()], next[random() % next.size()]);
+    Placement candidate = placer.run(next, best.tightest, INT64_MAX);
+    if (candidate.height < best.placement.height) {
+      best.placement = candidate;
+      best.order = next;
+    }
+    if (candidate.height <= now.height || random() % 64 == 0) {
+      now = std::move(candidate);
+      current = std::move(next);
+    }
+  }
+}
+
+} // namespace
+
+Placement place(const std::vector<Extent> &extents) {
+  if (extents.empty()) return {};
+  Placer placer(extents);
+  int64_t bound = lowerBound(extents), goodEnough = bound + bound / 1000;
+  Best best = greedy(placer, goodEnough);
+  if (best.placement.height > goodEnough) improve(placer, best, goodEnough);
+  return best.placement;
+}
+
+} // namespace sinter::passes::memory

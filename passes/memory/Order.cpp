@@ -1,0 +1,240 @@
+#include "sinter/passes/memory/Order.h"
+
+#include "sinter/ir/KernelKinds.h"
+
+#include <functional>
+#include <set>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes::memory {
+
+Precedence::Precedence(func::FuncOp func) {
+  for (LaunchOp launch : launchesOf(func))
+    for (Value input : launch.getInputs())
+      if (auto producer = storageOf(input).getDefiningOp<LaunchOp>()) add(producer, launch);
+}
+
+ArrayRef<Operation *> Precedence::after(Operation *launch) const {
+  auto it = edges.find(launch);
+  return it == edges.end() ? ArrayRef<Operation *>() : it->second.getArrayRef();
+}
+
+bool Precedence::reaches(Operation *from, Operation *to) const {
+  llvm::SmallPtrSet<Operation *, 16> seen{from};
+  SmallVector<Operation *> work{from};
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val();
+    if (op == to) return true;
+    for (Operation *next : after(op))
+      if (seen.insert(next).second) work.push_back(next);
+  }
+  return false;
+}
+
+namespace {
+
+bool reads(LaunchOp launch, Value storage) {
+  return llvm::any_of(launch.getInputs(), [&](Value input) { return storageOf(input) == storage; });
+}
+
+class HomeFinder {
+public:
+  HomeFinder(func::FuncOp func, Precedence &precedence)
+      : func(func), terminator(func.getBody().front().getTerminator()), precedence(precedence) {}
+
+  Homes run() {
+    // State first: a value that also goes to a caller is copied there, not into the state.
+    for (bool donated : {true, false})
+      for (unsigned result = 0; result < terminator->getNumOperands(); ++result)
+        if (bool(donatedTo(func, result)) == donated) findHome(result);
+    return std::move(homes);
+  }
+
+private:
+  void findHome(unsigned result) {
+    BlockArgument state = donatedTo(func, result);
+    Value storage = storageOf(terminator->getOperand(result));
+    if (state && storage == state) return; // keeps its value
+    if (storage.getDefiningOp<LaunchOp>() && claim(storage, result)) return;
+    if (claim(copyOf(result), result)) return;
+    // State that goes into other state while its own is overwritten: by way of the arena.
+    bool claimed = claim(copyOf(result), result);
+    assert(claimed && "nothing follows the last copy");
+    (void)claimed;
+  }
+
+  // Writes the launched `value` straight into function result `result`, if that is safe.
+  bool claim(Value value, unsigned result) {
+    if (homes.contains(value)) return false;
+    auto launch = value.getDefiningOp<LaunchOp>();
+    if (BlockArgument state = donatedTo(func, result)) {
+      SmallVector<Operation *> readers;
+      for (LaunchOp other : launchesOf(func)) {
+        if (!reads(other, state)) continue;
+        if (other == launch) {
+          for (auto [operand, input] : llvm::enumerate(launch.getInputs()))
+            if (storageOf(input) == state &&
+                !mayTake(launch, cast<OpResult>(value).getResultNumber(), operand))
+              return false;
+        } else if (precedence.reaches(launch, other)) {
+          return false;
+        } else {
+          readers.push_back(other);
+        }
+      }
+      for (Operation *reader : readers) precedence.add(reader, launch);
+    }
+    homes[value] = result;
+    return true;
+  }
+
+  // Replaces a function result by a copy of itself and returns the copy.
+  Value copyOf(unsigned result) {
+    Value source = terminator->getOperand(result);
+    OpBuilder builder(terminator);
+    auto launch = LaunchOp::create(builder, source.getLoc(), TypeRange(source.getType()),
+                                   FlatSymbolRefAttr::get(copyKernel(source)), ValueRange(source));
+    if (auto producer = storageOf(source).getDefiningOp<LaunchOp>())
+      precedence.add(producer, launch);
+    // A copy of state reads it before it is overwritten.
+    for (auto [value, home] : homes)
+      if (BlockArgument state = donatedTo(func, home); state && storageOf(source) == state)
+        precedence.add(launch, value.getDefiningOp());
+    terminator->setOperand(result, launch->getResult(0));
+    return launch->getResult(0);
+  }
+
+  KernelOp copyKernel(Value source) {
+    auto module = func->getParentOfType<ModuleOp>();
+    auto type = FunctionType::get(func.getContext(), source.getType(), source.getType());
+    for (auto kernel : module.getOps<KernelOp>())
+      if (kernel.getFunctionType() == type && kernel.getBody().front().getOperations().size() == 1)
+        return kernel;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto kernel = KernelOp::create(builder, source.getLoc(), "copy", type,
+                                   defaultSchedule(KernelKind::Pointwise, func.getContext()));
+    Block &block = kernel.getBody().emplaceBlock();
+    block.addArgument(source.getType(), source.getLoc());
+    builder.setInsertionPointToEnd(&block);
+    YieldOp::create(builder, source.getLoc(), block.getArguments());
+    SymbolTable(module).insert(kernel);
+    return kernel;
+  }
+
+  func::FuncOp func;
+  Operation *terminator;
+  Precedence &precedence;
+  Homes homes;
+};
+
+using Sequence = std::vector<Operation *>;
+
+class Scheduler {
+public:
+  Scheduler(func::FuncOp func, const Precedence &precedence, const Homes &homes)
+      : precedence(precedence), homes(homes) {
+    for (LaunchOp launch : launchesOf(func)) {
+      place[launch] = launches.size();
+      launches.push_back(launch);
+      llvm::SmallDenseSet<Value> seen;
+      for (Value input : launch.getInputs())
+        if (inArena(storageOf(input)) && seen.insert(storageOf(input)).second)
+          ++readers[storageOf(input)];
+    }
+  }
+
+  /// Ready launches by `better`, the earlier in the present order among equals.
+  Sequence run(bool frugal) {
+    llvm::DenseMap<Operation *, unsigned> waiting;
+    for (Operation *launch : launches)
+      for (Operation *next : precedence.after(launch)) ++waiting[next];
+    std::set<unsigned> ready; // places
+    for (Operation *launch : launches)
+      if (waiting.lookup(launch) == 0) ready.insert(place[launch]);
+    llvm::DenseMap<Value, unsigned> left = readers;
+    Sequence sequence;
+    while (!ready.empty()) {
+      unsigned best = *ready.begin();
+      if (frugal)
+        for (unsigned candidate : ready)
+          if (growth(launches[candidate], left) < growth(launches[best], left)) best = candidate;
+      ready.erase(best);
+      Operation *launch = launches[best];
+      sequence.push_back(launch);
+      llvm::SmallDenseSet<Value> seen;
+      for (Value input : cast<LaunchOp>(launch).getInputs())
+        if (inArena(storageOf(input)) && seen.insert(storageOf(input)).second)
+          --left[storageOf(input)];
+      for (Operation *next : precedence.after(launch))
+        if (--waiting[next] == 0) ready.insert(place[next]);
+    }
+    assert(sequence.size() == launches.size() && "precedence has no cycle");
+    return sequence;
+  }
+
+private:
+  bool inArena(Value storage) const {
+    return storage.getDefiningOp<LaunchOp>() && !homes.contains(storage);
+  }
+
+  // Bytes that the arena holds more after the launch than before.
+  int64_t growth(Operation *op, const llvm::DenseMap<Value, unsigned> &left) const {
+    auto launch = cast<LaunchOp>(op);
+    int64_t bytes = 0;
+    for (Value result : launch.getOutputs())
+      if (inArena(result) && readers.contains(result)) bytes += bytesOf(result);
+    llvm::SmallDenseSet<Value> seen;
+    for (Value input : launch.getInputs()) {
+      Value storage = storageOf(input);
+      if (inArena(storage) && seen.insert(storage).second && left.lookup(storage) == 1)
+        bytes -= bytesOf(storage);
+    }
+    return bytes;
+  }
+
+  const Precedence &precedence;
+  const Homes &homes;
+  Sequence launches;
+  llvm::DenseMap<Operation *, unsigned> place;
+  llvm::DenseMap<Value, unsigned> readers; // launches that read a value of the arena
+};
+
+// Puts the launches in this order, each reshape just before the first op that wants it.
+void arrange(func::FuncOp func, const Sequence &sequence) {
+  Operation *terminator = func.getBody().front().getTerminator();
+  llvm::SmallPtrSet<Operation *, 16> placed;
+  std::function<void(Operation *)> bringViews = [&](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (auto reshape = operand.getDefiningOp<ReshapeOp>();
+          reshape && placed.insert(reshape).second) {
+        bringViews(reshape);
+        reshape->moveBefore(terminator);
+      }
+  };
+  for (Operation *launch : sequence) {
+    bringViews(launch);
+    launch->moveBefore(terminator);
+  }
+  bringViews(terminator);
+}
+
+} // namespace
+
+Homes assignHomes(func::FuncOp func, Precedence &precedence) {
+  return HomeFinder(func, precedence).run();
+}
+
+void orderLaunches(func::FuncOp func, const Precedence &precedence, const Homes &homes) {
+  Scheduler scheduler(func, precedence, homes);
+  Sequence present = scheduler.run(/*frugal=*/false), frugal = scheduler.run(/*frugal=*/true);
+  auto need = [&](const Sequence &sequence) {
+    arrange(func, sequence);
+    return lowerBound(lifetimesOf(func, homes).extents());
+  };
+  int64_t frugalNeed = need(frugal);
+  if (need(present) > frugalNeed) arrange(func, frugal);
+}
+
+} // namespace sinter::passes::memory

@@ -1,0 +1,174 @@
+// What becomes one kernel. Refusals are in sinter-fusion-refusals.mlir.
+// RUN: sinter-opt %s --sinter-fusion | FileCheck %s
+
+// A chain of pointwise ops; the splat constant and the broadcast are inside.
+// CHECK-LABEL: func.func @pointwise_chain
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[B:.*]]: tensor<8xf32>)
+// CHECK-NEXT: %[[R:.*]] = sinter.fused(%[[B]], %[[X]]) schedule(#sinter.pointwise) attributes {sinter.name = "add_mul_relu_0"}
+// CHECK-NEXT: ^bb0(%[[IB:.*]]: tensor<8xf32>, %[[IX:.*]]: tensor<4x8xf32>):
+// CHECK-DAG:    %[[C:.*]] = sinter.constant dense<2.0
+// CHECK-DAG:    %[[W:.*]] = sinter.broadcast %[[IB]]
+// CHECK:        %[[S:.*]] = sinter.add %[[IX]], %[[W]]
+// CHECK:        %[[M:.*]] = sinter.mul %[[S]], %[[C]]
+// CHECK:        %[[U:.*]] = sinter.relu %[[M]]
+// CHECK:        sinter.yield %[[U]]
+// CHECK-NOT:  sinter.fused
+// CHECK:      return %[[R]]
+func.func @pointwise_chain(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %c = sinter.constant dense<2.0> : tensor<4x8xf32>
+  %w = sinter.broadcast %b : (tensor<8xf32>) -> tensor<4x8xf32>
+  %s = sinter.add %x, %w : tensor<4x8xf32>
+  %m = sinter.mul %s, %c : tensor<4x8xf32>
+  %r = sinter.relu %m : tensor<4x8xf32>
+  return %r : tensor<4x8xf32>
+}
+
+// A value that is needed outside as well is a second result.
+// CHECK-LABEL: func.func @two_results
+// CHECK: %{{.*}}:2 = sinter.fused
+// CHECK: sinter.yield %{{.*}}, %{{.*}} : tensor<16xf32>, tensor<16xf32>
+// CHECK-NOT: sinter.fused
+func.func @two_results(%x: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>) {
+  %e = sinter.exp %x : tensor<16xf32>
+  %n = sinter.neg %e : tensor<16xf32>
+  return %e, %n : tensor<16xf32>, tensor<16xf32>
+}
+
+// Two readers of one value in one kernel.
+// CHECK-LABEL: func.func @siblings
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.pointwise)
+// CHECK-NOT: sinter.fused
+func.func @siblings(%x: tensor<1024xf32>) -> (tensor<1024xf32>, tensor<1024xf32>) {
+  %e = sinter.exp %x : tensor<1024xf32>
+  %n = sinter.neg %x : tensor<1024xf32>
+  return %e, %n : tensor<1024xf32>, tensor<1024xf32>
+}
+
+// Producers and a pointwise end join a reduction.
+// CHECK-LABEL: func.func @reduction
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK: sinter.mul
+// CHECK: sinter.sum
+// CHECK: sinter.sqrt
+// CHECK-NOT: sinter.fused
+func.func @reduction(%x: tensor<32x64xf32>) -> tensor<32xf32> {
+  %q = sinter.mul %x, %x : tensor<32x64xf32>
+  %s = sinter.sum %q {dim = array<i64: 1>} : (tensor<32x64xf32>) -> tensor<32xf32>
+  %r = sinter.sqrt %s : tensor<32xf32>
+  return %r : tensor<32xf32>
+}
+
+// Reductions after reductions over the same rows are a row kernel.
+// CHECK-LABEL: func.func @softmax
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.row)
+// CHECK: sinter.max
+// CHECK: sinter.exp
+// CHECK: sinter.sum
+// CHECK: sinter.div
+// CHECK-NOT: sinter.fused
+func.func @softmax(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %m = sinter.max %x {dim = array<i64: 1>, keepdim = true} : (tensor<32x64xf32>) -> tensor<32x1xf32>
+  %mb = sinter.broadcast %m : (tensor<32x1xf32>) -> tensor<32x64xf32>
+  %d = sinter.sub %x, %mb : tensor<32x64xf32>
+  %e = sinter.exp %d : tensor<32x64xf32>
+  %s = sinter.sum %e {dim = array<i64: 1>, keepdim = true} : (tensor<32x64xf32>) -> tensor<32x1xf32>
+  %sb = sinter.broadcast %s : (tensor<32x1xf32>) -> tensor<32x64xf32>
+  %y = sinter.div %e, %sb : tensor<32x64xf32>
+  return %y : tensor<32x64xf32>
+}
+
+// Statistics over dimensions that are not last, as batch normalisation has them.
+// CHECK-LABEL: func.func @normalise_channels
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.row)
+// CHECK-NOT: sinter.fused
+func.func @normalise_channels(%x: tensor<8x16x4x4xf32>) -> (tensor<8x16x4x4xf32>, tensor<16xf32>) {
+  %m = sinter.mean %x {dim = array<i64: 0, 2, 3>} : (tensor<8x16x4x4xf32>) -> tensor<16xf32>
+  %k = sinter.reshape %m : (tensor<16xf32>) -> tensor<1x16x1x1xf32>
+  %b = sinter.broadcast %k : (tensor<1x16x1x1xf32>) -> tensor<8x16x4x4xf32>
+  %c = sinter.sub %x, %b : tensor<8x16x4x4xf32>
+  return %c, %m : tensor<8x16x4x4xf32>, tensor<16xf32>
+}
+
+// Bias, activation, residual and cast end a contraction.
+// CHECK-LABEL: func.func @conv_end
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK-SAME: conv2d_add_relu_0
+// CHECK-NOT: sinter.fused
+func.func @conv_end(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x3x3xf32>, %b: tensor<4xf32>) -> tensor<2x4x6x6xf32> {
+  %c = sinter.conv2d %x, %w : (tensor<2x3x8x8xf32>, tensor<4x3x3x3xf32>) -> tensor<2x4x6x6xf32>
+  %r = sinter.reshape %b : (tensor<4xf32>) -> tensor<4x1x1xf32>
+  %v = sinter.broadcast %r : (tensor<4x1x1xf32>) -> tensor<2x4x6x6xf32>
+  %s = sinter.add %c, %v : tensor<2x4x6x6xf32>
+  %y = sinter.relu %s : tensor<2x4x6x6xf32>
+  return %y : tensor<2x4x6x6xf32>
+}
+
+// CHECK-LABEL: func.func @matmul_residual
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK: sinter.cast
+// CHECK: sinter.matmul
+// CHECK: sinter.add
+// CHECK: sinter.cast
+// CHECK-NOT: sinter.fused
+func.func @matmul_residual(%a: tensor<64x32xf32>, %b: tensor<32x16xbf16>, %r: tensor<64x16xbf16>) -> tensor<64x16xf32> {
+  %l = sinter.cast %a : (tensor<64x32xf32>) -> tensor<64x32xbf16>
+  %m = sinter.matmul %l, %b : (tensor<64x32xbf16>, tensor<32x16xbf16>) -> tensor<64x16xbf16>
+  %s = sinter.add %m, %r : tensor<64x16xbf16>
+  %y = sinter.cast %s : (tensor<64x16xbf16>) -> tensor<64x16xf32>
+  return %y : tensor<64x16xf32>
+}
+
+// Windows read their producers; scatters too.
+// CHECK-LABEL: func.func @scatter_producer
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.scatter)
+// CHECK-NOT: sinter.fused
+func.func @scatter_producer(%g: tensor<6x8xf32>, %i: tensor<6xi64>) -> tensor<10x8xf32> {
+  %n = sinter.neg %g : tensor<6x8xf32>
+  %y = sinter.embedding_grad %n, %i : (tensor<6x8xf32>, tensor<6xi64>) -> tensor<10x8xf32>
+  return %y : tensor<10x8xf32>
+}
+
+// A reshape between kernels is an alias; a constant that is not a splat stays outside.
+// CHECK-LABEL: func.func @aliases
+// CHECK: %[[T:.*]] = sinter.constant dense<[
+// CHECK: %[[A:.*]] = sinter.fused(%{{.*}}, %[[T]]) schedule(#sinter.contraction)
+// CHECK: %[[V:.*]] = sinter.reshape %[[A]]
+// CHECK: sinter.fused(%[[V]], %{{.*}}) schedule(#sinter.contraction)
+func.func @aliases(%x: tensor<4x2xf32>, %w: tensor<4x2xf32>) -> tensor<2x2xf32> {
+  %t = sinter.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %a = sinter.matmul %x, %t : (tensor<4x2xf32>, tensor<2x2xf32>) -> tensor<4x2xf32>
+  %v = sinter.reshape %a : (tensor<4x2xf32>) -> tensor<2x4xf32>
+  %y = sinter.matmul %v, %w : (tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<2x2xf32>
+  return %y : tensor<2x2xf32>
+}
+
+// Small reductions of one shape share a launch although they share no operand.
+// CHECK-LABEL: func.func @equal_reductions
+// CHECK: %{{.*}}:2 = sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK-NOT: sinter.fused
+func.func @equal_reductions(%a: tensor<8x4xf32>, %b: tensor<8x4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %x = sinter.sum %a {dim = array<i64: 0>} : (tensor<8x4xf32>) -> tensor<4xf32>
+  %y = sinter.sum %b {dim = array<i64: 0>} : (tensor<8x4xf32>) -> tensor<4xf32>
+  return %x, %y : tensor<4xf32>, tensor<4xf32>
+}
+
+// The update of every parameter is one kernel; the step number that all of them need is another.
+// CHECK-LABEL: func.func @update
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.pointwise)
+// CHECK: %{{.*}}:2 = sinter.fused({{.*}}) schedule(#sinter.update) attributes {sinter.name = "update_0"}
+// CHECK-NOT: sinter.fused
+func.func @update(%w: tensor<8x4xf32> {sinter.role = "parameter", sinter.donated = 0 : i64},
+                  %b: tensor<4xf32> {sinter.role = "parameter", sinter.donated = 1 : i64},
+                  %t: tensor<f32> {sinter.role = "state", sinter.donated = 2 : i64},
+                  %gw: tensor<8x4xf32>, %gb: tensor<4xf32>)
+    -> (tensor<8x4xf32>, tensor<4xf32>, tensor<f32>) {
+  %one = sinter.constant dense<1.0> : tensor<f32>
+  %step = sinter.add %t, %one : tensor<f32>
+  %rw = sinter.broadcast %step : (tensor<f32>) -> tensor<8x4xf32>
+  %rb = sinter.broadcast %step : (tensor<f32>) -> tensor<4xf32>
+  %dw = sinter.div %gw, %rw : tensor<8x4xf32>
+  %db = sinter.div %gb, %rb : tensor<4xf32>
+  %w2 = sinter.sub %w, %dw : tensor<8x4xf32>
+  %b2 = sinter.sub %b, %db : tensor<4xf32>
+  return %w2, %b2, %step : tensor<8x4xf32>, tensor<4xf32>, tensor<f32>
+}
