@@ -1,6 +1,5 @@
 #include "sinter/ir/KernelKinds.h"
 
-#include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
@@ -422,89 +421,6 @@ LogicalResult acceptsRegion(Block &block, Attribute schedule, TargetAttr target,
   std::optional<RefusedBecause> refused = whyNot(KernelBody::of(block), *kind, target);
   if (refused && why) *why = (nameOf(refused->code) + ": " + refused->detail).str();
   return success(!refused);
-}
-
-SmallVector<KernelBody> componentsOf(const KernelBody &body) {
-  llvm::SmallDenseMap<Operation *, unsigned> number;
-  llvm::EquivalenceClasses<unsigned> classes;
-  for (auto [index, op] : llvm::enumerate(body.ops)) {
-    number[op] = index;
-    classes.insert(index);
-    for (Value operand : op->getOperands())
-      if (auto it = number.find(operand.getDefiningOp());
-          operand.getDefiningOp() && it != number.end())
-        classes.unionSets(index, it->second);
-  }
-  SmallVector<KernelBody> components;
-  llvm::SmallDenseMap<unsigned, unsigned> componentOf;
-  for (auto [index, op] : llvm::enumerate(body.ops)) {
-    auto [it, isNew] = componentOf.try_emplace(classes.getLeaderValue(index), components.size());
-    if (isNew) components.emplace_back();
-    components[it->second].ops.push_back(op);
-  }
-  for (Value output : body.outputs)
-    if (auto it = number.find(output.getDefiningOp()); output.getDefiningOp() && it != number.end())
-      components[componentOf[classes.getLeaderValue(it->second)]].outputs.push_back(output);
-  return components;
-}
-
-// Whether `value` is `input` or is computed from it inside the kernel.
-static bool dependsOn(Value value, Value input, const llvm::SmallPtrSetImpl<Operation *> &inside) {
-  llvm::SmallPtrSet<Value, 16> seen;
-  SmallVector<Value> work{value};
-  while (!work.empty()) {
-    Value next = work.pop_back_val();
-    if (next == input) return true;
-    Operation *def = next.getDefiningOp();
-    if (def && inside.contains(def) && seen.insert(next).second)
-      work.append(def->operand_begin(), def->operand_end());
-  }
-  return false;
-}
-
-bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
-  Value written = body.outputs[output];
-  if (input.getType() != written.getType() || kind == KernelKind::Row ||
-      kind == KernelKind::Scatter || kind == KernelKind::Custom)
-    return false;
-  // Values that are computed at the very point that writes the output: back from the outputs through
-  // pointwise ops of the same shape. Everything else may read any element.
-  llvm::SmallPtrSet<Value, 16> atPoint;
-  SmallVector<Value> work;
-  for (Value other : body.outputs)
-    if (shapeOf(other) == shapeOf(written)) work.push_back(other);
-  llvm::SmallPtrSet<Operation *, 16> inside(body.ops.begin(), body.ops.end());
-  while (!work.empty()) {
-    Value value = work.pop_back_val();
-    Operation *def = value.getDefiningOp();
-    if (!atPoint.insert(value).second || !def || !inside.contains(def) ||
-        fusionKind(def) != FusionKind::Pointwise)
-      continue;
-    for (Value operand : def->getOperands())
-      if (shapeOf(operand) == shapeOf(written)) work.push_back(operand);
-  }
-  for (Operation *op : body.ops)
-    for (Value operand : op->getOperands())
-      if (operand == input &&
-          !(fusionKind(op) == FusionKind::Pointwise && atPoint.contains(op->getResult(0)) &&
-            shapeOf(op->getResult(0)) == shapeOf(written)))
-        return false;
-  // An op at the point that is also read elsewhere (through a view, a window, a reduction) would read
-  // the input again at another element.
-  for (Operation *op : body.ops)
-    for (Value operand : op->getOperands())
-      if (fusionKind(op) != FusionKind::Pointwise && dependsOn(operand, input, inside))
-        return false;
-  if (kind != KernelKind::Update) return true;
-  // Components of an update run one after another or at once: the input belongs to one of them alone.
-  unsigned users = 0;
-  bool own = false;
-  for (const KernelBody &component : componentsOf(body))
-    if (is_contained(component.inputs(), input)) {
-      ++users;
-      own |= is_contained(component.outputs, written);
-    }
-  return users == 1 && own;
 }
 
 } // namespace sinter::ir

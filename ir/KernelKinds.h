@@ -80,7 +80,8 @@ llvm::SmallVector<KernelBody> componentsOf(const KernelBody &body);
 
 /// Whether the kernel may write output `output` over input `input` (a value from outside): both have
 /// the same type, and everything that reads the input reads it at the very element of the loop that
-/// writes the output. Holds for kernels that at each point of their loops load before they store.
+/// writes the output. Holds for kernels that at each point of their loops load before they store, and
+/// for row kernels that write what has the domain's shape in a last pass over the row.
 bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, mlir::Value input);
 
 } // namespace sinter::ir

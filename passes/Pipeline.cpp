@@ -40,6 +40,16 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   onFunctions("share", simplify);
   // On primitives, while every op still stands for itself: what asks for another order gets it.
   onFunctions("layout", [] { return createLayout(); });
+  // Decides what one kernel computes; everything before has looked at whole ops.
+  add("fusion", [ledger = options.ledger](OpPassManager &pm) {
+    FusionOptions fusion;
+    fusion.ledger = ledger;
+    pm.addPass(createFusion(fusion));
+  });
+  // Equal regions become one kernel.
+  add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
+  // Last: it orders launches and fixes addresses.
+  add("memory", [](OpPassManager &pm) { pm.addPass(createPlanMemory()); });
   return stages;
 }
 
