@@ -1,6 +1,7 @@
 #include "sinter/codegen/BuildProgram.h"
 
 #include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/codegen/reference/HostTensor.h"
 #include "sinter/codegen/reference/ReferenceProgram.h"
 #include "sinter/ir/KernelKinds.h"
@@ -337,10 +338,8 @@ FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
 FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptions &options) {
   if (options.target == runtime::TargetKind::reference)
     return referenceProgram(module);
-  if (options.target == runtime::TargetKind::cuda) {
-    module.emitError("this build has no code generator for CUDA");
-    return failure();
-  }
+  if (options.target == runtime::TargetKind::cuda)
+    return buildProgram(module, *cudaBackend(options.dump));
   CpuBackendOptions cpu;
   cpu.isa = options.isa;
   cpu.savable = options.savable;

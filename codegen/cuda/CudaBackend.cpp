@@ -1,0 +1,132 @@
+#include "sinter/codegen/cuda/CudaBackend.h"
+
+#include "sinter/codegen/LowerKernel.h"
+#include "sinter/codegen/cuda/DeviceHeaders.h"
+
+#include "mlir/IR/Verifier.h"
+
+#include <set>
+
+using namespace mlir;
+
+namespace sinter::codegen {
+namespace {
+
+struct PrintedKernel {
+  CudaText text;
+  LoweredKernel lowered; // its function is gone
+};
+
+/// Lowers into a module of its own and prints it.
+FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  LoweringOptions options = LoweringOptions::of(ir::targetOf(kernel));
+  options.gpu = true;
+  FailureOr<LoweredKernel> lowered = lowerKernel(kernel, builder, options);
+  if (failed(lowered)) return failure();
+  FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block);
+  if (failed(text)) return failure();
+  LoweredKernel shape = *lowered;
+  shape.function = nullptr;
+  return PrintedKernel{std::move(*text), shape};
+}
+
+/// "model.cpp:14" for each line that the kernel's ops come from, in order of first appearance.
+std::vector<std::string> userLines(ir::KernelOp kernel) {
+  std::vector<std::string> lines;
+  kernel.walk([&](Operation *op) {
+    op->getLoc()->walk([&](Location location) {
+      if (auto file = dyn_cast<FileLineColLoc>(location)) {
+        std::string line =
+            file.getFilename().str().substr(file.getFilename().str().rfind('/') + 1) + ":" +
+            std::to_string(file.getLine());
+        if (!llvm::is_contained(lines, line)) lines.push_back(line);
+      }
+      return WalkResult::advance();
+    });
+  });
+  return lines;
+}
+
+std::string comment(ir::KernelOp kernel, const LoweredKernel &lowered) {
+  std::string text = "// " + kernel.getSymName().str() + ": " + std::to_string(lowered.grid) +
+                     " blocks of " + std::to_string(lowered.block) + " threads\n// computes";
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    if (!isa<ir::ConstantOp>(op)) text += " " + op.getName().stripDialect().str();
+  text += "\n";
+  for (const std::string &line : userLines(kernel)) text += "// " + line + "\n";
+  return text;
+}
+
+class CudaBackend : public Backend {
+public:
+  explicit CudaBackend(DumpText dump) : dump(std::move(dump)) {}
+  runtime::TargetKind kind() const override { return runtime::TargetKind::cuda; }
+
+  FailureOr<std::vector<CompiledKernel>> compile(ArrayRef<ir::KernelOp> kernels,
+                                                 runtime::Program &program) override {
+    std::map<std::string, uint32_t> headerIndex;
+    for (const DeviceHeader &header : deviceHeaders()) {
+      headerIndex[header.name] = program.headers.size();
+      program.headers.push_back({header.name, header.text});
+    }
+    std::vector<CompiledKernel> compiled;
+    for (ir::KernelOp kernel : kernels) {
+      FailureOr<PrintedKernel> printed = printKernel(kernel);
+      if (failed(printed)) return failure();
+      if (dump)
+        dump(kernel.getSymName().str() + ".cu",
+             comment(kernel, printed->lowered) + printed->text.source);
+      CompiledKernel result;
+      result.kernel = program.kernels.size();
+      result.shape.grid = {uint32_t(printed->lowered.grid), 1, 1};
+      result.shape.block = {uint32_t(printed->lowered.block), 1, 1};
+      compiled.push_back(result);
+      runtime::Kernel entry;
+      entry.name = kernel.getSymName().str();
+      entry.source = std::move(printed->text.source);
+      for (const std::string &header : printed->text.headers)
+        entry.headers.push_back(headerIndex.at(header));
+      program.kernels.push_back(std::move(entry));
+    }
+    return compiled;
+  }
+
+private:
+  DumpText dump;
+};
+
+} // namespace
+
+std::unique_ptr<Backend> cudaBackend(DumpText dump) {
+  return std::make_unique<CudaBackend>(std::move(dump));
+}
+
+FailureOr<std::string> cudaText(ir::KernelOp kernel) {
+  FailureOr<PrintedKernel> printed = printKernel(kernel);
+  if (failed(printed)) return failure();
+  return comment(kernel, printed->lowered) + printed->text.source;
+}
+
+FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architecture) {
+  // CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared
+  // memory of a block and the usual L2 sizes of the family's data-centre part.
+  struct Limits {
+    StringRef name;
+    int64_t sharedBytes, l2Bytes;
+  };
+  static const Limits known[] = {{"sm_75", 64 << 10, 6 << 20},     {"sm_80", 163 << 10, 40 << 20},
+                                 {"sm_86", 99 << 10, 6 << 20},     {"sm_89", 99 << 10, 72 << 20},
+                                 {"sm_90", 227 << 10, 50 << 20},   {"sm_90a", 227 << 10, 50 << 20},
+                                 {"sm_100", 227 << 10, 126 << 20}, {"sm_120", 99 << 10, 96 << 20}};
+  for (const Limits &limits : known)
+    if (limits.name == architecture)
+      // Static shared arrays end at 48 KiB on every architecture; templates that want more ask for it.
+      return ir::TargetAttr::get(&context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
+                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024);
+  emitError(UnknownLoc::get(&context)) << "unknown GPU architecture '" << architecture << "'";
+  return failure();
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,154 @@
+#include "sinter/frontend/CompileFile.h"
+
+#include "sinter/frontend/detail/CompileModule.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+using namespace mlir;
+
+namespace sinter::detail {
+namespace {
+
+/// Gives a dictionary of attributes to arguments or results that were added.
+ArrayAttr padded(OpBuilder &b, ArrayAttr known, size_t count) {
+  SmallVector<Attribute> all;
+  if (known) all.assign(known.begin(), known.end());
+  all.resize(count, b.getDictionaryAttr({}));
+  return b.getArrayAttr(all);
+}
+
+/// Appends the cotangents of the function's floating-point results to its arguments, and the gradients
+/// of its floating-point arguments ("gradN" for argument N) to its results.
+void addGradients(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  Operation *terminator = body.getTerminator();
+  OpBuilder b(terminator);
+  auto isFloat = [](Value value) { return isa<FloatType>(ir::elementOf(value)); };
+  SmallVector<Value> outputs = llvm::filter_to_vector(terminator->getOperands(), isFloat);
+  SmallVector<Value> wrt, cotangents;
+  for (BlockArgument argument : body.getArguments())
+    if (isFloat(argument)) wrt.push_back(argument);
+  for (Value output : outputs)
+    cotangents.push_back(body.addArgument(output.getType(), function.getLoc()));
+  auto gradient = ir::GradientOp::create(b, function.getLoc(), TypeRange(ValueRange(wrt)), outputs,
+                                         wrt, cotangents);
+  unsigned firstGradient = terminator->getNumOperands();
+  terminator->insertOperands(firstGradient, gradient.getResults());
+  ArrayAttr arguments = function.getArgAttrsAttr(), results = function.getResAttrsAttr();
+  function.setFunctionType(
+      b.getFunctionType(body.getArgumentTypes(), terminator->getOperandTypes()));
+  function.setArgAttrsAttr(padded(b, arguments, body.getNumArguments()));
+  function.setResAttrsAttr(padded(b, results, terminator->getNumOperands()));
+  for (auto [number, value] : llvm::enumerate(wrt))
+    function.setResultAttr(
+        firstGradient + number, ir::nameAttr,
+        b.getStringAttr("grad" + std::to_string(cast<BlockArgument>(value).getArgNumber())));
+}
+
+/// The function to compile; every other one goes.
+FailureOr<func::FuncOp> chooseFunction(ModuleOp module, StringRef name) {
+  func::FuncOp chosen;
+  std::string names;
+  int count = 0;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    names += (count++ ? ", " : "") + function.getName().str();
+    if (name.empty() || function.getName() == name) chosen = function;
+  }
+  if (name.empty() && count > 1)
+    return module.emitError() << "the module has several functions, choose one with --entry: "
+                              << names;
+  if (!chosen)
+    return module.emitError() << "there is no function '" << name << "'; there are: " << names;
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (function != chosen) function.erase();
+  return chosen;
+}
+
+/// Writes numbered dumps whose first line replays them.
+class FileDump {
+public:
+  explicit FileDump(std::string folder) : folder(std::move(folder)) {}
+  void stage(StringRef name, StringRef pipeline, ModuleOp module) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    stream << "// sinter-opt --pass-pipeline='" << pipeline << "' " << previous << "\n";
+    module.print(stream, OpPrintingFlags().enableDebugInfo(true, false));
+    std::string file = (count < 10 ? "0" : "") + std::to_string(count) + "-" + name.str() + ".mlir";
+    ++count;
+    write(file, text);
+    previous = file;
+  }
+  void write(const std::string &name, const std::string &text) const {
+    std::ofstream stream(folder + "/" + name);
+    stream << text;
+  }
+
+private:
+  std::string folder, previous = "(the module given)";
+  int count = 0;
+};
+
+runtime::Program *compileFile(const SinterCompileRequest &request, std::string &error) {
+  DialectRegistry registry;
+  ir::registerDialects(registry);
+  MLIRContext context(registry);
+  context.loadAllAvailableDialects();
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error) return failure();
+    llvm::raw_string_ostream stream(error);
+    if (!error.empty()) stream << "\n";
+    if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
+      stream << file.getFilename().getValue() << ":" << file.getLine() << ": ";
+    stream << diagnostic.str();
+    return success();
+  });
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(request.path, &context);
+  if (!module) {
+    if (error.empty()) error = std::string("cannot read ") + request.path;
+    return nullptr;
+  }
+  FailureOr<func::FuncOp> function = chooseFunction(*module, request.entry);
+  if (failed(function)) return nullptr;
+  if (request.gradient) addGradients(*function);
+  ModuleOptions options;
+  options.device = request.device;
+  FileDump dump(request.dumpDir);
+  if (*request.dumpDir) {
+    std::error_code failed;
+    std::filesystem::create_directories(request.dumpDir, failed);
+    if (failed) {
+      error = std::string("cannot make the folder ") + request.dumpDir + ": " + failed.message();
+      return nullptr;
+    }
+    options.afterStage = [&](StringRef stage, StringRef pipeline, ModuleOp module) {
+      dump.stage(stage, pipeline, module);
+    };
+    options.text = [&](const std::string &name, const std::string &text) {
+      dump.write(name, text);
+    };
+  }
+  std::string stage;
+  FailureOr<runtime::Program> program = compileModule(*module, options, &stage);
+  if (failed(program)) {
+    if (error.empty()) error = "compilation failed in " + stage;
+    return nullptr;
+  }
+  return new runtime::Program(std::move(*program));
+}
+
+} // namespace
+} // namespace sinter::detail
+
+extern "C" sinter::runtime::Program *sinterCompileFile(const SinterCompileRequest *request,
+                                                       char **error) {
+  std::string message;
+  sinter::runtime::Program *program = sinter::detail::compileFile(*request, message);
+  if (!program && error) *error = strdup(message.c_str());
+  return program;
+}

@@ -1,0 +1,80 @@
+#include "sinter/frontend/detail/CompileModule.h"
+
+#include "sinter/codegen/BuildProgram.h"
+#include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/codegen/cuda/CudaBackend.h"
+#include "sinter/passes/Passes.h"
+#include "sinter/passes/Pipeline.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace sinter::detail {
+
+/// The reference device's evaluator takes any op: only what is not computed yet is opened.
+static LogicalResult openGradients(ModuleOp module, const ModuleOptions &options,
+                                   std::string *failedStage) {
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  if (options.precision != "f32") {
+    passes::MixedPrecisionOptions precision;
+    precision.type = options.precision;
+    functions.addPass(passes::createMixedPrecision(precision));
+  }
+  functions.addPass(passes::createAutodiff());
+  if (failed(pm.run(module))) {
+    if (failedStage) *failedStage = "autodiff";
+    return failure();
+  }
+  if (options.afterStage) {
+    std::string pipeline;
+    llvm::raw_string_ostream stream(pipeline);
+    pm.printAsTextualPipeline(stream);
+    options.afterStage("autodiff", pipeline, module);
+  }
+  return success();
+}
+
+static LogicalResult setTarget(ModuleOp module, const ModuleOptions &options) {
+  if (options.device != "cpu") {
+    auto target = codegen::cudaTarget(
+        *module.getContext(), options.architecture.empty() ? "sm_80" : options.architecture);
+    if (succeeded(target)) module->setAttr(ir::targetAttr, *target);
+    return success(succeeded(target));
+  }
+  auto target = codegen::cpuTarget(*module.getContext(), options.architecture);
+  if (!target) return module.emitError() << target.error().message;
+  module->setAttr(ir::targetAttr, *target);
+  return success();
+}
+
+LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::string *failedStage) {
+  if (options.device == "reference") return openGradients(module, options, failedStage);
+  if (failed(setTarget(module, options))) return failure();
+  passes::PipelineOptions pipeline;
+  pipeline.precision = options.precision;
+  for (llvm::StringRef insertion : llvm::split(options.insertions, ';')) {
+    if (insertion.empty()) continue;
+    auto [place, text] = insertion.split('=');
+    pipeline.insertions.push_back({place.str(), text.str()});
+  }
+  return passes::runPipeline(module, pipeline, options.afterStage, failedStage);
+}
+
+FailureOr<runtime::Program> compileModule(ModuleOp module, const ModuleOptions &options,
+                                          std::string *failedStage) {
+  if (failed(planModule(module, options, failedStage))) return failure();
+  codegen::CodegenOptions codegen;
+  codegen.target = options.device == "cpu"         ? runtime::TargetKind::cpu
+                   : options.device == "reference" ? runtime::TargetKind::reference
+                                                   : runtime::TargetKind::cuda;
+  codegen.isa = options.architecture;
+  codegen.savable = options.savable;
+  codegen.dump = options.text;
+  if (failedStage) *failedStage = "codegen";
+  return codegen::compileToProgram(module, codegen);
+}
+
+} // namespace sinter::detail

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "sinter/ir/Sinter.h"
+#include "sinter/runtime/Program.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <functional>
+#include <string>
+
+namespace sinter::detail {
+
+struct ModuleOptions {
+  std::string device = "cpu";    // "cpu", "cuda", "cuda-emulated" or "reference"
+  std::string precision = "f32"; // "f32" or "bf16"
+  std::string architecture;      // CPU instruction set or GPU architecture; empty: the device's own
+  bool savable = false;          // the Program can be written to a file
+  std::string insertions;        // passes from outside: "place=pipeline", several separated by ';'
+  /// Called after each stage of the pipeline, with the textual pipeline that replays it.
+  std::function<void(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module)>
+      afterStage;
+  /// Called with the name and text of each kernel made.
+  std::function<void(const std::string &name, const std::string &text)> text;
+};
+
+/// Runs every pass on `module` and makes a Program for the device: what all ways into the compiler
+/// share. On failure diagnostics have been emitted, and `failedStage` (if given) names the stage.
+mlir::FailureOr<runtime::Program> compileModule(mlir::ModuleOp module, const ModuleOptions &options,
+                                                std::string *failedStage = nullptr);
+
+/// The same without code generation: the module is left planned for its target.
+mlir::LogicalResult planModule(mlir::ModuleOp module, const ModuleOptions &options,
+                               std::string *failedStage = nullptr);
+
+} // namespace sinter::detail
