@@ -93,12 +93,12 @@ int main(int argc, char **argv) {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.file, sources, &context);
   if (!module) return fail("cannot read " + options.file);
   if (module->getOps<ir::KernelOp>().empty()) {
-    detail::ModuleOptions compile;
+    sinter::detail::ModuleOptions compile;
     compile.device = options.target;
     compile.precision = options.precision;
     compile.architecture =
         options.target == "cuda" && options.architecture.empty() ? "sm_90" : options.architecture;
-    if (failed(detail::planModule(*module, compile))) return 1;
+    if (failed(sinter::detail::planModule(*module, compile))) return 1;
   }
   std::string all;
   int count = 0;
