@@ -1,0 +1,18 @@
+#pragma once
+
+#include "sinter/frontend/nn/Module.h"
+
+namespace sinter {
+
+/// Writes parameters and buffers to a safetensors file, replacing it in one step. Names and layouts
+/// are PyTorch's.
+void save(const nn::Module &model, const std::string &path);
+
+struct LoadOptions {
+  bool strict = true; // the file has all of the model's names and no others
+};
+/// Reads parameters and buffers. Throws RuntimeError, with the lists of what is missing, what is
+/// unexpected and what has another shape, and then changes nothing.
+void load(nn::Module &model, const std::string &path, LoadOptions options = {});
+
+} // namespace sinter

@@ -1,0 +1,144 @@
+#pragma once
+
+#include "sinter/frontend/Compile.h"
+#include "sinter/frontend/Loss.h"
+#include "sinter/frontend/Optim.h"
+#include "sinter/frontend/data/Dataset.h"
+#include "sinter/frontend/nn/Module.h"
+
+#include <concepts>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sinter {
+
+namespace detail {
+class Session;
+struct TrainerImpl;
+using ForwardFunction = std::function<Tensor(const Tensor &)>;
+template <class M> ForwardFunction forwardOf(M &model) {
+  return [&model](const Tensor &x) { return nn::call(model, x); };
+}
+} // namespace detail
+
+struct TrainerOptions {
+  Device device = Device::best();
+  Precision precision = Precision::f32;
+  uint64_t seed = 0; // of initial values, shuffling and dropout
+  std::string dump_dir = {};
+};
+
+/// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and
+/// running statistics on the device.
+class TrainStep {
+public:
+  template <std::derived_from<nn::Module> M>
+  TrainStep(M &model, Loss loss, optim::Optimizer optimizer, TrainerOptions options = {},
+            Where where = Where::current())
+      : TrainStep(model, detail::forwardOf(model), std::move(loss), std::move(optimizer), std::move(options), where) {}
+  TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
+            TrainerOptions options, Where where);
+
+  /// Trains on a batch and returns its loss. Another batch size compiles once. A loss that is not
+  /// finite throws NonFiniteLoss and changes nothing.
+  double operator()(const Array &x, const Array &y, Where where = Where::current());
+  /// The epoch that schedules count with.
+  void set_epoch(int64_t epoch);
+  int64_t steps() const;
+  /// Of the step for batches like the latest.
+  Cost cost() const;
+  std::string ir() const;
+  std::string planned_ir() const;
+  std::vector<std::pair<std::string, std::string>> kernel_sources() const;
+
+  const std::shared_ptr<detail::Session> &session() const { return session_; }
+
+private:
+  std::shared_ptr<detail::Session> session_;
+};
+
+template <std::derived_from<nn::Module> M>
+TrainStep train_step(M &model, Loss loss, optim::Optimizer optimizer, TrainerOptions options = {},
+                     Where where = Where::current()) {
+  return TrainStep(model, std::move(loss), std::move(optimizer), std::move(options), where);
+}
+
+/// What an evaluation found: "loss" and the metrics, by name.
+class Scores {
+public:
+  /// Throws UserError, listing the names there are.
+  double operator[](const std::string &name) const;
+  bool has(const std::string &name) const { return values.count(name) != 0; }
+  std::map<std::string, double> values;
+};
+
+struct EpochRecord {
+  int64_t epoch = 0; // from 1
+  double train_loss = 0;
+  std::optional<Scores> validation;
+  double seconds = 0; // of training
+  int64_t steps = 0;
+};
+
+struct History {
+  std::vector<EpochRecord> epochs;
+  bool interrupted = false;      // by Ctrl-C
+  double compile_seconds = 0;    // from trace to the end of the first step
+  std::vector<double> step_ms;   // of each step
+};
+
+enum class Verbosity { automatic, silent, lines, bar }; // automatic: a bar on a terminal, else lines
+
+struct FitOptions {
+  int64_t epochs = 1;
+  int64_t batch_size = 32;
+  const data::Dataset *validation = nullptr; // evaluated after each epoch
+  std::vector<Metric> metrics = {};
+  bool shuffle = true;
+  int64_t log_every = 0;  // steps between lines; 0: one line an epoch
+  int64_t max_steps = 0;  // stop after this many; 0: never
+  bool drop_last = false; // leave out a last batch that is smaller
+  Verbosity verbosity = Verbosity::automatic;
+  int64_t line_every_epochs = 1; // where lines are printed: one each so many epochs
+  std::function<void(const EpochRecord &)> on_epoch = {};
+};
+
+struct EvaluateOptions {
+  int64_t batch_size = 0;            // 0: that of the latest fit, else 32
+  std::vector<Metric> metrics = {}; // none: those of the latest fit
+};
+
+/// Trains and evaluates a model. The model must outlive it.
+class Trainer {
+public:
+  template <std::derived_from<nn::Module> M>
+  Trainer(M &model, Loss loss, optim::Optimizer optimizer, TrainerOptions options = {},
+          Where where = Where::current())
+      : Trainer(model, detail::forwardOf(model), std::move(loss), std::move(optimizer), std::move(options), where) {}
+  Trainer(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
+          TrainerOptions options, Where where);
+  ~Trainer();
+
+  /// Goes over the data `epochs` times. Ctrl-C ends it after the step that runs, with the state kept.
+  History fit(const data::Dataset &train, FitOptions options = {}, Where where = Where::current());
+  Scores evaluate(const data::Dataset &dataset, EvaluateOptions options = {}, Where where = Where::current());
+  /// The model's output in evaluation mode.
+  Array predict(const Array &x, Where where = Where::current());
+
+  /// Parameters, buffers, moments, step and rates, to go on later as if never stopped.
+  void save(const std::string &path) const;
+  void load(const std::string &path);
+
+  TrainStep &step();
+  /// Writes init, train_step, eval_step and predict for batches of `x`'s and `y`'s shapes.
+  void save_program(const std::string &path, const TensorSpec &x, const TensorSpec &y,
+                    Where where = Where::current());
+
+private:
+  std::unique_ptr<detail::TrainerImpl> impl_;
+};
+
+} // namespace sinter

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sinter/frontend/Init.h"
+#include "sinter/frontend/Types.h"
+#include "sinter/runtime/Program.h"
+
+#include <memory>
+#include <string>
+
+namespace sinter::detail {
+
+class Trace;
+
+/// What outlives a step: a parameter, running statistics, a moment, a rate, the step, the seed.
+/// Its identity is its address; its name is its place in checkpoints.
+struct Variable {
+  std::string name;
+  TensorSpec spec;
+  runtime::StateRole role = runtime::StateRole::parameter;
+  init::Init init; // resolved
+  bool trainable = true;
+  Where where;
+};
+using VariablePtr = std::shared_ptr<Variable>;
+
+/// Behind a Tensor: a variable, or a value of a trace.
+struct TensorImpl {
+  TensorSpec spec;
+  VariablePtr variable;
+  std::shared_ptr<Trace> trace;
+  const void *value = nullptr; // mlir::Value, opaque
+};
+
+/// Names of the variables that every trace may ask for.
+inline constexpr const char *stepName = "step", *seedName = "seed";
+
+} // namespace sinter::detail
