@@ -69,8 +69,15 @@ TrainStep train_step(M &model, Loss loss, optim::Optimizer optimizer, TrainerOpt
 /// What an evaluation found: "loss" and the metrics, by name.
 class Scores {
 public:
+  /// A name and the line where it is asked for.
+  struct Name {
+    Name(const char *text, Where where = Where::current()) : text(text), where(where) {}
+    Name(std::string text, Where where = Where::current()) : text(std::move(text)), where(where) {}
+    std::string text;
+    Where where;
+  };
   /// Throws UserError, listing the names there are.
-  double operator[](const std::string &name) const;
+  double operator[](const Name &name) const;
   bool has(const std::string &name) const { return values.count(name) != 0; }
   std::map<std::string, double> values;
 };

@@ -17,10 +17,12 @@ struct Compiled {
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions, const CompileOptions &options,
                           const std::string &label);
 
-/// A function `init` that gives variables their initial values, from the seed and their names.
-std::shared_ptr<TracedImpl> traceInit(const std::vector<VariablePtr> &variables);
+/// A function `init` that gives variables their initial values, from their names and the seed: the
+/// state's, or the one given, which it then writes to the state.
+std::shared_ptr<TracedImpl> traceInit(const std::vector<VariablePtr> &variables,
+                                      std::optional<uint64_t> seed = {});
 
-/// A constant's value in every element.
+/// Whether the variable starts with random numbers.
 bool isRandom(const Variable &variable);
 
 /// The variables of programs that share one state on one device.
@@ -56,6 +58,8 @@ public:
 
   /// Inputs must have the entry's types (checked by the caller).
   std::vector<Array> run(const std::vector<Array> &inputs, const Device &device, const StateTable &table);
+  /// Runs the program's `init`.
+  void initialise(const Device &device, const StateTable &table);
   Cost cost() const;
 
   const std::shared_ptr<const TracedImpl> traced;
@@ -63,6 +67,8 @@ public:
   const std::string entry;
 
 private:
+  void bind(const Device &device, const StateTable &table);
+
   std::shared_ptr<runtime::Executor> executor;
   size_t index = 0;
   int64_t generation = -1;

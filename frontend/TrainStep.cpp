@@ -1,0 +1,30 @@
+#include "sinter/frontend/detail/Session.h"
+
+namespace sinter {
+
+TrainStep::TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
+                     TrainerOptions options, Where where)
+    : session_(std::make_shared<detail::Session>(model, std::move(forward), std::move(loss), std::move(optimizer),
+                                                 std::move(options), where)) {}
+
+double TrainStep::operator()(const Array &x, const Array &y, Where where) { return session_->train(x, y, where); }
+void TrainStep::set_epoch(int64_t epoch) { session_->setEpoch(epoch); }
+int64_t TrainStep::steps() const { return session_->steps(); }
+
+static const detail::Runner &latest(const detail::Session &session) {
+  if (!session.latestStep()) throw Error("train_step: no step was run yet");
+  return *session.latestStep();
+}
+
+Cost TrainStep::cost() const { return latest(*session_).cost(); }
+std::string TrainStep::ir() const { return latest(*session_).compiled.tracedIr; }
+std::string TrainStep::planned_ir() const { return latest(*session_).compiled.plannedIr; }
+
+std::vector<std::pair<std::string, std::string>> TrainStep::kernel_sources() const {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const auto &kernel : latest(*session_).compiled.program->kernels)
+    result.emplace_back(kernel.name, kernel.source);
+  return result;
+}
+
+} // namespace sinter

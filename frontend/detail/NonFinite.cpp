@@ -1,0 +1,79 @@
+// Names the op that first gave a value that is not finite, by replaying a step on the evaluator.
+#include "sinter/codegen/reference/Evaluator.h"
+#include "sinter/frontend/detail/Session.h"
+#include "sinter/ir/Sinter.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace sinter::detail {
+
+/// "model.cpp:14", of the innermost place in the user's program.
+static std::string placeOf(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto line = dyn_cast<FileLineColLoc>(inner);
+    if (!line) return WalkResult::advance();
+    StringRef file = line.getFilename().getValue();
+    text = fmt::format("{}:{}", file.substr(file.rfind('/') + 1).str(), line.getLine());
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+static std::string pathOf(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto name = dyn_cast<NameLoc>(inner);
+    if (!name) return WalkResult::advance();
+    text = name.getName().str();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+static std::optional<int64_t> firstNonFinite(const codegen::HostTensor &tensor) {
+  for (size_t i = 0; i < tensor.values.size(); ++i)
+    if (!std::isfinite(tensor.values[i])) return static_cast<int64_t>(i);
+  return {};
+}
+
+void Session::explainNonFinite(const Array &x, const Array &y) {
+  int64_t step = numSteps + 1;
+  std::string start = fmt::format("the loss of step {} is not finite (parameters and state are unchanged): ", step);
+  Function traced = traceForward(x.spec(), y.spec());
+  SmallVector<codegen::HostTensor> inputs;
+  auto add = [&](const Array &array) { inputs.push_back(codegen::fromBytes(typeOf(array.spec()), array.raw())); };
+  add(x);
+  add(y);
+  for (const char *name : {"x", "y"})
+    if (auto at = firstNonFinite(inputs[name[0] == 'x' ? 0 : 1]))
+      throw NonFiniteLoss(step, "input", "", fmt::format("{}input {} has {} at element {}", start, name,
+                                                         inputs[name[0] == 'x' ? 0 : 1].values[*at], *at));
+  for (const VariablePtr &variable : traced->variables) add(table.get(variable->name));
+
+  Operation *first = nullptr;
+  double value = 0;
+  codegen::EvaluatorOptions options;
+  options.trackErrors = false;
+  options.onResult = [&](Operation *op, unsigned, const codegen::HostTensor &result) {
+    if (first) return;
+    if (auto at = firstNonFinite(result)) first = op, value = result.values[*at];
+  };
+  Diagnostics diagnostics;
+  (void)codegen::evaluate(traced->function(), inputs, options);
+  if (!first)
+    throw NonFiniteLoss(step, "", "",
+                        start + "computed op by op in double precision it is finite, so a value overflows in the "
+                                "precision of the device");
+  StringRef op = first->getName().stripDialect();
+  std::string place = placeOf(first->getLoc()), path = pathOf(first->getLoc());
+  throw NonFiniteLoss(step, op.str(), place,
+                      fmt::format("{}the first op that gives {} is {}{}, {}", start, value, op.str(),
+                                  path.empty() ? "" : " of '" + path + "'", place));
+}
+
+} // namespace sinter::detail

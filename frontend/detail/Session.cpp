@@ -1,0 +1,183 @@
+#include "sinter/frontend/detail/Session.h"
+
+#include "sinter/frontend/detail/Store.h"
+#include "sinter/runtime/Safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace sinter::detail {
+
+Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
+                 TrainerOptions options, Where where)
+    : model(model), forward(std::move(forward)), loss(std::move(loss)), optimizer(std::move(optimizer)), place(where),
+      compileOptions{.device = options.device,
+                     .precision = options.precision,
+                     .dump_dir = options.dump_dir,
+                     .seed = options.seed},
+      table(options.device, options.seed) {
+  model.store()->seed = options.seed;
+}
+
+std::vector<VariablePtr> Session::modelVariables() const {
+  std::vector<VariablePtr> all;
+  for (const auto &list : {model.named_parameters(), model.named_buffers()})
+    for (const auto &named : list)
+      if (!llvm::is_contained(all, named.tensor.impl()->variable)) all.push_back(named.tensor.impl()->variable);
+  return all;
+}
+
+/// Brings the model's values here if another session or the host has them.
+void Session::acquire() {
+  Store &store = *model.store();
+  if (!table.state() || store.state() == table.state()) return;
+  for (const VariablePtr &variable : modelVariables())
+    if (store.has(variable->name)) table.set(variable->name, store.get(variable));
+  store.attach(table.state());
+}
+
+std::shared_ptr<Runner> Session::runnerOf(const std::string &entry, const std::string &key,
+                                          const std::function<Function()> &trace) {
+  acquire();
+  std::shared_ptr<Runner> &runner = runners[entry + key];
+  if (!runner) {
+    Store &store = *model.store();
+    std::map<std::string, VariablePtr> ofModel;
+    for (const VariablePtr &variable : modelVariables()) ofModel[variable->name] = variable;
+    auto given = [&](const std::string &name) -> std::optional<Array> {
+      auto found = ofModel.find(name);
+      if (found == ofModel.end() || !store.has(name)) return std::nullopt;
+      return store.get(found->second);
+    };
+    runner = prepare(trace(), entry, compileOptions, table, modelVariables(), given, entry);
+    store.attach(table.state());
+    ratesWritten = false;
+  }
+  return runner;
+}
+
+void Session::setEpoch(int64_t next) {
+  if (next != epoch) ratesWritten = false;
+  epoch = next;
+}
+
+void Session::writeRates() {
+  if (ratesWritten) return;
+  for (size_t group = 0; group <= optimizer.groups.size(); ++group) {
+    std::string name = fmt::format("lr.{}", group);
+    if (table.state()->find(name) >= 0) table.set(name, Array::scalar(optimizer.rateOf(group, epoch)));
+  }
+  ratesWritten = true;
+}
+
+double Session::train(const Array &x, const Array &y, Where where) {
+  if (x.rank() == 0 || y.rank() == 0 || x.shape()[0] != y.shape()[0])
+    throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number", x.spec().text(), y.spec().text()),
+                    where);
+  latest = runnerOf("train_step", x.spec().text() + y.spec().text(), [&] { return traceTrain(x.spec(), y.spec()); });
+  writeRates();
+  double value = latest->run({x, y}, device(), table)[0].item();
+  if (!std::isfinite(value)) explainNonFinite(x, y);
+  ++numSteps;
+  return value;
+}
+
+Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows, const std::vector<Metric> &metrics,
+                                Where) {
+  std::string key = x.spec().text() + y.spec().text();
+  for (const Metric &metric : metrics) key += " " + metric.name;
+  auto runner = runnerOf("eval_step", key, [&] { return traceEvaluate(x.spec(), y.spec(), metrics); });
+  std::vector<Array> inputs{x, y};
+  if (canMask()) {
+    Array mask = Array::zeros({x.shape()[0]}, i1);
+    std::fill_n(mask.data<bool>().begin(), rows, true);
+    inputs.push_back(mask);
+  }
+  std::vector<Array> out = runner->run(inputs, device(), table);
+  Sums sums;
+  size_t at = 0;
+  sums.loss = out[at++].item();
+  if (canMask()) {
+    sums.lossCount = out[at++].item();
+  } else {
+    sums.loss *= static_cast<double>(rows);
+    sums.lossCount = static_cast<double>(rows);
+  }
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    sums.metrics.push_back(out[at++].item());
+    sums.metricCounts.push_back(out[at++].item() * static_cast<double>(rows));
+  }
+  return sums;
+}
+
+Array Session::predict(const Array &x, Where) {
+  auto runner = runnerOf("predict", x.spec().text(), [&] { return tracePredict(x.spec()); });
+  return runner->run({x}, device(), table)[0];
+}
+
+void Session::save(const std::string &path) {
+  acquire();
+  if (!table.state()) throw RuntimeError({runtime::ErrorCode::invalidArgument, "save: nothing was trained yet"});
+  check(runtime::saveState(*table.state(), path));
+}
+
+void Session::load(const std::string &path) {
+  auto file = check(runtime::SafetensorsFile::open(path));
+  std::vector<VariablePtr> fromFile = modelVariables();
+  std::vector<std::string> problems;
+  for (const VariablePtr &variable : fromFile) {
+    const runtime::NamedTensor *found = file.find(variable->name);
+    if (!found)
+      problems.push_back(fmt::format("missing '{}'", variable->name));
+    else if (found->type.shape != variable->spec.shape || found->type.dtype != variable->spec.dtype)
+      problems.push_back(fmt::format("'{}' is {} in the file, {} in the model", variable->name, found->type.text(),
+                                     variable->spec.text()));
+  }
+  // Moments, rates and counters that the state does not have before the first step come with the file.
+  const size_t ofModel = fromFile.size();
+  for (const auto &tensor : file.tensors()) {
+    bool isModels = false, isState = tensor.name == seedName || tensor.name == stepName;
+    bool isRate = tensor.name.starts_with("lr.");
+    for (size_t i = 0; i < ofModel; ++i) {
+      isModels |= tensor.name == fromFile[i]->name;
+      isState |= tensor.name.starts_with(fromFile[i]->name + ".");
+    }
+    if (isModels) continue;
+    if (!isState && !isRate) {
+      problems.push_back(fmt::format("unexpected '{}'", tensor.name));
+      continue;
+    }
+    auto role = tensor.name == seedName ? runtime::StateRole::seed
+                : isRate                ? runtime::StateRole::scalar
+                                        : runtime::StateRole::state;
+    fromFile.push_back(state(tensor.name, {tensor.type.shape, tensor.type.dtype}, role));
+  }
+  if (!problems.empty()) {
+    size_t shown = std::min<size_t>(problems.size(), 8);
+    std::string text = fmt::format("{}", fmt::join(problems.begin(), problems.begin() + shown, "; "));
+    if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
+    throw RuntimeError({runtime::ErrorCode::invalidArgument,
+                        fmt::format("{} is not a checkpoint of this training: {}", path, text)});
+  }
+  acquire();
+  table.add(table.missing(fromFile));
+  check(runtime::loadState(*table.state(), path, /*strict=*/false));
+  model.store()->attach(table.state());
+  if (file.find(stepName)) numSteps = static_cast<int64_t>(table.get(stepName).item());
+  ratesWritten = false;
+}
+
+void Session::saveProgram(const std::string &path, const TensorSpec &x, const TensorSpec &y, Where) {
+  Function train = traceTrain(x, y), evaluation = traceEvaluate(x, y, {}), prediction = tracePredict(x);
+  std::vector<VariablePtr> all = modelVariables();
+  for (const VariablePtr &variable : train->variables)
+    if (variable->role != runtime::StateRole::seed && !llvm::is_contained(all, variable)) all.push_back(variable);
+  auto init = traceInit(all, compileOptions.seed);
+  Compiled compiled = compileFunctions({init.get(), train.get(), evaluation.get(), prediction.get()}, compileOptions,
+                                       "program");
+  check(runtime::saveProgram(*compiled.program, path));
+}
+
+} // namespace sinter::detail
