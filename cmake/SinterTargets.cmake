@@ -50,7 +50,7 @@ function(sinter_link_compiler_library)
   endforeach()
   add_library(SinterCompiler SHARED ${objects})
   target_link_libraries(SinterCompiler PUBLIC sinter_options SinterRuntime fmt::fmt
-                        PRIVATE sinter_mlir Threads::Threads)
+                        PRIVATE sinter_mlir ZLIB::ZLIB Threads::Threads)
   set_target_properties(SinterCompiler PROPERTIES INSTALL_RPATH "$ORIGIN;${LLVM_LIBRARY_DIR}")
 endfunction()
 

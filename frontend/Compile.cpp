@@ -59,6 +59,7 @@ std::shared_ptr<TracedImpl> traceInto(
   }
   result->module = trace->takeModule();
   result->variables = trace->variables();
+  result->watched = trace->watchedLabels();
   Diagnostics diagnostics;
   if (failed(verify(*result->module))) throw CompileError("trace", diagnostics.text());
   return result;
@@ -119,6 +120,7 @@ static Traced differentiate(const char *name, const Traced &loss, const std::vec
   auto result = std::make_shared<detail::TracedImpl>();
   result->module = cast<ModuleOp>(source.module.get()->clone());
   result->variables = source.variables;
+  result->watched = source.watched;
   func::FuncOp function = result->function();
   SmallVector<Value> wrt;
   for (const Tensor &tensor : parameters) {

@@ -90,7 +90,7 @@ Array Executable::intermediate(const std::string &path, Where where) {
   auto cut = std::make_shared<detail::TracedImpl>();
   cut->module = cast<ModuleOp>(impl_->traced.impl()->module.get()->clone());
   cut->variables = impl_->traced.impl()->variables;
-  cut->numResults = 1;
+  cut->numResults = 1; // and nothing is printed
   func::FuncOp function = cut->function();
   Value value = findValue(function, path);
   if (!value) throw UserError(fmt::format("intermediate: no op of the graph belongs to '{}'", path), where);

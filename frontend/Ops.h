@@ -198,6 +198,9 @@ Tensor scatter_add(const Tensor &x, int64_t dim, const Tensor &index, const Tens
 Tensor one_hot(const Tensor &indices, int64_t num_classes, DType dtype = i64,
                Where where = Where::current());
 
+/// Prints the value, after each run of the compiled graph, on standard error.
+void print(const Tensor &x, const std::string &label = {}, Where where = Where::current());
+
 // Tensors out of nothing, in the trace that is running.
 Tensor constant(const Array &value, Where where = Where::current());
 Tensor full(Shape shape, double value, DType dtype = f32, Where where = Where::current());

@@ -102,6 +102,13 @@ Tensor one_hot(const Tensor &indices, int64_t num_classes, DType dtype, Where wh
   return e.tensor(e.make<ir::OneHotOp>(e[indices], {}, detail::typeOf({shape, dtype})));
 }
 
+void print(const Tensor &x, const std::string &label, Where where) {
+  Emitter e("print", where, &x);
+  StringRef file = where.file_name();
+  std::string place = fmt::format("{}:{}", file.substr(file.rfind('/') + 1).str(), where.line());
+  e.inTrace().watch(e[x], label.empty() ? place : fmt::format("{}: {}", place, label));
+}
+
 Tensor constant(const Array &value, Where where) {
   Emitter e("constant", where, {});
   auto type = detail::typeOf(value.spec());

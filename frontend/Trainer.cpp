@@ -28,7 +28,7 @@ namespace detail {
 struct TrainerImpl {
   TrainStep step;
   int64_t batchSize = 32;
-  std::vector<Metric> metrics;
+  std::vector<Metric> metrics = {};
   int64_t epochsDone = 0;
 };
 } // namespace detail
@@ -50,6 +50,14 @@ static void checkFit(const data::Dataset &train, const FitOptions &options, Wher
     fail(fmt::format("{} samples make no batch of {}, and drop_last leaves nothing", train.size(), options.batch_size));
 }
 
+/// The step for the last, smaller batch is compiled while the first ones train.
+static void prepareLast(detail::Session &session, const data::Example &batch, int64_t rows) {
+  if (rows == 0 || rows == batch.x.shape()[0]) return;
+  TensorSpec x = batch.x.spec(), y = batch.y.spec();
+  x.shape[0] = y.shape[0] = rows;
+  session.prepareStep(x, y);
+}
+
 History Trainer::fit(const data::Dataset &train, FitOptions options, Where where) {
   checkFit(train, options, where);
   impl_->batchSize = std::min(options.batch_size, train.size());
@@ -63,6 +71,7 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
   History history;
   auto start = Clock::now();
   int64_t total = 0;
+  bool wantsLast = !options.drop_last && (options.max_steps <= 0 || options.max_steps >= loader.numBatches());
   auto full = [&] { return options.max_steps > 0 && total >= options.max_steps; };
 
   for (int64_t number = 1; number <= options.epochs && !history.interrupted && !full(); ++number) {
@@ -77,8 +86,11 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
       auto stepStart = Clock::now();
       double loss = impl_->step(batch.x, batch.y, where);
       history.step_ms.push_back(1e3 * secondsSince(stepStart));
-      if (total++ == 0) history.compile_seconds = secondsSince(start);
       int64_t rows = batch.x.shape()[0];
+      if (total++ == 0) {
+        history.compile_seconds = secondsSince(start);
+        prepareLast(*impl_->step.session(), batch, wantsLast ? train.size() % options.batch_size : 0);
+      }
       sum += loss * static_cast<double>(rows);
       samples += rows;
       progress.step(number, ++record.steps, sum / static_cast<double>(samples));

@@ -13,8 +13,10 @@ Dump::Dump(const std::string &folder, const std::string &label) {
   if (folder.empty()) return;
   std::error_code code;
   std::filesystem::path base = std::filesystem::path(folder) / label, free = base;
-  for (int i = 2; std::filesystem::exists(free, code); ++i) free = fmt::format("{}.{}", base.string(), i);
-  std::filesystem::create_directories(free, code);
+  std::filesystem::create_directories(folder, code);
+  // Compilations may run side by side: the one that makes the folder has it.
+  for (int i = 2; !code && !std::filesystem::create_directory(free, code); ++i)
+    if (!code) free = fmt::format("{}.{}", base.string(), i);
   if (code)
     throw RuntimeError({runtime::ErrorCode::ioFailure,
                         fmt::format("the dump folder {} cannot be made: {}", free.string(), code.message())});

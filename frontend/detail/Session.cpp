@@ -42,6 +42,12 @@ std::shared_ptr<Runner> Session::runnerOf(const std::string &entry, const std::s
                                           const std::function<Function()> &trace) {
   acquire();
   std::shared_ptr<Runner> &runner = runners[entry + key];
+  auto ahead = pending.find(entry + key);
+  if (!runner && ahead != pending.end()) {
+    Pending ready = std::move(ahead->second);
+    pending.erase(ahead);
+    runner = std::make_shared<Runner>(ready.traced, ready.compiled.get(), entry);
+  }
   if (!runner) {
     Store &store = *model.store();
     std::map<std::string, VariablePtr> ofModel;
@@ -56,6 +62,16 @@ std::shared_ptr<Runner> Session::runnerOf(const std::string &entry, const std::s
     ratesWritten = false;
   }
   return runner;
+}
+
+void Session::prepareStep(const TensorSpec &x, const TensorSpec &y) {
+  std::string key = "train_step" + x.text() + y.text();
+  if (runners.count(key) || pending.count(key)) return;
+  Function traced = traceTrain(x, y); // the user's code runs in the user's thread
+  if (!table.missing(traced->variables).empty()) return;
+  pending[key] = {traced, std::async(std::launch::async, [traced, options = compileOptions] {
+                    return compileFunctions({traced.get()}, options, "train_step");
+                  })};
 }
 
 void Session::setEpoch(int64_t next) {

@@ -3,6 +3,8 @@
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/detail/Compiler.h"
 
+#include <future>
+
 namespace sinter::detail {
 
 /// A model in training on a device: the compiled functions, by the shapes they are for, and the one
@@ -14,6 +16,8 @@ public:
 
   /// One step; its loss. Throws NonFiniteLoss.
   double train(const Array &x, const Array &y, Where where);
+  /// Starts compiling the step for batches of another shape beside what runs now.
+  void prepareStep(const TensorSpec &x, const TensorSpec &y);
   /// Sums over a batch of which the first `rows` samples count.
   struct Sums {
     double loss = 0, lossCount = 0;
@@ -61,6 +65,11 @@ private:
   CompileOptions compileOptions;
   StateTable table;
   std::map<std::string, std::shared_ptr<Runner>> runners;
+  struct Pending {
+    Function traced;
+    std::future<Compiled> compiled;
+  };
+  std::map<std::string, Pending> pending;
   std::shared_ptr<Runner> latest;
   std::map<std::string, VariablePtr> ownVariables; // moments, rates
   int64_t epoch = 0, numSteps = 0;

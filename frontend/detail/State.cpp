@@ -112,6 +112,9 @@ std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &d
     out.push_back(results.back().raw());
   }
   check(executor->run(index, in, out));
+  for (size_t i = traced->numResults; i < results.size(); ++i)
+    fmt::print(stderr, "{} = {}\n", traced->watched[i - traced->numResults], results[i].text());
+  results.resize(traced->numResults);
   return results;
 }
 

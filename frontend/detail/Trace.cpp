@@ -164,6 +164,11 @@ const VariablePtr &Trace::stepVariable() {
   return theStep;
 }
 
+void Trace::watch(Value value, std::string label) {
+  watched.push_back(value);
+  labels.push_back(std::move(label));
+}
+
 uint32_t Trace::newStream(Where where) {
   std::string key = fmt::format("{}#{}", currentPath, streamCounts[currentPath]++);
   uint32_t id = runtime::streamId(key);
@@ -186,13 +191,15 @@ void Trace::finish(ArrayRef<Value> results, Where where) {
   for (size_t i = 0; i < order.size(); ++i) {
     bool donated = llvm::is_contained(written, order[i]);
     if (donated || !func.getArgument(numInputs + i).use_empty() ||
-        llvm::is_contained(results, Value(func.getArgument(numInputs + i))))
+        llvm::is_contained(results, Value(func.getArgument(numInputs + i))) ||
+        llvm::is_contained(watched, Value(func.getArgument(numInputs + i))))
       wanted.push_back(order[i]);
   }
   std::stable_sort(wanted.begin(), wanted.end(),
                    [](const auto &a, const auto &b) { return a->role < b->role; });
 
   SmallVector<Value> returned(results);
+  llvm::append_range(returned, watched);
   unsigned before = func.getNumArguments();
   for (const VariablePtr &variable : wanted) {
     Value old = func.getArgument(numInputs + (llvm::find(order, variable) - order.begin()));

@@ -67,7 +67,9 @@ public:
   uint32_t newStream(Where where);
 
   Tensor tensor(mlir::Value value);
-  /// Ends the function with `results`, then the donated values. Arguments come in the order inputs,
+  /// Has a value printed after each run.
+  void watch(mlir::Value value, std::string label);
+  /// Ends the function with `results`, then what is watched, then the donated values. Arguments come in the order inputs,
   /// parameters, states, scalars, seed; those without use go. The trace is closed afterwards.
   void finish(llvm::ArrayRef<mlir::Value> results, Where where);
 
@@ -78,6 +80,8 @@ public:
   mlir::OwningOpRef<mlir::ModuleOp> takeModule() { return std::move(owner); }
   /// After `finish`: of the arguments that are not inputs, in order.
   const std::vector<VariablePtr> &variables() const { return order; }
+  /// Labels of the watched values.
+  const std::vector<std::string> &watchedLabels() const { return labels; }
 
 private:
   unsigned argumentOf(const VariablePtr &variable);
@@ -90,6 +94,8 @@ private:
   std::vector<VariablePtr> order;
   std::map<const Variable *, mlir::Value> values;
   std::vector<VariablePtr> written;
+  std::vector<mlir::Value> watched;
+  std::vector<std::string> labels;
   std::map<std::string, VariablePtr> byName;
   VariablePtr theSeed, theStep;
   std::map<std::string, int> streamCounts;

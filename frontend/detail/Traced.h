@@ -9,7 +9,8 @@ namespace sinter::detail {
 struct TracedImpl {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<VariablePtr> variables; // of the arguments after the inputs, in order
-  size_t numResults = 0;              // without donated ones
+  size_t numResults = 0;              // without those that are printed or donated
+  std::vector<std::string> watched;   // labels of the results that are printed
 
   mlir::func::FuncOp function() const;
   size_t numInputs() const;

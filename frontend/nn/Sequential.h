@@ -79,9 +79,7 @@ public:
       : Module(parent, std::move(name), where) {}
 
   /// Appends a module whose constructor takes (parent, name, options).
-  T &add(typename T::Options options, Where where = Where::current())
-    requires requires { typename T::Options; }
-  {
+  template <class U = T> T &add(typename U::Options options, Where where = Where::current()) {
     return keep(std::make_unique<T>(this, std::to_string(size()), std::move(options), where));
   }
   /// Appends a module whose constructor takes (parent, name, args...).

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sinter/sinter.h>
+
+#include <string>
+
+namespace examples {
+
+/// What every example takes on its command line.
+struct Options {
+  std::string device = "auto", precision = "f32";
+  int64_t epochs = 1;
+  int64_t steps = 0; // train this many steps only, then report
+  int64_t batch_size = 64;
+  double lr = 1e-3;
+  uint64_t seed = 0;
+  int threads = 0;
+  int64_t log_every = 0;
+  std::string data = {};
+  std::string save = {}, load = {}; // safetensors
+  std::string save_program = {};    // what sinter-run takes
+  std::string dump = {}, json = {};
+
+  sinter::TrainerOptions trainer() const;
+};
+
+/// Reads the command line over an example's own defaults. Ends the program after --help or a mistake.
+Options parse(int argc, char **argv, const std::string &description, Options defaults);
+
+/// Runs `main` and prints what it throws; the exit status.
+int guarded(const std::function<int()> &main);
+
+} // namespace examples

@@ -1,0 +1,22 @@
+# Runs a sample of docs/design.md in a folder of its own: cmake -DPROGRAM= -DFOLDER= -DMNIST= -DPYTHON= -DEXPECT= -P
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+if(MNIST)
+  string(REPLACE "," ";" counts "${MNIST}")
+  execute_process(COMMAND "${PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/make_mnist.py" "${FOLDER}/data/mnist" ${counts}
+                  COMMAND_ERROR_IS_FATAL ANY)
+endif()
+execute_process(COMMAND "${PROGRAM}" WORKING_DIRECTORY "${FOLDER}" RESULT_VARIABLE status
+                OUTPUT_VARIABLE output ERROR_VARIABLE output)
+message("${output}")
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "exit status ${status}")
+endif()
+if(NOT output MATCHES "${EXPECT}")
+  message(FATAL_ERROR "the output does not match ${EXPECT}")
+endif()
+foreach(made ${MAKES})
+  if(NOT EXISTS "${FOLDER}/${made}")
+    message(FATAL_ERROR "${made} was not written")
+  endif()
+endforeach()
