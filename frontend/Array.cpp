@@ -16,46 +16,68 @@ namespace {
 constexpr std::align_val_t arrayAlignment{64};
 
 std::shared_ptr<std::byte> allocateBytes(int64_t bytes) {
-  auto *data = static_cast<std::byte *>(::operator new(static_cast<size_t>(std::max<int64_t>(bytes, 64)), arrayAlignment));
+  auto *data = static_cast<std::byte *>(
+      ::operator new(static_cast<size_t>(std::max<int64_t>(bytes, 64)), arrayAlignment));
   return {data, [](std::byte *p) { ::operator delete(p, arrayAlignment); }};
 }
 
 template <class T> T saturate(double value) {
   if (std::isnan(value)) return 0;
   // The upper bound of int64_t is not a double: the next one above it is.
-  if (value >= std::ldexp(1.0, std::numeric_limits<T>::digits)) return std::numeric_limits<T>::max();
-  if (value <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
+  if (value >= std::ldexp(1.0, std::numeric_limits<T>::digits))
+    return std::numeric_limits<T>::max();
+  if (value <= static_cast<double>(std::numeric_limits<T>::min()))
+    return std::numeric_limits<T>::min();
   return static_cast<T>(value);
 }
 
 double load(const void *data, DType dtype, int64_t i) {
   switch (dtype) {
-  case DType::f32: return static_cast<const float *>(data)[i];
-  case DType::f64: return static_cast<const double *>(data)[i];
-  case DType::bf16: return detail::floatFromBf16(static_cast<const uint16_t *>(data)[i]);
-  case DType::f16: return detail::floatFromF16(static_cast<const uint16_t *>(data)[i]);
-  case DType::i32: return static_cast<const int32_t *>(data)[i];
-  case DType::i64: return static_cast<double>(static_cast<const int64_t *>(data)[i]);
+  case DType::f32:
+    return static_cast<const float *>(data)[i];
+  case DType::f64:
+    return static_cast<const double *>(data)[i];
+  case DType::bf16:
+    return detail::floatFromBf16(static_cast<const uint16_t *>(data)[i]);
+  case DType::f16:
+    return detail::floatFromF16(static_cast<const uint16_t *>(data)[i]);
+  case DType::i32:
+    return static_cast<const int32_t *>(data)[i];
+  case DType::i64:
+    return static_cast<double>(static_cast<const int64_t *>(data)[i]);
   case DType::i1:
-  case DType::u8: return static_cast<const uint8_t *>(data)[i];
+  case DType::u8:
+    return static_cast<const uint8_t *>(data)[i];
   }
   return 0;
 }
 
 void store(void *data, DType dtype, int64_t i, double value) {
   switch (dtype) {
-  case DType::f32: static_cast<float *>(data)[i] = static_cast<float>(value); break;
-  case DType::f64: static_cast<double *>(data)[i] = value; break;
+  case DType::f32:
+    static_cast<float *>(data)[i] = static_cast<float>(value);
+    break;
+  case DType::f64:
+    static_cast<double *>(data)[i] = value;
+    break;
   case DType::bf16:
     static_cast<uint16_t *>(data)[i] = detail::bf16FromFloat(static_cast<float>(value));
     break;
   case DType::f16:
     static_cast<uint16_t *>(data)[i] = detail::f16FromFloat(static_cast<float>(value));
     break;
-  case DType::i32: static_cast<int32_t *>(data)[i] = saturate<int32_t>(value); break;
-  case DType::i64: static_cast<int64_t *>(data)[i] = saturate<int64_t>(value); break;
-  case DType::i1: static_cast<uint8_t *>(data)[i] = value != 0; break;
-  case DType::u8: static_cast<uint8_t *>(data)[i] = saturate<uint8_t>(value); break;
+  case DType::i32:
+    static_cast<int32_t *>(data)[i] = saturate<int32_t>(value);
+    break;
+  case DType::i64:
+    static_cast<int64_t *>(data)[i] = saturate<int64_t>(value);
+    break;
+  case DType::i1:
+    static_cast<uint8_t *>(data)[i] = value != 0;
+    break;
+  case DType::u8:
+    static_cast<uint8_t *>(data)[i] = saturate<uint8_t>(value);
+    break;
   }
 }
 
@@ -93,14 +115,15 @@ Shape Array::checkedShape(Shape shape, size_t count, Where where) {
   if (shape.empty()) shape = {static_cast<int64_t>(count)};
   TensorSpec spec{shape, f32};
   if (spec.numElements() != static_cast<int64_t>(count))
-    throw UserError(fmt::format("Array: {} values for shape {}", count, sinter::text(shape)), where);
+    throw UserError(fmt::format("Array: {} values for shape {}", count, sinter::text(shape)),
+                    where);
   return shape;
 }
 
 void *Array::typed(DType wanted, Where where) const {
   if (wanted != spec_.dtype)
-    throw UserError(fmt::format("Array::data: the elements are {}, not {}", runtime::name(spec_.dtype),
-                                runtime::name(wanted)),
+    throw UserError(fmt::format("Array::data: the elements are {}, not {}",
+                                runtime::name(spec_.dtype), runtime::name(wanted)),
                     where);
   return bytes_.get();
 }
@@ -113,7 +136,8 @@ double Array::at(int64_t index, Where where) const {
 
 double Array::item(Where where) const {
   if (size() != 1)
-    throw UserError(fmt::format("Array::item: {} has {} elements, not one", spec_.text(), size()), where);
+    throw UserError(fmt::format("Array::item: {} has {} elements, not one", spec_.text(), size()),
+                    where);
   return at(0, where);
 }
 
@@ -127,8 +151,9 @@ Array Array::reshape(Shape shape, Where where) const {
       known *= size;
   if (open && known > 0) *open = size() / known;
   if (TensorSpec{shape, dtype()}.numElements() != size())
-    throw UserError(fmt::format("Array::reshape: {} cannot become {}", spec_.text(), sinter::text(shape)),
-                    where);
+    throw UserError(
+        fmt::format("Array::reshape: {} cannot become {}", spec_.text(), sinter::text(shape)),
+        where);
   Array result = *this;
   result.spec_.shape = std::move(shape);
   return result;
@@ -153,10 +178,11 @@ Array Array::to(DType dtype) const {
 
 Array Array::clone() const { return copy(raw(), spec_.shape, dtype()); }
 
-static void appendText(std::string &out, const Array &array, size_t dim, int64_t offset, int64_t stride) {
+static void appendText(std::string &out, const Array &array, size_t dim, int64_t offset,
+                       int64_t stride) {
   if (dim == array.shape().size()) {
     double value = array.at(offset);
-    out += array.dtype() == i1           ? (value != 0 ? "true" : "false")
+    out += array.dtype() == i1               ? (value != 0 ? "true" : "false")
            : runtime::isFloat(array.dtype()) ? fmt::format("{:.6g}", value)
                                              : fmt::format("{}", static_cast<int64_t>(value));
     return;

@@ -25,7 +25,8 @@ template <class T> constexpr DType dtypeOf() {
   else if constexpr (std::is_same_v<U, uint8_t>)
     return DType::u8;
   else {
-    static_assert(std::is_integral_v<U> && std::is_signed_v<U> && (sizeof(U) == 4 || sizeof(U) == 8),
+    static_assert(std::is_integral_v<U> && std::is_signed_v<U> &&
+                      (sizeof(U) == 4 || sizeof(U) == 8),
                   "an Array holds float, double, int32_t, int64_t, bool or uint8_t");
     return sizeof(U) == 4 ? DType::i32 : DType::i64;
   }
@@ -37,7 +38,8 @@ public:
   Array(); // f32[0]
 
   /// One dimension unless `shape` says otherwise, whose number of elements must be that of `values`.
-  template <class T> Array(const std::vector<T> &values, Shape shape = {}, Where where = Where::current());
+  template <class T>
+  Array(const std::vector<T> &values, Shape shape = {}, Where where = Where::current());
   template <class T>
   Array(std::initializer_list<T> values, Shape shape = {}, Where where = Where::current())
       : Array(values.begin(), values.size(), std::move(shape), where) {}
@@ -101,8 +103,7 @@ private:
   std::shared_ptr<std::byte> bytes_; // aligned to 64, so that devices use it in place
 };
 
-template <class T>
-Array::Array(const T *values, size_t count, Shape shape, Where where)
+template <class T> Array::Array(const T *values, size_t count, Shape shape, Where where)
     : Array(copy(values, checkedShape(std::move(shape), count, where), dtypeOf<T>())) {}
 
 template <class T> Array::Array(const std::vector<T> &values, Shape shape, Where where) {
@@ -114,11 +115,11 @@ template <class T> Array::Array(const std::vector<T> &values, Shape shape, Where
   }
 }
 
-template <class T>
-Array::Array(std::initializer_list<std::initializer_list<T>> rows, Where where) {
+template <class T> Array::Array(std::initializer_list<std::initializer_list<T>> rows, Where where) {
   std::vector<T> values;
   for (const auto &row : rows) {
-    if (row.size() != rows.begin()->size()) throw UserError("Array: rows of different lengths", where);
+    if (row.size() != rows.begin()->size())
+      throw UserError("Array: rows of different lengths", where);
     values.insert(values.end(), row.begin(), row.end());
   }
   int64_t height = static_cast<int64_t>(rows.size());
@@ -128,8 +129,12 @@ Array::Array(std::initializer_list<std::initializer_list<T>> rows, Where where) 
 
 } // namespace sinter
 
-template <> struct fmt::formatter<sinter::Array> : fmt::formatter<std::string_view> {
+// fmt/core.h defines no formatter of text to build upon, and fmt/format.h is slow to read.
+template <> struct fmt::formatter<sinter::Array> {
+  constexpr auto parse(format_parse_context &context) { return context.begin(); }
   template <class Context> auto format(const sinter::Array &array, Context &context) const {
-    return fmt::formatter<std::string_view>::format(array.text(), context);
+    auto out = context.out();
+    for (char c : array.text()) *out++ = c;
+    return out;
   }
 };

@@ -29,7 +29,8 @@ void save(const nn::Module &model, const std::string &path) {
 static std::string listed(const std::vector<std::string> &names) {
   constexpr size_t most = 8;
   std::string text;
-  for (size_t i = 0; i < names.size() && i < most; ++i) text += fmt::format("{}'{}'", i ? ", " : "", names[i]);
+  for (size_t i = 0; i < names.size() && i < most; ++i)
+    text += fmt::format("{}'{}'", i ? ", " : "", names[i]);
   if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
   return text;
 }
@@ -46,13 +47,15 @@ void load(nn::Module &model, const std::string &path, LoadOptions options) {
     if (!found)
       missing.push_back(named.name);
     else if (found->type.shape != spec.shape || found->type.dtype != spec.dtype)
-      different.push_back(fmt::format("{} is {} in the file, {} in the model", named.name, found->type.text(), spec.text()));
+      different.push_back(fmt::format("{} is {} in the file, {} in the model", named.name,
+                                      found->type.text(), spec.text()));
   }
   for (const auto &tensor : file.tensors())
     if (!known.count(tensor.name)) unexpected.push_back(tensor.name);
   std::string problems;
   auto complain = [&](const char *what, const std::vector<std::string> &names) {
-    if (!names.empty()) problems += fmt::format("{} {} {}", problems.empty() ? "" : ";", what, listed(names));
+    if (!names.empty())
+      problems += fmt::format("{} {} {}", problems.empty() ? "" : ";", what, listed(names));
   };
   complain("different:", different);
   if (options.strict) {
@@ -64,7 +67,9 @@ void load(nn::Module &model, const std::string &path, LoadOptions options) {
                         fmt::format("{} is not a checkpoint of this model;{}", path, problems)});
   for (const auto &named : all)
     if (const runtime::NamedTensor *found = file.find(named.name))
-      model.store()->set(named.tensor.impl()->variable, Array::copy(found->bytes.data(), named.tensor.shape(), named.tensor.dtype()));
+      model.store()->set(
+          named.tensor.impl()->variable,
+          Array::copy(found->bytes.data(), named.tensor.shape(), named.tensor.dtype()));
 }
 
 } // namespace sinter

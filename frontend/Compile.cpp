@@ -14,7 +14,8 @@ namespace sinter {
 Tensor parameter(const std::string &name, Shape shape, init::Init init, DType dtype, Where where) {
   if (name.empty()) throw UserError("parameter: the name is empty", where);
   for (int64_t size : shape)
-    if (size < 1) throw UserError(fmt::format("parameter '{}': shape {}", name, text(shape)), where);
+    if (size < 1)
+      throw UserError(fmt::format("parameter '{}': shape {}", name, text(shape)), where);
   auto impl = std::make_shared<detail::TensorImpl>();
   impl->spec = {shape, dtype};
   impl->variable = std::make_shared<detail::Variable>(
@@ -39,15 +40,17 @@ std::string print(Operation *op, bool locations) {
   return text;
 }
 
-std::shared_ptr<TracedImpl> traceInto(
-    const std::string &name, const std::vector<TensorSpec> &inputs, const std::vector<std::string> &inputNames,
-    Where where,
-    const std::function<std::vector<Value>(Trace &trace, const std::vector<Tensor> &inputs)> &body) {
+std::shared_ptr<TracedImpl>
+traceInto(const std::string &name, const std::vector<TensorSpec> &inputs,
+          const std::vector<std::string> &inputNames, Where where,
+          const std::function<std::vector<Value>(Trace &trace, const std::vector<Tensor> &inputs)>
+              &body) {
   auto trace = std::make_shared<Trace>(name, where);
   std::vector<Tensor> arguments;
   for (size_t i = 0; i < inputs.size(); ++i) {
     for (int64_t size : inputs[i].shape)
-      if (size < 0) throw UserError(fmt::format("trace: input {} is {}", i, inputs[i].text()), where);
+      if (size < 0)
+        throw UserError(fmt::format("trace: input {} is {}", i, inputs[i].text()), where);
     arguments.push_back(trace->addInput(inputs[i], inputNames[i], where));
   }
   auto result = std::make_shared<TracedImpl>();
@@ -67,25 +70,31 @@ std::shared_ptr<TracedImpl> traceInto(
 
 } // namespace detail
 
-Traced traceFunction(const TracedFunction &function, int arity, const std::vector<TensorSpec> &inputs, Where where) {
+Traced traceFunction(const TracedFunction &function, int arity,
+                     const std::vector<TensorSpec> &inputs, Where where) {
   if (arity >= 0 && static_cast<size_t>(arity) != inputs.size())
-    throw UserError(fmt::format("trace: the function takes {} tensors, {} are specified", arity, inputs.size()), where);
+    throw UserError(
+        fmt::format("trace: the function takes {} tensors, {} are specified", arity, inputs.size()),
+        where);
   std::vector<std::string> names;
   for (size_t i = 0; i < inputs.size(); ++i) names.push_back(fmt::format("input{}", i));
-  return Traced(detail::traceInto(
-      "main", inputs, names, where, [&](detail::Trace &trace, const std::vector<Tensor> &arguments) {
-        std::vector<Value> results;
-        std::vector<Tensor> tensors = function(arguments);
-        for (const Tensor &tensor : tensors) {
-          detail::Emitter e("trace", where, &tensor);
-          if (&e.inTrace() != &trace) e.fail("a result belongs to another trace");
-          results.push_back(e[tensor]);
-        }
-        return results;
-      }));
+  return Traced(detail::traceInto("main", inputs, names, where,
+                                  [&](detail::Trace &trace, const std::vector<Tensor> &arguments) {
+                                    std::vector<Value> results;
+                                    std::vector<Tensor> tensors = function(arguments);
+                                    for (const Tensor &tensor : tensors) {
+                                      detail::Emitter e("trace", where, &tensor);
+                                      if (&e.inTrace() != &trace)
+                                        e.fail("a result belongs to another trace");
+                                      results.push_back(e[tensor]);
+                                    }
+                                    return results;
+                                  }));
 }
 
-std::string Traced::ir(bool locations) const { return detail::print(impl_->module.get(), locations); }
+std::string Traced::ir(bool locations) const {
+  return detail::print(impl_->module.get(), locations);
+}
 
 std::vector<TensorSpec> Traced::inputs() const {
   std::vector<TensorSpec> specs;
@@ -107,14 +116,18 @@ std::vector<std::string> Traced::variables() const {
   return names;
 }
 
-static Traced differentiate(const char *name, const Traced &loss, const std::vector<Tensor> &parameters,
-                            bool keepValue, Where where) {
+static Traced differentiate(const char *name, const Traced &loss,
+                            const std::vector<Tensor> &parameters, bool keepValue, Where where) {
   const detail::TracedImpl &source = *loss.impl();
-  auto fail = [&](const std::string &message) { throw UserError(fmt::format("{}: {}", name, message), where); };
+  auto fail = [&](const std::string &message) {
+    throw UserError(fmt::format("{}: {}", name, message), where);
+  };
   TensorSpec output = loss.outputs().empty() ? TensorSpec{{0}, f32} : loss.outputs()[0];
-  if (source.numResults != 1 || output.numElements() != 1 || !output.shape.empty() || !runtime::isFloat(output.dtype))
+  if (source.numResults != 1 || output.numElements() != 1 || !output.shape.empty() ||
+      !runtime::isFloat(output.dtype))
     fail(fmt::format("the traced function gives {}, not one floating-point scalar",
-                     source.numResults == 1 ? output.text() : fmt::format("{} values", source.numResults)));
+                     source.numResults == 1 ? output.text()
+                                            : fmt::format("{} values", source.numResults)));
   if (parameters.empty()) fail("no parameters to differentiate by");
 
   auto result = std::make_shared<detail::TracedImpl>();
@@ -126,15 +139,17 @@ static Traced differentiate(const char *name, const Traced &loss, const std::vec
   for (const Tensor &tensor : parameters) {
     if (!tensor || !tensor.impl()->variable) fail("only parameters can be differentiated by");
     auto place = llvm::find(source.variables, tensor.impl()->variable);
-    if (place == source.variables.end()) fail(fmt::format("the traced function does not use '{}'", tensor.name()));
-    if (!runtime::isFloat(tensor.dtype())) fail(fmt::format("'{}' is {}", tensor.name(), tensor.spec().text()));
+    if (place == source.variables.end())
+      fail(fmt::format("the traced function does not use '{}'", tensor.name()));
+    if (!runtime::isFloat(tensor.dtype()))
+      fail(fmt::format("'{}' is {}", tensor.name(), tensor.spec().text()));
     wrt.push_back(function.getArgument(source.numInputs() + (place - source.variables.begin())));
   }
   Operation *end = function.getBody().front().getTerminator();
   OpBuilder b(end);
   Value value = end->getOperand(0);
-  auto gradient = ir::GradientOp::create(b, detail::locationOf(where, {}), ValueRange(wrt).getTypes(), value, wrt,
-                                         ValueRange());
+  auto gradient = ir::GradientOp::create(b, detail::locationOf(where, {}),
+                                         ValueRange(wrt).getTypes(), value, wrt, ValueRange());
   SmallVector<Value> returned(gradient->getResults());
   if (keepValue) returned.insert(returned.begin(), value);
   result->numResults = returned.size();
@@ -145,7 +160,8 @@ static Traced differentiate(const char *name, const Traced &loss, const std::vec
       function.setArgAttr(i, ir::donatedAttr, b.getI64IntegerAttr(donated.getInt() + shift));
   llvm::append_range(returned, end->getOperands().drop_front());
   end->setOperands(returned);
-  function.setFunctionType(b.getFunctionType(function.getArgumentTypes(), ValueRange(returned).getTypes()));
+  function.setFunctionType(
+      b.getFunctionType(function.getArgumentTypes(), ValueRange(returned).getTypes()));
   detail::Diagnostics diagnostics;
   if (failed(verify(*result->module))) throw CompileError(name, diagnostics.text());
   return Traced(result);

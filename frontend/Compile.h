@@ -14,8 +14,8 @@
 namespace sinter {
 
 /// A variable that outlives runs. Any trace may use it; `init` gives its first value.
-Tensor parameter(const std::string &name, Shape shape, init::Init init = init::zeros, DType dtype = f32,
-                 Where where = Where::current());
+Tensor parameter(const std::string &name, Shape shape, init::Init init = init::zeros,
+                 DType dtype = f32, Where where = Where::current());
 
 namespace detail {
 struct TracedImpl;
@@ -40,8 +40,8 @@ private:
 };
 
 using TracedFunction = std::function<std::vector<Tensor>(const std::vector<Tensor> &)>;
-Traced traceFunction(const TracedFunction &function, int arity, const std::vector<TensorSpec> &inputs,
-                     Where where);
+Traced traceFunction(const TracedFunction &function, int arity,
+                     const std::vector<TensorSpec> &inputs, Where where);
 
 namespace detail {
 inline std::vector<Tensor> listOf(Tensor one) { return {std::move(one)}; }
@@ -49,7 +49,9 @@ inline std::vector<Tensor> listOf(std::vector<Tensor> many) { return many; }
 template <class... T> std::vector<Tensor> listOf(std::tuple<T...> many) {
   return std::apply([](auto &&...each) { return std::vector<Tensor>{each...}; }, many);
 }
-template <class A, class B> std::vector<Tensor> listOf(std::pair<A, B> two) { return {two.first, two.second}; }
+template <class A, class B> std::vector<Tensor> listOf(std::pair<A, B> two) {
+  return {two.first, two.second};
+}
 
 template <class, size_t> using TensorOf = Tensor;
 template <class F, size_t... I> constexpr bool takes(std::index_sequence<I...>) {
@@ -72,10 +74,11 @@ auto spread(F &function, const std::vector<Tensor> &x, std::index_sequence<I...>
 
 /// Runs `function` once, on tensors of these shapes and types, and notes what it does. It takes that
 /// many tensors (or a vector of them) and returns a tensor, a pair, a tuple or a vector of them.
-template <class F> Traced trace(F &&function, std::vector<TensorSpec> inputs, Where where = Where::current()) {
+template <class F>
+Traced trace(F &&function, std::vector<TensorSpec> inputs, Where where = Where::current()) {
   if constexpr (std::is_invocable_v<F &, const std::vector<Tensor> &>) {
-    return traceFunction([&](const std::vector<Tensor> &x) { return detail::listOf(function(x)); }, -1, inputs,
-                         where);
+    return traceFunction([&](const std::vector<Tensor> &x) { return detail::listOf(function(x)); },
+                         -1, inputs, where);
   } else {
     constexpr int arity = detail::arityOf<std::remove_reference_t<F>>();
     static_assert(arity >= 0, "trace: the function takes Tensors");
@@ -88,23 +91,33 @@ template <class F> Traced trace(F &&function, std::vector<TensorSpec> inputs, Wh
 }
 
 /// The gradients of a traced scalar with respect to parameters that it uses.
-Traced grad(const Traced &loss, const std::vector<Tensor> &parameters, Where where = Where::current());
+Traced grad(const Traced &loss, const std::vector<Tensor> &parameters,
+            Where where = Where::current());
 /// The scalar itself, then its gradients.
 Traced value_and_grad(const Traced &loss, const std::vector<Tensor> &parameters,
                       Where where = Where::current());
 
+/// Passes from outside, put into the compiler's pipeline at "before-STAGE" or "after-STAGE".
+struct PassInsertion {
+  std::string place;
+  std::string pipeline; // as sinter-opt's --pass-pipeline spells it: "builtin.module(my-pass)"
+};
+
 struct CompileOptions {
   Device device = Device::best();
   Precision precision = Precision::f32;
-  std::string dump_dir = {}; // IR after each pass, kernels, ledger and plan go here; else SINTER_DUMP
-  uint64_t seed = 0;         // of initial values and random ops
-  bool line_info = false;    // #line in CUDA kernels
+  std::string dump_dir =
+      {};            // IR after each pass, kernels, ledger and plan go here; else SINTER_DUMP
+  uint64_t seed = 0; // of initial values and random ops
+  std::vector<std::string> plugins =
+      {}; // shared libraries with passes, besides SINTER_PASS_PLUGINS
+  std::vector<PassInsertion> passes = {};
 };
 
 /// What one run costs.
 struct Cost {
-  int64_t kernels = 0;     // launches, fills and copies
-  int64_t peakBytes = 0;   // of the working memory
+  int64_t kernels = 0;   // launches, fills and copies
+  int64_t peakBytes = 0; // of the working memory
   int64_t lowerBoundBytes = 0;
   int64_t stateBytes = 0;
 };
@@ -115,11 +128,14 @@ public:
   /// Runs on arrays of the traced shapes and types, in order; a UserError says which one is not.
   std::vector<Array> run(const std::vector<Array> &inputs, Where where = Where::current());
   std::vector<Array> operator()(Where where = Where::current()) { return run({}, where); }
-  std::vector<Array> operator()(const Array &a, Where where = Where::current()) { return run({a}, where); }
+  std::vector<Array> operator()(const Array &a, Where where = Where::current()) {
+    return run({a}, where);
+  }
   std::vector<Array> operator()(const Array &a, const Array &b, Where where = Where::current()) {
     return run({a, b}, where);
   }
-  std::vector<Array> operator()(const Array &a, const Array &b, const Array &c, Where where = Where::current()) {
+  std::vector<Array> operator()(const Array &a, const Array &b, const Array &c,
+                                Where where = Where::current()) {
     return run({a, b, c}, where);
   }
 
@@ -149,6 +165,7 @@ private:
   std::shared_ptr<detail::ExecutableImpl> impl_;
 };
 
-Executable compile(const Traced &traced, CompileOptions options = {}, Where where = Where::current());
+Executable compile(const Traced &traced, CompileOptions options = {},
+                   Where where = Where::current());
 
 } // namespace sinter

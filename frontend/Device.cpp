@@ -11,7 +11,8 @@ Device Device::cpu(CpuOptions options) {
 Device Device::cuda(int ordinal) { return {Kind::cuda, check(runtime::cudaDevice(ordinal))}; }
 
 Device Device::cuda_emulated(EmulatedOptions options) {
-  return {Kind::cuda_emulated, check(runtime::emulatedCudaDevice({.schedules = options.schedules}))};
+  return {Kind::cuda_emulated,
+          check(runtime::emulatedCudaDevice({.schedules = options.schedules}))};
 }
 
 Device Device::reference() { return {Kind::reference, runtime::referenceDevice()}; }
@@ -37,10 +38,14 @@ Device Device::named(const std::string &name, int threads) {
 
 std::string Device::name() const {
   switch (kind_) {
-  case Kind::cpu: return "cpu";
-  case Kind::cuda: return "cuda";
-  case Kind::cuda_emulated: return "cuda-emulated";
-  case Kind::reference: return "reference";
+  case Kind::cpu:
+    return "cpu";
+  case Kind::cuda:
+    return "cuda";
+  case Kind::cuda_emulated:
+    return "cuda-emulated";
+  case Kind::reference:
+    return "reference";
   }
   return "";
 }

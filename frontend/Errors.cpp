@@ -20,7 +20,9 @@ void check(const runtime::Status &status) {
 
 std::string text(const Shape &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
-std::string TensorSpec::text() const { return std::string(runtime::name(dtype)) + sinter::text(shape); }
+std::string TensorSpec::text() const {
+  return std::string(runtime::name(dtype)) + sinter::text(shape);
+}
 
 int64_t TensorSpec::numElements() const {
   int64_t count = 1;

@@ -44,8 +44,8 @@ class NonFiniteLoss : public Error {
 public:
   NonFiniteLoss(int64_t step, std::string op, std::string location, const std::string &text)
       : Error(text), step(step), op(std::move(op)), location(std::move(location)) {}
-  const int64_t step;         // counted from 1
-  const std::string op;       // the first op with a result that is not finite; empty: none was found
+  const int64_t step;   // counted from 1
+  const std::string op; // the first op with a result that is not finite; empty: none was found
   const std::string location; // "model.cpp:14"
 };
 

@@ -31,13 +31,15 @@ Executable compile(const Traced &traced, CompileOptions options, Where) {
   return Executable(std::move(impl));
 }
 
-static void checkInputs(const char *what, const std::vector<Array> &given, const std::vector<TensorSpec> &wanted,
-                        Where where) {
+static void checkInputs(const char *what, const std::vector<Array> &given,
+                        const std::vector<TensorSpec> &wanted, Where where) {
   if (given.size() != wanted.size())
-    throw UserError(fmt::format("{}: {} inputs, expected {}", what, given.size(), wanted.size()), where);
+    throw UserError(fmt::format("{}: {} inputs, expected {}", what, given.size(), wanted.size()),
+                    where);
   for (size_t i = 0; i < given.size(); ++i)
     if (given[i].spec() != wanted[i])
-      throw UserError(fmt::format("{}: input {} is {}, expected {}", what, i, given[i].spec().text(), wanted[i].text()),
+      throw UserError(fmt::format("{}: input {} is {}, expected {}", what, i,
+                                  given[i].spec().text(), wanted[i].text()),
                       where);
 }
 
@@ -54,7 +56,8 @@ std::vector<std::string> Executable::variables() const {
   return names;
 }
 
-static void require(const detail::StateTable &table, const char *what, const std::string &name, Where where) {
+static void require(const detail::StateTable &table, const char *what, const std::string &name,
+                    Where where) {
   if (!table.state() || table.state()->find(name) < 0)
     throw UserError(fmt::format("{}: the program has no variable '{}'", what, name), where);
 }
@@ -68,7 +71,9 @@ void Executable::set(const std::string &name, const Array &value, Where where) {
   require(impl_->table, "set", name, where);
   TensorSpec wanted = impl_->table.get(name).spec();
   if (value.spec() != wanted)
-    throw UserError(fmt::format("set: '{}' is {}, the value {}", name, wanted.text(), value.spec().text()), where);
+    throw UserError(
+        fmt::format("set: '{}' is {}, the value {}", name, wanted.text(), value.spec().text()),
+        where);
   impl_->table.set(name, value);
 }
 
@@ -79,7 +84,8 @@ static Value findValue(func::FuncOp function, StringRef path) {
     if (auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), ir::nameAttr))
       if (name.getValue() == path) found = argument;
   for (Operation &op : function.getBody().front())
-    if (auto name = dyn_cast<NameLoc>(op.getLoc()); name && name.getName() == path && op.getNumResults())
+    if (auto name = dyn_cast<NameLoc>(op.getLoc());
+        name && name.getName() == path && op.getNumResults())
       found = op.getResult(0);
   return found;
 }
@@ -93,11 +99,14 @@ Array Executable::intermediate(const std::string &path, Where where) {
   cut->numResults = 1; // and nothing is printed
   func::FuncOp function = cut->function();
   Value value = findValue(function, path);
-  if (!value) throw UserError(fmt::format("intermediate: no op of the graph belongs to '{}'", path), where);
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) function.removeArgAttr(i, ir::donatedAttr);
+  if (!value)
+    throw UserError(fmt::format("intermediate: no op of the graph belongs to '{}'", path), where);
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    function.removeArgAttr(i, ir::donatedAttr);
   Operation *end = function.getBody().front().getTerminator();
   end->setOperands(value);
-  function.setFunctionType(FunctionType::get(function.getContext(), function.getArgumentTypes(), value.getType()));
+  function.setFunctionType(
+      FunctionType::get(function.getContext(), function.getArgumentTypes(), value.getType()));
   auto runner = detail::prepare(cut, "main", impl_->options, impl_->table, {}, {}, "intermediate");
   return runner->run(impl_->latest, impl_->options.device, impl_->table)[0];
 }
@@ -108,13 +117,16 @@ Cost Executable::cost() const { return impl_->runner->cost(); }
 
 std::string Executable::summary() const {
   Cost c = cost();
-  return fmt::format("{}: {} kernels a run, {} bytes of working memory (at least {} are needed), {} bytes of state",
-                     impl_->options.device.description(), c.kernels, c.peakBytes, c.lowerBoundBytes, c.stateBytes);
+  return fmt::format("{}: {} kernels a run, {} bytes of working memory (at least {} are needed), "
+                     "{} bytes of state",
+                     impl_->options.device.description(), c.kernels, c.peakBytes, c.lowerBoundBytes,
+                     c.stateBytes);
 }
 
 std::vector<std::pair<std::string, std::string>> Executable::kernel_sources() const {
   std::vector<std::pair<std::string, std::string>> result;
-  for (const auto &kernel : impl_->runner->compiled.program->kernels) result.emplace_back(kernel.name, kernel.source);
+  for (const auto &kernel : impl_->runner->compiled.program->kernels)
+    result.emplace_back(kernel.name, kernel.source);
   return result;
 }
 

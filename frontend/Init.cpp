@@ -9,7 +9,8 @@ namespace sinter::init {
 Init Init::resolve(const Shape &shape, Where where) const {
   if (fan == Fan::none) return *this;
   if (shape.size() < 2)
-    throw UserError("init: fan_in and fan_out need a shape of two or more dimensions, got " + text(shape),
+    throw UserError("init: fan_in and fan_out need a shape of two or more dimensions, got " +
+                        text(shape),
                     where);
   double field = 1;
   for (size_t i = 2; i < shape.size(); ++i) field *= static_cast<double>(shape[i]);

@@ -18,23 +18,31 @@ public:
   template <class Options>
   Loss(Tensor (*function)(const Tensor &, const Tensor &, Options, Where),
        std::type_identity_t<Options> options = {}, Where where = Where::current())
-      : value([=](const Tensor &output, const Tensor &target) { return function(output, target, options, where); }) {
+      : value([=](const Tensor &output, const Tensor &target) {
+          return function(output, target, options, where);
+        }) {
     if constexpr (requires { options.reduction; }) {
       Options each = options;
       each.reduction = Reduction::none;
-      elements = [=](const Tensor &output, const Tensor &target) { return function(output, target, each, where); };
+      elements = [=](const Tensor &output, const Tensor &target) {
+        return function(output, target, each, where);
+      };
       isMean = options.reduction == Reduction::mean;
       if constexpr (requires { options.ignore_index; })
-        counts = [=](const Tensor &target) { return ne(Arg(target, where), Arg(options.ignore_index, where)); };
+        counts = [=](const Tensor &target) {
+          return ne(Arg(target, where), Arg(options.ignore_index, where));
+        };
     }
   }
   Loss(Tensor (*function)(const Tensor &, const Tensor &, Where), Where where = Where::current())
-      : value([=](const Tensor &output, const Tensor &target) { return function(output, target, where); }) {}
+      : value([=](const Tensor &output, const Tensor &target) {
+          return function(output, target, where);
+        }) {}
   Loss(Tensor (*function)(const Tensor &, const Tensor &)) : value(function) {}
   /// A lambda. Its value is taken as a mean over the batch.
   template <class F>
-    requires std::is_invocable_r_v<Tensor, F &, const Tensor &, const Tensor &>
-  Loss(F function) : value(std::move(function)) {}
+  requires std::is_invocable_r_v<Tensor, F &, const Tensor &, const Tensor &> Loss(F function)
+      : value(std::move(function)) {}
 
   Function value;
   /// The unreduced loss, where it is known: evaluation can then mask what pads the last batch.

@@ -150,8 +150,8 @@ struct NormOptions {
   double eps = 1e-5;
 };
 /// Over the trailing dimensions that weight and bias have.
-Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options = {},
-                  Where where = Where::current());
+Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias,
+                  NormOptions options = {}, Where where = Where::current());
 struct BatchNorm {
   Tensor result, mean, variance; // of the batch; the variance is biased
 };

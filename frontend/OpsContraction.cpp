@@ -16,7 +16,8 @@ static DType floatingType(ArrayRef<const Arg *> arguments) {
 Tensor matmul(const Tensor &a, const Tensor &b, Where where) {
   Emitter e("matmul", where, {&a, &b});
   if (a.rank() == 0 || b.rank() == 0)
-    e.fail(fmt::format("{} and {}: a scalar has no product of matrices", a.spec().text(), b.spec().text()));
+    e.fail(fmt::format("{} and {}: a scalar has no product of matrices", a.spec().text(),
+                       b.spec().text()));
   Arg left(a, where), right(b, where);
   DType dtype = floatingType({&left, &right});
   Value lhs = e.cast(e[a], dtype), rhs = e.cast(e[b], dtype);
@@ -25,8 +26,8 @@ Tensor matmul(const Tensor &a, const Tensor &b, Where where) {
   if (vectorLeft) ls.insert(ls.begin(), 1);
   if (vectorRight) rs.push_back(1);
   if (ls.back() != rs[rs.size() - 2])
-    e.fail(fmt::format("{} and {}: inner sizes {} and {} differ", a.spec().text(), b.spec().text(), ls.back(),
-                       rs[rs.size() - 2]));
+    e.fail(fmt::format("{} and {}: inner sizes {} and {} differ", a.spec().text(), b.spec().text(),
+                       ls.back(), rs[rs.size() - 2]));
   Value product;
   if (rs.size() == 2 && ls.size() > 2) { // rows of all batches in one matrix
     Shape rows{TensorSpec{Shape(ls.begin(), ls.end() - 1), f32}.numElements(), ls.back()};
@@ -53,7 +54,8 @@ static Value withBias(Emitter &e, Value x, const Tensor &bias, int64_t dim) {
   ArrayRef<int64_t> shape = ir::shapeOf(x);
   Value value = e.cast(e[bias], detail::dtypeOf(ir::elementOf(x)));
   if (bias.rank() != 1 || bias.shape()[0] != shape[dim])
-    e.fail(fmt::format("{} is {}, expected [{}]", ir::describe("bias", value), text(bias.shape()), shape[dim]));
+    e.fail(fmt::format("{} is {}, expected [{}]", ir::describe("bias", value), text(bias.shape()),
+                       shape[dim]));
   SmallVector<int64_t> aligned(shape.size() - dim, 1);
   aligned[0] = shape[dim];
   return e.make<ir::AddOp>({x, e.broadcast(e.reshape(value, aligned), shape)});
@@ -61,33 +63,38 @@ static Value withBias(Emitter &e, Value x, const Tensor &bias, int64_t dim) {
 
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias, Where where) {
   Emitter e("linear", where, {&x, &weight, bias ? &bias : &weight});
-  if (weight.rank() != 2) e.fail(ir::describe("weight", e[weight]) + " is " + text(weight.shape()) + ", expected [out, in]");
+  if (weight.rank() != 2)
+    e.fail(ir::describe("weight", e[weight]) + " is " + text(weight.shape()) +
+           ", expected [out, in]");
   if (x.rank() == 0 || x.shape().back() != weight.shape()[1])
-    e.fail(fmt::format("input {} has {} features, {} expects {}", x.spec().text(), x.rank() ? x.shape().back() : 0,
-                       ir::describe("weight", e[weight]), weight.shape()[1]));
+    e.fail(fmt::format("input {} has {} features, {} expects {}", x.spec().text(),
+                       x.rank() ? x.shape().back() : 0, ir::describe("weight", e[weight]),
+                       weight.shape()[1]));
   Arg first(x, where), second(weight, where);
   DType dtype = floatingType({&first, &second});
   Shape shape = x.shape();
   int64_t features = shape.back();
   int64_t rows = 1;
   for (size_t i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
-  Value product = e.make<ir::MatmulOp>({e.reshape(e.cast(e[x], dtype), {rows, features}), e.cast(e[weight], dtype)},
-                                       e.flag("transpose_b", true));
+  Value product = e.make<ir::MatmulOp>(
+      {e.reshape(e.cast(e[x], dtype), {rows, features}), e.cast(e[weight], dtype)},
+      e.flag("transpose_b", true));
   if (bias) product = withBias(e, product, bias, 1);
   shape.back() = weight.shape()[0];
   return e.tensor(e.reshape(product, shape));
 }
 
-static Tensor convolve(const Tensor &x, const Tensor &weight, const Tensor *bias, const Conv2dOptions &options,
-                       Where where) {
+static Tensor convolve(const Tensor &x, const Tensor &weight, const Tensor *bias,
+                       const Conv2dOptions &options, Where where) {
   Emitter e("conv2d", where, {&x, &weight, bias ? bias : &weight});
   Arg first(x, where), second(weight, where);
   DType dtype = floatingType({&first, &second});
   auto pair = [&](const char *name, Size2 size) { return e.ints(name, {size.height, size.width}); };
   // The weight itself is the operand where it can be: messages then know its name.
-  Value result = e.make<ir::Conv2dOp>({e.cast(e[x], dtype), e.cast(e[weight], dtype)},
-                                      {pair("dilation", options.dilation), e.integer("groups", options.groups),
-                                       pair("padding", options.padding), pair("stride", options.stride)});
+  Value result =
+      e.make<ir::Conv2dOp>({e.cast(e[x], dtype), e.cast(e[weight], dtype)},
+                           {pair("dilation", options.dilation), e.integer("groups", options.groups),
+                            pair("padding", options.padding), pair("stride", options.stride)});
   if (bias) result = withBias(e, result, *bias, 1);
   return e.tensor(result);
 }
@@ -95,7 +102,8 @@ static Tensor convolve(const Tensor &x, const Tensor &weight, const Tensor *bias
 Tensor conv2d(const Tensor &x, const Tensor &weight, Conv2dOptions options, Where where) {
   return convolve(x, weight, nullptr, options, where);
 }
-Tensor conv2d(const Tensor &x, const Tensor &weight, const Tensor &bias, Conv2dOptions options, Where where) {
+Tensor conv2d(const Tensor &x, const Tensor &weight, const Tensor &bias, Conv2dOptions options,
+              Where where) {
   return convolve(x, weight, bias ? &bias : nullptr, options, where);
 }
 
@@ -123,18 +131,22 @@ Tensor avg_pool2d(const Tensor &x, AvgPool2dOptions options, Where where) {
 Tensor adaptive_avg_pool2d(const Tensor &x, Size2 output_size, Where where) {
   if (x && x.rank() == 4) {
     int64_t height = x.shape()[2], width = x.shape()[3];
-    if (output_size.height < 1 || output_size.width < 1 || height % output_size.height || width % output_size.width)
-      throw UserError(fmt::format("adaptive_avg_pool2d: {} x {} does not divide the input's {} x {}",
-                                  output_size.height, output_size.width, height, width),
-                      where);
-    return avg_pool2d(x, {.kernel_size = Size2(height / output_size.height, width / output_size.width)}, where);
+    if (output_size.height < 1 || output_size.width < 1 || height % output_size.height ||
+        width % output_size.width)
+      throw UserError(
+          fmt::format("adaptive_avg_pool2d: {} x {} does not divide the input's {} x {}",
+                      output_size.height, output_size.width, height, width),
+          where);
+    return avg_pool2d(
+        x, {.kernel_size = Size2(height / output_size.height, width / output_size.width)}, where);
   }
   return avg_pool2d(x, {}, where); // which refuses it
 }
 
 Tensor global_avg_pool2d(const Tensor &x, Where where) {
   if (x && x.rank() != 4)
-    throw UserError(fmt::format("global_avg_pool2d: {} is not [N, C, H, W]", x.spec().text()), where);
+    throw UserError(fmt::format("global_avg_pool2d: {} is not [N, C, H, W]", x.spec().text()),
+                    where);
   return mean(x, {2, 3}, false, where);
 }
 

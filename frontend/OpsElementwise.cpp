@@ -60,7 +60,9 @@ Tensor add(const Arg &a, const Arg &b) { return binary<ir::AddOp>("add", a, b); 
 Tensor sub(const Arg &a, const Arg &b) { return binary<ir::SubOp>("sub", a, b); }
 Tensor mul(const Arg &a, const Arg &b) { return binary<ir::MulOp>("mul", a, b); }
 Tensor div(const Arg &a, const Arg &b) { return realBinary<ir::DivOp>("div", a, b); }
-Tensor floor_divide(const Arg &a, const Arg &b) { return binary<ir::FloorDivideOp>("floor_divide", a, b); }
+Tensor floor_divide(const Arg &a, const Arg &b) {
+  return binary<ir::FloorDivideOp>("floor_divide", a, b);
+}
 Tensor remainder(const Arg &a, const Arg &b) { return binary<ir::RemainderOp>("remainder", a, b); }
 Tensor maximum(const Arg &a, const Arg &b) { return binary<ir::MaximumOp>("maximum", a, b); }
 Tensor minimum(const Arg &a, const Arg &b) { return binary<ir::MinimumOp>("minimum", a, b); }
@@ -80,14 +82,19 @@ Tensor lt(const Arg &a, const Arg &b) { return compare("lt", ir::ComparePredicat
 Tensor le(const Arg &a, const Arg &b) { return compare("le", ir::ComparePredicate::le, a, b); }
 Tensor gt(const Arg &a, const Arg &b) { return compare("gt", ir::ComparePredicate::gt, a, b); }
 Tensor ge(const Arg &a, const Arg &b) { return compare("ge", ir::ComparePredicate::ge, a, b); }
-Tensor logical_and(const Arg &a, const Arg &b) { return logical<ir::LogicalAndOp>("logical_and", a, b); }
-Tensor logical_or(const Arg &a, const Arg &b) { return logical<ir::LogicalOrOp>("logical_or", a, b); }
+Tensor logical_and(const Arg &a, const Arg &b) {
+  return logical<ir::LogicalAndOp>("logical_and", a, b);
+}
+Tensor logical_or(const Arg &a, const Arg &b) {
+  return logical<ir::LogicalOrOp>("logical_or", a, b);
+}
 
 Tensor where(const Tensor &condition, const Arg &a, const Arg &b) {
   Arg first(condition, a.where);
   Emitter e("where", {&first, &a, &b});
   Value flag = e[condition];
-  if (condition.dtype() != i1) e.fail("the condition is " + condition.spec().text() + ", not booleans");
+  if (condition.dtype() != i1)
+    e.fail("the condition is " + condition.spec().text() + ", not booleans");
   DType dtype = Emitter::promote({&a, &b});
   SmallVector<Shape> shapes{condition.shape()};
   for (const Arg *argument : {&a, &b})
@@ -114,11 +121,15 @@ Tensor rsqrt(const Tensor &x, Where where) { return realUnary<ir::RsqrtOp>("rsqr
 Tensor sin(const Tensor &x, Where where) { return realUnary<ir::SinOp>("sin", x, where); }
 Tensor cos(const Tensor &x, Where where) { return realUnary<ir::CosOp>("cos", x, where); }
 Tensor tanh(const Tensor &x, Where where) { return realUnary<ir::TanhOp>("tanh", x, where); }
-Tensor sigmoid(const Tensor &x, Where where) { return realUnary<ir::SigmoidOp>("sigmoid", x, where); }
+Tensor sigmoid(const Tensor &x, Where where) {
+  return realUnary<ir::SigmoidOp>("sigmoid", x, where);
+}
 Tensor erf(const Tensor &x, Where where) { return realUnary<ir::ErfOp>("erf", x, where); }
 Tensor reciprocal(const Tensor &x, Where where) { return div(Arg(1, where), Arg(x, where)); }
 Tensor square(const Tensor &x, Where where) { return mul(Arg(x, where), Arg(x, where)); }
-Tensor silu(const Tensor &x, Where where) { return mul(Arg(x, where), Arg(sigmoid(x, where), where)); }
+Tensor silu(const Tensor &x, Where where) {
+  return mul(Arg(x, where), Arg(sigmoid(x, where), where));
+}
 
 Tensor gelu(const Tensor &x, GeluOptions options, Where where) {
   Emitter e("gelu", where, &x);
@@ -127,7 +138,8 @@ Tensor gelu(const Tensor &x, GeluOptions options, Where where) {
 
 Tensor leaky_relu(const Tensor &x, LeakyReluOptions options, Where where) {
   Arg value(x, where);
-  return sinter::where(gt(value, Arg(0, where)), value, Arg(mul(value, Arg(options.negative_slope, where)), where));
+  return sinter::where(gt(value, Arg(0, where)), value,
+                       Arg(mul(value, Arg(options.negative_slope, where)), where));
 }
 
 Tensor clamp(const Tensor &x, std::optional<double> min, std::optional<double> max, Where where) {
@@ -155,6 +167,8 @@ Tensor to(const Tensor &x, DType dtype, Where where) {
   return e.tensor(e.cast(e[x], dtype));
 }
 
-Tensor detach(const Tensor &x, Where where) { return unary<ir::StopGradientOp>("detach", x, where); }
+Tensor detach(const Tensor &x, Where where) {
+  return unary<ir::StopGradientOp>("detach", x, where);
+}
 
 } // namespace sinter

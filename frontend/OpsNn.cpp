@@ -22,23 +22,25 @@ static DType floatingType(std::initializer_list<const Tensor *> tensors, Where w
   return runtime::isFloat(dtype) ? dtype : f32;
 }
 
-Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options, Where where) {
+Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options,
+                     Where where) {
   Emitter e("cross_entropy", where, {&logits, &target});
   Value classes = e[target];
   if (runtime::isFloat(target.dtype()) || target.dtype() == i1)
     e.fail(fmt::format("target is {}, expected class indices (integers)", target.spec().text()));
-  return e.tensor(e.make<ir::CrossEntropyOp>(
-      {e.floating(e[logits]), classes},
-      {e.integer("ignore_index", options.ignore_index), e.number("label_smoothing", options.label_smoothing),
-       e.word("reduction", nameOf(options.reduction))}));
+  return e.tensor(e.make<ir::CrossEntropyOp>({e.floating(e[logits]), classes},
+                                             {e.integer("ignore_index", options.ignore_index),
+                                              e.number("label_smoothing", options.label_smoothing),
+                                              e.word("reduction", nameOf(options.reduction))}));
 }
 
-template <class OpT>
-static Tensor pairLoss(const char *name, const Tensor &input, const Tensor &target, const LossOptions &options,
-                       Where where) {
+template <class OpT> static Tensor pairLoss(const char *name, const Tensor &input,
+                                            const Tensor &target, const LossOptions &options,
+                                            Where where) {
   Emitter e(name, where, {&input, &target});
   if (input.shape() != target.shape())
-    e.fail(fmt::format("input {} and target {} differ in shape", text(input.shape()), text(target.shape())));
+    e.fail(fmt::format("input {} and target {} differ in shape", text(input.shape()),
+                       text(target.shape())));
   DType dtype = floatingType({&input, &target}, where);
   return e.tensor(e.make<OpT>({e.cast(e[input], dtype), e.cast(e[target], dtype)},
                               e.word("reduction", nameOf(options.reduction))));
@@ -50,30 +52,36 @@ Tensor mse_loss(const Tensor &input, const Tensor &target, LossOptions options, 
 Tensor l1_loss(const Tensor &input, const Tensor &target, LossOptions options, Where where) {
   return pairLoss<ir::L1LossOp>("l1_loss", input, target, options, where);
 }
-Tensor bce_with_logits(const Tensor &input, const Tensor &target, LossOptions options, Where where) {
+Tensor bce_with_logits(const Tensor &input, const Tensor &target, LossOptions options,
+                       Where where) {
   return pairLoss<ir::BceWithLogitsOp>("bce_with_logits", input, target, options, where);
 }
 
-Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options, Where where) {
+Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options,
+                  Where where) {
   Emitter e("layer_norm", where, {&x, &weight, &bias});
-  return e.tensor(e.make<ir::LayerNormOp>({e.floating(e[x]), e[weight], e[bias]}, e.number("eps", options.eps)));
+  return e.tensor(e.make<ir::LayerNormOp>({e.floating(e[x]), e[weight], e[bias]},
+                                          e.number("eps", options.eps)));
 }
 
-BatchNorm batch_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options, Where where) {
+BatchNorm batch_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options,
+                     Where where) {
   Emitter e("batch_norm", where, {&x, &weight, &bias});
-  Operation *op = e.makeOp(ir::BatchNormOp::getOperationName(), {e.floating(e[x]), e[weight], e[bias]},
-                           e.number("eps", options.eps));
+  Operation *op = e.makeOp(ir::BatchNormOp::getOperationName(),
+                           {e.floating(e[x]), e[weight], e[bias]}, e.number("eps", options.eps));
   return {e.tensor(op->getResult(0)), e.tensor(op->getResult(1)), e.tensor(op->getResult(2))};
 }
 
-Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &running_var, const Tensor &weight,
-                  const Tensor &bias, NormOptions options, Where where) {
+Tensor batch_norm(const Tensor &x, const Tensor &running_mean, const Tensor &running_var,
+                  const Tensor &weight, const Tensor &bias, NormOptions options, Where where) {
   Emitter e("batch_norm", where, {&x, &running_mean, &running_var, &weight, &bias});
   return e.tensor(e.make<ir::BatchNormInferenceOp>(
-      {e.floating(e[x]), e[weight], e[bias], e[running_mean], e[running_var]}, e.number("eps", options.eps)));
+      {e.floating(e[x]), e[weight], e[bias], e[running_mean], e[running_var]},
+      e.number("eps", options.eps)));
 }
 
-Tensor embedding(const Tensor &indices, const Tensor &weight, EmbeddingOptions options, Where where) {
+Tensor embedding(const Tensor &indices, const Tensor &weight, EmbeddingOptions options,
+                 Where where) {
   Emitter e("embedding", where, {&indices, &weight});
   SmallVector<NamedAttribute> attributes;
   if (options.padding_idx) {
@@ -89,9 +97,11 @@ Tensor gather(const Tensor &x, int64_t dim, const Tensor &index, Where where) {
   return e.tensor(e.make<ir::GatherOp>({e[x], e[index]}, e.integer("dim", e.dimOf(dim, x.rank()))));
 }
 
-Tensor scatter_add(const Tensor &x, int64_t dim, const Tensor &index, const Tensor &src, Where where) {
+Tensor scatter_add(const Tensor &x, int64_t dim, const Tensor &index, const Tensor &src,
+                   Where where) {
   Emitter e("scatter_add", where, {&x, &index, &src});
-  return e.tensor(e.make<ir::ScatterAddOp>({e[x], e[index], e[src]}, e.integer("dim", e.dimOf(dim, x.rank()))));
+  return e.tensor(
+      e.make<ir::ScatterAddOp>({e[x], e[index], e[src]}, e.integer("dim", e.dimOf(dim, x.rank()))));
 }
 
 Tensor one_hot(const Tensor &indices, int64_t num_classes, DType dtype, Where where) {
@@ -129,19 +139,25 @@ Tensor full(Shape shape, double value, DType dtype, Where where) {
   Emitter e("full", where, {});
   return e.tensor(e.splat({std::move(shape), dtype}, value));
 }
-Tensor zeros(Shape shape, DType dtype, Where where) { return full(std::move(shape), 0, dtype, where); }
-Tensor ones(Shape shape, DType dtype, Where where) { return full(std::move(shape), 1, dtype, where); }
+Tensor zeros(Shape shape, DType dtype, Where where) {
+  return full(std::move(shape), 0, dtype, where);
+}
+Tensor ones(Shape shape, DType dtype, Where where) {
+  return full(std::move(shape), 1, dtype, where);
+}
 
 Tensor arange(int64_t end, DType dtype, Where where) {
   Emitter e("arange", where, {});
-  if (end < 0 || dtype == i1) e.fail(fmt::format("{} numbers of type {}", end, runtime::name(dtype)));
+  if (end < 0 || dtype == i1)
+    e.fail(fmt::format("{} numbers of type {}", end, runtime::name(dtype)));
   return e.tensor(e.make<ir::IotaOp>({}, e.integer("dim", 0), detail::typeOf({{end}, dtype})));
 }
 
-template <class OpT>
-static Tensor draw(const char *name, Shape shape, DType dtype, std::optional<double> p, Where where) {
+template <class OpT> static Tensor draw(const char *name, Shape shape, DType dtype,
+                                        std::optional<double> p, Where where) {
   Emitter e(name, where, {});
-  if (!runtime::isFloat(dtype)) e.fail(fmt::format("{} is not a floating type", runtime::name(dtype)));
+  if (!runtime::isFloat(dtype))
+    e.fail(fmt::format("{} is not a floating type", runtime::name(dtype)));
   if (p && !(*p >= 0 && *p <= 1)) e.fail(fmt::format("p is {}, expected a probability", *p));
   SmallVector<NamedAttribute> attributes;
   if (p) attributes.push_back(e.number("p", *p));
@@ -162,13 +178,15 @@ Tensor bernoulli(Shape shape, double p, DType dtype, Where where) {
 
 Tensor dropout(const Tensor &x, DropoutOptions options, Where where) {
   Emitter e("dropout", where, &x);
-  if (!(options.p >= 0 && options.p <= 1)) e.fail(fmt::format("p is {}, expected a probability", options.p));
+  if (!(options.p >= 0 && options.p <= 1))
+    e.fail(fmt::format("p is {}, expected a probability", options.p));
   Value value = e.floating(e[x]);
   if (!options.training || options.p == 0) return e.tensor(value);
-  if (options.p == 1) return e.tensor(e.make<ir::MulOp>({value, e.splat(detail::specOf(value.getType()), 0)}));
-  return e.tensor(e.make<ir::DropoutOp>({value, e.inTrace().seed(), e.inTrace().step()},
-                                        {e.number("p", options.p),
-                                         e.integer("stream", e.inTrace().newStream(where))}));
+  if (options.p == 1)
+    return e.tensor(e.make<ir::MulOp>({value, e.splat(detail::specOf(value.getType()), 0)}));
+  return e.tensor(e.make<ir::DropoutOp>(
+      {value, e.inTrace().seed(), e.inTrace().step()},
+      {e.number("p", options.p), e.integer("stream", e.inTrace().newStream(where))}));
 }
 
 } // namespace sinter

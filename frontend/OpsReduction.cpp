@@ -6,8 +6,7 @@ namespace sinter {
 
 using detail::Emitter;
 
-template <class OpT>
-static Tensor reduce(Emitter &e, Value x, const Dims &dim, bool keepdim) {
+template <class OpT> static Tensor reduce(Emitter &e, Value x, const Dims &dim, bool keepdim) {
   auto dims = e.dimsOf(dim, ir::tensorType(x).getRank());
   return e.tensor(e.make<OpT>(x, {e.ints("dim", dims), e.flag("keepdim", keepdim)}));
 }
@@ -42,10 +41,12 @@ Tensor argmax(const Tensor &x, std::optional<int64_t> dim, bool keepdim, Where w
   return reduce<ir::ArgmaxOp>(e, e[x], dim ? Dims(*dim) : Dims(), keepdim);
 }
 
-template <class OpT> static Tensor along(const char *name, const Tensor &x, int64_t dim, Where where) {
+template <class OpT>
+static Tensor along(const char *name, const Tensor &x, int64_t dim, Where where) {
   Emitter e(name, where, &x);
   Value value = e.floating(e[x]);
-  return e.tensor(e.make<OpT>(value, e.integer("dim", e.dimOf(dim, ir::tensorType(value).getRank()))));
+  return e.tensor(
+      e.make<OpT>(value, e.integer("dim", e.dimOf(dim, ir::tensorType(value).getRank()))));
 }
 
 Tensor softmax(const Tensor &x, int64_t dim, Where where) {

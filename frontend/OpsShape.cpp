@@ -21,8 +21,10 @@ Tensor reshape(const Tensor &x, Shape shape, Where where) {
     else
       known *= size;
   if (open && known > 0) *open = count / known;
-  if (TensorSpec{shape, x.dtype()}.numElements() != count || llvm::any_of(shape, [](int64_t size) { return size < 0; }))
-    e.fail(fmt::format("{} has {} elements, which do not make shape {}", x.spec().text(), count, wanted));
+  if (TensorSpec{shape, x.dtype()}.numElements() != count ||
+      llvm::any_of(shape, [](int64_t size) { return size < 0; }))
+    e.fail(fmt::format("{} has {} elements, which do not make shape {}", x.spec().text(), count,
+                       wanted));
   return e.tensor(e.reshape(e[x], shape));
 }
 
@@ -34,7 +36,8 @@ Tensor flatten(const Tensor &x, int64_t start_dim, int64_t end_dim, Where where)
   if (rank == 0) return e.tensor(e.reshape(e[x], {1}));
   const Shape &old = x.shape();
   Shape shape(old.begin(), old.begin() + start);
-  shape.push_back(std::accumulate(old.begin() + start, old.begin() + end + 1, int64_t(1), std::multiplies<>()));
+  shape.push_back(
+      std::accumulate(old.begin() + start, old.begin() + end + 1, int64_t(1), std::multiplies<>()));
   shape.insert(shape.end(), old.begin() + end + 1, old.end());
   return e.tensor(e.reshape(e[x], shape));
 }
@@ -71,12 +74,14 @@ Tensor transpose(const Tensor &x, int64_t dim0, int64_t dim1, Where where) {
   Emitter e("transpose", where, &x);
   SmallVector<int64_t> permutation(x.rank());
   std::iota(permutation.begin(), permutation.end(), 0);
-  if (x.rank()) std::swap(permutation[e.dimOf(dim0, x.rank())], permutation[e.dimOf(dim1, x.rank())]);
+  if (x.rank())
+    std::swap(permutation[e.dimOf(dim0, x.rank())], permutation[e.dimOf(dim1, x.rank())]);
   return e.tensor(e.transpose(e[x], permutation));
 }
 
 Tensor t(const Tensor &x, Where where) {
-  if (x && x.rank() > 2) throw UserError(fmt::format("t: {} has more than two dimensions", x.spec().text()), where);
+  if (x && x.rank() > 2)
+    throw UserError(fmt::format("t: {} has more than two dimensions", x.spec().text()), where);
   return x && x.rank() < 2 ? x : transpose(x, 0, 1, where);
 }
 
@@ -99,8 +104,8 @@ static SmallVector<Arg, 4> argsOf(const std::vector<Tensor> &tensors, Where wher
   return args;
 }
 
-static Tensor concatenate(const char *name, const std::vector<Tensor> &tensors, int64_t dim, bool isNew,
-                          Where where) {
+static Tensor concatenate(const char *name, const std::vector<Tensor> &tensors, int64_t dim,
+                          bool isNew, Where where) {
   if (tensors.empty()) throw UserError(fmt::format("{}: no tensors", name), where);
   SmallVector<const Tensor *> pointers;
   for (const Tensor &tensor : tensors) pointers.push_back(&tensor);
@@ -117,7 +122,8 @@ static Tensor concatenate(const char *name, const std::vector<Tensor> &tensors, 
     Value value = e.cast(e[tensor], dtype);
     if (isNew) {
       if (tensor.shape() != tensors[0].shape())
-        e.fail(fmt::format("shapes {} and {} differ", text(tensors[0].shape()), text(tensor.shape())));
+        e.fail(
+            fmt::format("shapes {} and {} differ", text(tensors[0].shape()), text(tensor.shape())));
       Shape shape = tensor.shape();
       shape.insert(shape.begin() + place, 1);
       value = e.reshape(value, shape);
@@ -139,7 +145,8 @@ static Value sliced(Emitter &e, Value x, int64_t dim, int64_t start, int64_t lim
   ArrayRef<int64_t> shape = ir::shapeOf(x);
   SmallVector<int64_t> starts(shape.size(), 0), limits(shape), steps(shape.size(), 1);
   starts[dim] = start, limits[dim] = limit, steps[dim] = step;
-  return e.make<ir::SliceOp>(x, {e.ints("limit", limits), e.ints("start", starts), e.ints("step", steps)});
+  return e.make<ir::SliceOp>(
+      x, {e.ints("limit", limits), e.ints("start", starts), e.ints("step", steps)});
 }
 
 Tensor slice(const Tensor &x, int64_t dim, int64_t start, std::optional<int64_t> end, int64_t step,
@@ -148,7 +155,9 @@ Tensor slice(const Tensor &x, int64_t dim, int64_t start, std::optional<int64_t>
   if (x.rank() == 0) e.fail("a scalar has no dimensions");
   if (step < 1) e.fail(fmt::format("step {} is not positive", step));
   int64_t place = e.dimOf(dim, x.rank()), size = x.shape()[place];
-  auto clampTo = [size](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
+  auto clampTo = [size](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size);
+  };
   int64_t from = clampTo(start), limit = std::max(from, end ? clampTo(*end) : size);
   return e.tensor(sliced(e, e[x], place, from, limit, step));
 }
@@ -159,7 +168,8 @@ Tensor narrow(const Tensor &x, int64_t dim, int64_t start, int64_t length, Where
   int64_t place = e.dimOf(dim, x.rank()), size = x.shape()[place];
   int64_t from = start < 0 ? start + size : start;
   if (from < 0 || length < 0 || from + length > size)
-    e.fail(fmt::format("[{}, {}) lies outside dimension {} of {}", from, from + length, place, x.spec().text()));
+    e.fail(fmt::format("[{}, {}) lies outside dimension {} of {}", from, from + length, place,
+                       x.spec().text()));
   return e.tensor(sliced(e, e[x], place, from, from + length, 1));
 }
 
@@ -179,8 +189,9 @@ Tensor pad(const Tensor &x, std::vector<int64_t> amounts, double value, Where wh
   Emitter e("pad", where, &x);
   int64_t rank = x.rank();
   if (amounts.size() % 2 || static_cast<int64_t>(amounts.size()) > 2 * rank)
-    e.fail(fmt::format("{} amounts for a tensor of rank {}: two for each padded dimension, last first",
-                       amounts.size(), rank));
+    e.fail(
+        fmt::format("{} amounts for a tensor of rank {}: two for each padded dimension, last first",
+                    amounts.size(), rank));
   SmallVector<int64_t> low(rank, 0), high(rank, 0), interior(rank, 0);
   for (size_t i = 0; i < amounts.size() / 2; ++i) {
     low[rank - 1 - i] = amounts[2 * i];
@@ -190,7 +201,8 @@ Tensor pad(const Tensor &x, std::vector<int64_t> amounts, double value, Where wh
   for (int64_t i = 0; i < rank; ++i) { // negative amounts crop
     int64_t cropLow = std::max<int64_t>(-low[i], 0), cropHigh = std::max<int64_t>(-high[i], 0);
     if (cropLow + cropHigh > x.shape()[i])
-      e.fail(fmt::format("crops {} of the {} elements of dimension {}", cropLow + cropHigh, x.shape()[i], i));
+      e.fail(fmt::format("crops {} of the {} elements of dimension {}", cropLow + cropHigh,
+                         x.shape()[i], i));
     if (cropLow || cropHigh) padded = sliced(e, padded, i, cropLow, x.shape()[i] - cropHigh, 1);
     low[i] = std::max<int64_t>(low[i], 0), high[i] = std::max<int64_t>(high[i], 0);
   }

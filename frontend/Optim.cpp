@@ -41,7 +41,8 @@ Tensor biasCorrection(double beta, const Tensor &step) {
 }
 
 struct AdamRule : Rule {
-  AdamRule(Betas betas, double eps, bool decoupled) : betas(betas), eps(eps), decoupled(decoupled) {}
+  AdamRule(Betas betas, double eps, bool decoupled)
+      : betas(betas), eps(eps), decoupled(decoupled) {}
   Tensor apply(const Update &u) const override {
     Tensor p = u.parameter, g = u.gradient;
     if (u.weightDecay != 0) {
@@ -69,9 +70,11 @@ struct AdamRule : Rule {
 Optimizer::Optimizer(SGD o)
     : Optimizer(std::make_shared<SgdRule>(o), o.lr, o.weight_decay, o.schedule, o.groups) {}
 Optimizer::Optimizer(Adam o)
-    : Optimizer(std::make_shared<AdamRule>(o.betas, o.eps, false), o.lr, o.weight_decay, o.schedule, o.groups) {}
+    : Optimizer(std::make_shared<AdamRule>(o.betas, o.eps, false), o.lr, o.weight_decay, o.schedule,
+                o.groups) {}
 Optimizer::Optimizer(AdamW o)
-    : Optimizer(std::make_shared<AdamRule>(o.betas, o.eps, true), o.lr, o.weight_decay, o.schedule, o.groups) {}
+    : Optimizer(std::make_shared<AdamRule>(o.betas, o.eps, true), o.lr, o.weight_decay, o.schedule,
+                o.groups) {}
 
 size_t Optimizer::groupOf(const Tensor &parameter) const {
   for (size_t i = 0; i < groups.size(); ++i)

@@ -86,8 +86,8 @@ public:
   Optimizer(SGD options);
   Optimizer(Adam options);
   Optimizer(AdamW options);
-  Optimizer(std::shared_ptr<const Rule> rule, double lr, double weightDecay = 0, Schedule schedule = {},
-            std::vector<Group> groups = {})
+  Optimizer(std::shared_ptr<const Rule> rule, double lr, double weightDecay = 0,
+            Schedule schedule = {}, std::vector<Group> groups = {})
       : rule(std::move(rule)), lr(lr), weightDecay(weightDecay), schedule(std::move(schedule)),
         groups(std::move(groups)) {}
 

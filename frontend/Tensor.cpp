@@ -26,12 +26,18 @@ const std::string &Tensor::name() const {
   return impl_ && impl_->variable ? impl_->variable->name : none;
 }
 
-Tensor Tensor::matmul(const Tensor &other, Where where) const { return sinter::matmul(*this, other, where); }
-Tensor Tensor::reshape(Shape shape, Where where) const { return sinter::reshape(*this, std::move(shape), where); }
+Tensor Tensor::matmul(const Tensor &other, Where where) const {
+  return sinter::matmul(*this, other, where);
+}
+Tensor Tensor::reshape(Shape shape, Where where) const {
+  return sinter::reshape(*this, std::move(shape), where);
+}
 Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim, Where where) const {
   return sinter::flatten(*this, start_dim, end_dim, where);
 }
-Tensor Tensor::permute(Dims dims, Where where) const { return sinter::permute(*this, std::move(dims), where); }
+Tensor Tensor::permute(Dims dims, Where where) const {
+  return sinter::permute(*this, std::move(dims), where);
+}
 Tensor Tensor::transpose(int64_t dim0, int64_t dim1, Where where) const {
   return sinter::transpose(*this, dim0, dim1, where);
 }

@@ -40,7 +40,8 @@ public:
   Tensor t(Where where = Where::current()) const;
   Tensor sum(Dims dim = {}, bool keepdim = false, Where where = Where::current()) const;
   Tensor mean(Dims dim = {}, bool keepdim = false, Where where = Where::current()) const;
-  Tensor argmax(std::optional<int64_t> dim = {}, bool keepdim = false, Where where = Where::current()) const;
+  Tensor argmax(std::optional<int64_t> dim = {}, bool keepdim = false,
+                Where where = Where::current()) const;
   Tensor to(DType dtype, Where where = Where::current()) const;
   Tensor detach(Where where = Where::current()) const;
   Tensor exp(Where where = Where::current()) const;
@@ -71,9 +72,8 @@ class Arg {
 public:
   Arg(const Tensor &tensor, Where where = Where::current()) : tensor(tensor), where(where) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Arg(T number, Where where = Where::current())
-      : number{std::is_same_v<T, bool>         ? Number::Kind::boolean
+  requires std::is_arithmetic_v<T> Arg(T number, Where where = Where::current())
+      : number{std::is_same_v<T, bool>       ? Number::Kind::boolean
                : std::is_floating_point_v<T> ? Number::Kind::floating
                                              : Number::Kind::integer,
                static_cast<double>(number), static_cast<int64_t>(number)},

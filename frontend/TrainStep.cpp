@@ -2,12 +2,15 @@
 
 namespace sinter {
 
-TrainStep::TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
-                     TrainerOptions options, Where where)
-    : session_(std::make_shared<detail::Session>(model, std::move(forward), std::move(loss), std::move(optimizer),
-                                                 std::move(options), where)) {}
+TrainStep::TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss,
+                     optim::Optimizer optimizer, TrainerOptions options, Where where)
+    : session_(std::make_shared<detail::Session>(model, std::move(forward), std::move(loss),
+                                                 std::move(optimizer), std::move(options), where)) {
+}
 
-double TrainStep::operator()(const Array &x, const Array &y, Where where) { return session_->train(x, y, where); }
+double TrainStep::operator()(const Array &x, const Array &y, Where where) {
+  return session_->train(x, y, where);
+}
 void TrainStep::set_epoch(int64_t epoch) { session_->setEpoch(epoch); }
 int64_t TrainStep::steps() const { return session_->steps(); }
 

@@ -33,10 +33,10 @@ struct TrainerImpl {
 };
 } // namespace detail
 
-Trainer::Trainer(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
-                 TrainerOptions options, Where where)
-    : impl_(new detail::TrainerImpl{TrainStep(model, std::move(forward), std::move(loss), std::move(optimizer),
-                                              std::move(options), where)}) {}
+Trainer::Trainer(nn::Module &model, detail::ForwardFunction forward, Loss loss,
+                 optim::Optimizer optimizer, TrainerOptions options, Where where)
+    : impl_(new detail::TrainerImpl{TrainStep(model, std::move(forward), std::move(loss),
+                                              std::move(optimizer), std::move(options), where)}) {}
 Trainer::~Trainer() = default;
 
 TrainStep &Trainer::step() { return impl_->step; }
@@ -47,7 +47,8 @@ static void checkFit(const data::Dataset &train, const FitOptions &options, Wher
   if (options.batch_size < 1) fail(fmt::format("batch_size is {}", options.batch_size));
   if (options.epochs < 0) fail(fmt::format("epochs is {}", options.epochs));
   if (options.drop_last && train.size() < options.batch_size)
-    fail(fmt::format("{} samples make no batch of {}, and drop_last leaves nothing", train.size(), options.batch_size));
+    fail(fmt::format("{} samples make no batch of {}, and drop_last leaves nothing", train.size(),
+                     options.batch_size));
 }
 
 /// The step for the last, smaller batch is compiled while the first ones train.
@@ -71,7 +72,8 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
   History history;
   auto start = Clock::now();
   int64_t total = 0;
-  bool wantsLast = !options.drop_last && (options.max_steps <= 0 || options.max_steps >= loader.numBatches());
+  bool wantsLast =
+      !options.drop_last && (options.max_steps <= 0 || options.max_steps >= loader.numBatches());
   auto full = [&] { return options.max_steps > 0 && total >= options.max_steps; };
 
   for (int64_t number = 1; number <= options.epochs && !history.interrupted && !full(); ++number) {
@@ -89,7 +91,8 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
       int64_t rows = batch.x.shape()[0];
       if (total++ == 0) {
         history.compile_seconds = secondsSince(start);
-        prepareLast(*impl_->step.session(), batch, wantsLast ? train.size() % options.batch_size : 0);
+        prepareLast(*impl_->step.session(), batch,
+                    wantsLast ? train.size() % options.batch_size : 0);
       }
       sum += loss * static_cast<double>(rows);
       samples += rows;
@@ -107,7 +110,8 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
     if (options.on_epoch) options.on_epoch(history.epochs.back());
     history.interrupted |= detail::InterruptGuard::requested();
   }
-  if (history.interrupted) progress.note(fmt::format("interrupted after {} steps; the state is kept", total));
+  if (history.interrupted)
+    progress.note(fmt::format("interrupted after {} steps; the state is kept", total));
   return history;
 }
 
@@ -130,7 +134,8 @@ Scores Trainer::evaluate(const data::Dataset &dataset, EvaluateOptions options, 
   if (dataset.size() == 0) throw UserError("evaluate: the data are empty", where);
   detail::Session &session = *impl_->step.session();
   std::vector<Metric> metrics = options.metrics.empty() ? impl_->metrics : options.metrics;
-  int64_t batchSize = std::min(options.batch_size > 0 ? options.batch_size : impl_->batchSize, dataset.size());
+  int64_t batchSize =
+      std::min(options.batch_size > 0 ? options.batch_size : impl_->batchSize, dataset.size());
   data::Loader loader(dataset, {.batch_size = batchSize});
   double loss = 0, count = 0;
   std::vector<double> sums(metrics.size()), counts(metrics.size());
@@ -153,10 +158,13 @@ Scores Trainer::evaluate(const data::Dataset &dataset, EvaluateOptions options, 
   return scores;
 }
 
-Array Trainer::predict(const Array &x, Where where) { return impl_->step.session()->predict(x, where); }
+Array Trainer::predict(const Array &x, Where where) {
+  return impl_->step.session()->predict(x, where);
+}
 void Trainer::save(const std::string &path) const { impl_->step.session()->save(path); }
 void Trainer::load(const std::string &path) { impl_->step.session()->load(path); }
-void Trainer::save_program(const std::string &path, const TensorSpec &x, const TensorSpec &y, Where where) {
+void Trainer::save_program(const std::string &path, const TensorSpec &x, const TensorSpec &y,
+                           Where where) {
   impl_->step.session()->saveProgram(path, x, y, where);
 }
 

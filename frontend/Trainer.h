@@ -38,9 +38,10 @@ public:
   template <std::derived_from<nn::Module> M>
   TrainStep(M &model, Loss loss, optim::Optimizer optimizer, TrainerOptions options = {},
             Where where = Where::current())
-      : TrainStep(model, detail::forwardOf(model), std::move(loss), std::move(optimizer), std::move(options), where) {}
-  TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
-            TrainerOptions options, Where where);
+      : TrainStep(model, detail::forwardOf(model), std::move(loss), std::move(optimizer),
+                  std::move(options), where) {}
+  TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss,
+            optim::Optimizer optimizer, TrainerOptions options, Where where);
 
   /// Trains on a batch and returns its loss. Another batch size compiles once. A loss that is not
   /// finite throws NonFiniteLoss and changes nothing.
@@ -92,12 +93,17 @@ struct EpochRecord {
 
 struct History {
   std::vector<EpochRecord> epochs;
-  bool interrupted = false;      // by Ctrl-C
-  double compile_seconds = 0;    // from trace to the end of the first step
-  std::vector<double> step_ms;   // of each step
+  bool interrupted = false;    // by Ctrl-C
+  double compile_seconds = 0;  // from trace to the end of the first step
+  std::vector<double> step_ms; // of each step
 };
 
-enum class Verbosity { automatic, silent, lines, bar }; // automatic: a bar on a terminal, else lines
+enum class Verbosity {
+  automatic,
+  silent,
+  lines,
+  bar
+}; // automatic: a bar on a terminal, else lines
 
 struct FitOptions {
   int64_t epochs = 1;
@@ -114,7 +120,7 @@ struct FitOptions {
 };
 
 struct EvaluateOptions {
-  int64_t batch_size = 0;            // 0: that of the latest fit, else 32
+  int64_t batch_size = 0;           // 0: that of the latest fit, else 32
   std::vector<Metric> metrics = {}; // none: those of the latest fit
 };
 
@@ -124,14 +130,16 @@ public:
   template <std::derived_from<nn::Module> M>
   Trainer(M &model, Loss loss, optim::Optimizer optimizer, TrainerOptions options = {},
           Where where = Where::current())
-      : Trainer(model, detail::forwardOf(model), std::move(loss), std::move(optimizer), std::move(options), where) {}
+      : Trainer(model, detail::forwardOf(model), std::move(loss), std::move(optimizer),
+                std::move(options), where) {}
   Trainer(nn::Module &model, detail::ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
           TrainerOptions options, Where where);
   ~Trainer();
 
   /// Goes over the data `epochs` times. Ctrl-C ends it after the step that runs, with the state kept.
   History fit(const data::Dataset &train, FitOptions options = {}, Where where = Where::current());
-  Scores evaluate(const data::Dataset &dataset, EvaluateOptions options = {}, Where where = Where::current());
+  Scores evaluate(const data::Dataset &dataset, EvaluateOptions options = {},
+                  Where where = Where::current());
   /// The model's output in evaluation mode.
   Array predict(const Array &x, Where where = Where::current());
 

@@ -8,8 +8,10 @@ using sinter::Array;
 using sinter::Tensor;
 
 struct Cnn112 : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv1{
+      this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv2{
+      this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
   nn::Linear fc1{this, "fc1", {.in_features = 32 * 28 * 28, .out_features = 128}};
   nn::Linear fc2{this, "fc2", {.in_features = 128, .out_features = 10}};
 
@@ -38,33 +40,41 @@ static sinter::data::TensorDataset generate(int64_t count, uint64_t seed) {
       images.push_back(static_cast<uint8_t>((stripe ? 96 : 32) + (state >> 57)));
     }
   }
-  return {Array(images, {count, 3, side, side}), Array(labels), sinter::data::transforms::to_float()};
+  return {Array(images, {count, 3, side, side}), Array(labels),
+          sinter::data::transforms::to_float()};
 }
 
 /// IDX files images (u8 [n, 3, 112, 112]) and labels (u8 [n]).
 static sinter::data::TensorDataset read(const std::string &folder, const std::string &part) {
   auto find = [&](const std::string &name) {
     for (const char *suffix : {"", ".gz"})
-      if (std::filesystem::exists(folder + "/" + name + suffix)) return folder + "/" + name + suffix;
-    throw std::runtime_error(folder + ": no " + name + "; a folder has the IDX files train-images, train-labels, "
-                                                      "test-images and test-labels, with or without .gz, images as "
-                                                      "bytes [n, 3, 112, 112]");
+      if (std::filesystem::exists(folder + "/" + name + suffix))
+        return folder + "/" + name + suffix;
+    throw std::runtime_error(folder + ": no " + name +
+                             "; a folder has the IDX files train-images, train-labels, "
+                             "test-images and test-labels, with or without .gz, images as "
+                             "bytes [n, 3, 112, 112]");
   };
-  Array images = sinter::data::read_idx(find(part + "-images")), labels = sinter::data::read_idx(find(part + "-labels"));
-  if (images.rank() != 4 || images.shape()[1] != 3 || images.shape()[2] != side || images.shape()[3] != side)
-    throw std::runtime_error(fmt::format("{}/{}-images: {} is not [n, 3, 112, 112]", folder, part, images.spec().text()));
+  Array images = sinter::data::read_idx(find(part + "-images")),
+        labels = sinter::data::read_idx(find(part + "-labels"));
+  if (images.rank() != 4 || images.shape()[1] != 3 || images.shape()[2] != side ||
+      images.shape()[3] != side)
+    throw std::runtime_error(fmt::format("{}/{}-images: {} is not [n, 3, 112, 112]", folder, part,
+                                         images.spec().text()));
   return {images, labels.to(sinter::i64), sinter::data::transforms::to_float()};
 }
 
 int main(int argc, char **argv) {
-  auto options = examples::parse(argc, argv, "Trains a CNN on images of 3x112x112; generated ones without --data.",
-                                 {.epochs = 3, .batch_size = 32, .lr = 1e-3});
+  auto options = examples::parse(
+      argc, argv, "Trains a CNN on images of 3x112x112; generated ones without --data.",
+      {.epochs = 3, .batch_size = 32, .lr = 1e-3});
   return examples::guarded([&] {
     bool generated = options.data.empty();
     auto train = generated ? generate(640, options.seed) : read(options.data, "train");
     auto test = generated ? generate(160, options.seed + 1) : read(options.data, "test");
     Cnn112 model;
-    sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr}, options.trainer());
+    sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
+                            options.trainer());
     auto outcome = examples::train({.example = "cnn112",
                                     .options = options,
                                     .model = model,

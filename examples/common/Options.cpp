@@ -10,14 +10,17 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
   app.option_defaults()->always_capture_default();
   app.add_option("--device", o.device, "where to run")
       ->check(CLI::IsMember({"auto", "cpu", "cuda", "cuda-emulated", "reference"}));
-  app.add_option("--precision", o.precision, "of matrix products and convolutions")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--precision", o.precision, "of matrix products and convolutions")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--epochs", o.epochs, "times over the data")->check(CLI::NonNegativeNumber);
-  app.add_option("--steps", o.steps, "train this many steps only (0: all)")->check(CLI::NonNegativeNumber);
+  app.add_option("--steps", o.steps, "train this many steps only (0: all)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--batch-size", o.batch_size, "samples a step")->check(CLI::PositiveNumber);
   app.add_option("--lr", o.lr, "learning rate")->check(CLI::PositiveNumber);
   app.add_option("--seed", o.seed, "of initial values, shuffling and dropout");
   app.add_option("--threads", o.threads, "of the CPU (0: all)")->check(CLI::NonNegativeNumber);
-  app.add_option("--log-every", o.log_every, "steps between lines (0: none)")->check(CLI::NonNegativeNumber);
+  app.add_option("--log-every", o.log_every, "steps between lines (0: none)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--data", o.data, "folder or file with the data");
   app.add_option("--save", o.save, "write a checkpoint (safetensors) at the end");
   app.add_option("--load", o.load, "start from a checkpoint");
@@ -26,9 +29,7 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
   app.add_option("--json", o.json, "write a record of the run into this file");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    std::exit(app.exit(error));
-  }
+  } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }
   return o;
 }
 

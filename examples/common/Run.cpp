@@ -20,7 +20,9 @@ static ordered_json epochsOf(const Run &run, const sinter::History &history) {
   ordered_json epochs = ordered_json::array();
   for (const auto &record : history.epochs) {
     ordered_json one{{"train_loss", record.train_loss}};
-    if (record.validation) one["val_loss"] = (*record.validation)["loss"], one["metrics"] = metricsOf(*record.validation);
+    if (record.validation)
+      one["val_loss"] = (*record.validation)["loss"],
+      one["metrics"] = metricsOf(*record.validation);
     one["seconds"] = record.seconds;
     epochs.push_back(std::move(one));
   }
@@ -63,7 +65,8 @@ static void writeRecord(const Run &run, const Outcome &outcome) {
     record["peak_bytes"] = cost.peakBytes;
     record["lower_bound_bytes"] = cost.lowerBoundBytes;
   }
-  if (run.test) record["test"] = {{"loss", outcome.test["loss"]}, {"metrics", metricsOf(outcome.test)}};
+  if (run.test)
+    record["test"] = {{"loss", outcome.test["loss"]}, {"metrics", metricsOf(outcome.test)}};
   std::ofstream file(options.json);
   file << record.dump(2) << "\n";
   if (!file.flush()) throw std::runtime_error(options.json + ": cannot be written");
@@ -81,7 +84,8 @@ Outcome train(const Run &run) {
   if (!options.save_program.empty()) {
     sinter::data::Example sample = run.train.get(0);
     int64_t size = std::min(options.batch_size, run.train.size());
-    run.trainer.save_program(options.save_program, batchOf(sample.x, size), batchOf(sample.y, size));
+    run.trainer.save_program(options.save_program, batchOf(sample.x, size),
+                             batchOf(sample.y, size));
     fmt::print("wrote {}\n", options.save_program);
   }
   Outcome outcome;
@@ -90,13 +94,14 @@ Outcome train(const Run &run) {
     int64_t perEpoch = (run.train.size() + options.batch_size - 1) / options.batch_size;
     epochs = (options.steps + perEpoch - 1) / perEpoch;
   }
-  outcome.history = run.trainer.fit(run.train, {.epochs = epochs,
-                                                .batch_size = options.batch_size,
-                                                .validation = run.validate && options.steps == 0 ? run.test : nullptr,
-                                                .metrics = run.metrics,
-                                                .log_every = options.log_every,
-                                                .max_steps = options.steps,
-                                                .line_every_epochs = run.line_every_epochs});
+  outcome.history = run.trainer.fit(
+      run.train, {.epochs = epochs,
+                  .batch_size = options.batch_size,
+                  .validation = run.validate && options.steps == 0 ? run.test : nullptr,
+                  .metrics = run.metrics,
+                  .log_every = options.log_every,
+                  .max_steps = options.steps,
+                  .line_every_epochs = run.line_every_epochs});
   if (run.test) outcome.test = run.trainer.evaluate(*run.test, {.metrics = run.metrics});
   if (!options.save.empty()) {
     sinter::save(run.model, options.save);

@@ -7,8 +7,10 @@ namespace nn = sinter::nn;
 using sinter::Tensor;
 
 struct DigitsCnn : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv1{
+      this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv2{
+      this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3, .padding = 1}};
   nn::Linear fc1{this, "fc1", {.in_features = 64 * 4 * 4, .out_features = 64}};
   nn::Linear fc2{this, "fc2", {.in_features = 64, .out_features = 10}};
 
@@ -47,7 +49,8 @@ static void show(sinter::Trainer &trainer, const sinter::data::Dataset &test) {
   for (int64_t row = 0; row < 8; ++row) {
     for (int64_t image = 0; image < count; ++image) {
       for (int64_t column = 0; column < 8; ++column)
-        fmt::print("{}", shades[static_cast<int>(batch.x.at(image * 64 + row * 8 + column) * 4.49)]);
+        fmt::print("{}",
+                   shades[static_cast<int>(batch.x.at(image * 64 + row * 8 + column) * 4.49)]);
       fmt::print(" ");
     }
     fmt::print("\n");
@@ -57,28 +60,32 @@ static void show(sinter::Trainer &trainer, const sinter::data::Dataset &test) {
     for (int64_t digit = 1; digit < 10; ++digit)
       if (logits.at(image * 10 + digit) > logits.at(image * 10 + best)) best = digit;
     auto truth = static_cast<int64_t>(batch.y.at(image));
-    fmt::print("{:<17}", best == truth ? fmt::format("  {}", best) : fmt::format("  {} (is a {})", best, truth));
+    fmt::print("{:<17}", best == truth ? fmt::format("  {}", best)
+                                       : fmt::format("  {} (is a {})", best, truth));
   }
   fmt::print("\n");
 }
 
 static void showKernels(const sinter::TrainStep &step) {
   sinter::Cost cost = step.cost();
-  fmt::print("\none training step: {} launches, {} KiB of working memory\n", cost.kernels, (cost.peakBytes + 1023) / 1024);
+  fmt::print("\none training step: {} launches, {} KiB of working memory\n", cost.kernels,
+             (cost.peakBytes + 1023) / 1024);
   auto kernels = step.kernel_sources();
   for (const auto &[name, text] : kernels) fmt::print("  {}\n", name);
 }
 
 int main(int argc, char **argv) {
-  auto options = examples::parse(argc, argv, "Trains a small CNN on 1,797 handwritten digits of 8x8 pixels.",
-                                 {.epochs = 20, .batch_size = 32, .lr = 2e-3, .data = SINTER_EXAMPLES_DATA "/digits.csv.gz"});
+  auto options = examples::parse(
+      argc, argv, "Trains a small CNN on 1,797 handwritten digits of 8x8 pixels.",
+      {.epochs = 20, .batch_size = 32, .lr = 2e-3, .data = SINTER_EXAMPLES_DATA "/digits.csv.gz"});
   return examples::guarded([&] {
     auto digits = readDigits(options.data);
     auto [train, test] = sinter::data::random_split(digits, 0.2, /*seed=*/0);
     DigitsCnn model;
-    sinter::Trainer trainer(model, sinter::cross_entropy,
-                            sinter::optim::Adam{.lr = options.lr, .schedule = sinter::optim::step_schedule(8, 0.3)},
-                            options.trainer());
+    sinter::Trainer trainer(
+        model, sinter::cross_entropy,
+        sinter::optim::Adam{.lr = options.lr, .schedule = sinter::optim::step_schedule(8, 0.3)},
+        options.trainer());
     auto outcome = examples::train({.example = "digits_cnn",
                                     .options = options,
                                     .model = model,

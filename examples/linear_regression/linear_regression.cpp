@@ -9,7 +9,8 @@ using sinter::Array;
 using sinter::Tensor;
 
 struct LinearModel : nn::Module {
-  explicit LinearModel(int64_t features) : fc(this, "fc", {.in_features = features, .out_features = 1}) {}
+  explicit LinearModel(int64_t features)
+      : fc(this, "fc", {.in_features = features, .out_features = 1}) {}
   nn::Linear fc;
   Tensor forward(Tensor x) { return fc(x); }
 };
@@ -26,9 +27,11 @@ static Table readDiabetes(const std::string &path) {
   if (columns < 2) throw std::runtime_error(path + ": features and a target are expected");
   Table table{rows, columns - 1, {}, {}};
   std::vector<double> mean(static_cast<size_t>(columns)), deviation(static_cast<size_t>(columns));
-  for (int64_t i = 0; i < raw.size(); ++i) mean[static_cast<size_t>(i % columns)] += raw.at(i) / static_cast<double>(rows);
   for (int64_t i = 0; i < raw.size(); ++i)
-    deviation[static_cast<size_t>(i % columns)] += std::pow(raw.at(i) - mean[static_cast<size_t>(i % columns)], 2) / static_cast<double>(rows);
+    mean[static_cast<size_t>(i % columns)] += raw.at(i) / static_cast<double>(rows);
+  for (int64_t i = 0; i < raw.size(); ++i)
+    deviation[static_cast<size_t>(i % columns)] +=
+        std::pow(raw.at(i) - mean[static_cast<size_t>(i % columns)], 2) / static_cast<double>(rows);
   for (int64_t i = 0; i < raw.size(); ++i) {
     auto column = static_cast<size_t>(i % columns);
     double value = (raw.at(i) - mean[column]) / std::sqrt(deviation[column]);
@@ -86,19 +89,26 @@ static double closedForm(const Table &table) {
 }
 
 int main(int argc, char **argv) {
-  auto options = examples::parse(argc, argv,
-                                 "Linear regression on the diabetes data (442 x 10), full batch; --data generated: 100 x 2.",
-                                 {.epochs = 1000, .batch_size = 442, .lr = 0.1, .data = SINTER_EXAMPLES_DATA "/diabetes.csv.gz"});
+  auto options = examples::parse(
+      argc, argv,
+      "Linear regression on the diabetes data (442 x 10), full batch; --data generated: 100 x 2.",
+      {.epochs = 1000,
+       .batch_size = 442,
+       .lr = 0.1,
+       .data = SINTER_EXAMPLES_DATA "/diabetes.csv.gz"});
   return examples::guarded([&] {
     bool generated = options.data == "generated";
     if (generated && options.lr == 0.1) options.lr = 0.01;
     Table table = generated ? generate(options.seed) : readDiabetes(options.data);
-    auto floats = [](const std::vector<double> &values) { return std::vector<float>(values.begin(), values.end()); };
+    auto floats = [](const std::vector<double> &values) {
+      return std::vector<float>(values.begin(), values.end());
+    };
     sinter::data::TensorDataset data(Array(floats(table.x), {table.rows, table.features}),
                                      Array(floats(table.y), {table.rows, 1}));
     options.batch_size = std::min(options.batch_size, table.rows);
     LinearModel model(table.features);
-    sinter::Trainer trainer(model, sinter::mse_loss, sinter::optim::SGD{.lr = options.lr}, options.trainer());
+    sinter::Trainer trainer(model, sinter::mse_loss, sinter::optim::SGD{.lr = options.lr},
+                            options.trainer());
     auto outcome = examples::train({.example = "linear_regression",
                                     .options = options,
                                     .model = model,
@@ -113,8 +123,8 @@ int main(int argc, char **argv) {
       auto batch = data.batch(first);
       Array predicted = trainer.predict(batch.x);
       for (int64_t i = 0; i < 10; ++i)
-        fmt::print("  x = ({:6.3f}, {:6.3f})  y = {:6.3f}  predicted {:6.3f}\n", batch.x.at(2 * i), batch.x.at(2 * i + 1),
-                   batch.y.at(i), predicted.at(i));
+        fmt::print("  x = ({:6.3f}, {:6.3f})  y = {:6.3f}  predicted {:6.3f}\n", batch.x.at(2 * i),
+                   batch.x.at(2 * i + 1), batch.y.at(i), predicted.at(i));
     }
     return 0;
   });

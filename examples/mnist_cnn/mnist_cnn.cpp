@@ -35,7 +35,8 @@ int main(int argc, char **argv) {
     }
     auto mnist = sinter::data::mnist(options.data);
     MnistCnn model;
-    sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr}, options.trainer());
+    sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
+                            options.trainer());
     auto outcome = examples::train({.example = "mnist_cnn",
                                     .options = options,
                                     .model = model,

@@ -15,16 +15,19 @@ static TensorDataset readCifar(const std::string &folder, const std::vector<std:
   for (const std::string &name : names) {
     std::string path = detail::findFile(folder, {name, "cifar-10-batches-bin/" + name});
     if (path.empty())
-      throw RuntimeError({runtime::ErrorCode::notFound,
-                          fmt::format("{}: no {}; the binary version of CIFAR-10 has data_batch_1.bin to "
-                                      "data_batch_5.bin and test_batch.bin",
-                                      folder, name)});
+      throw RuntimeError(
+          {runtime::ErrorCode::notFound,
+           fmt::format("{}: no {}; the binary version of CIFAR-10 has data_batch_1.bin to "
+                       "data_batch_5.bin and test_batch.bin",
+                       folder, name)});
     std::vector<uint8_t> bytes = detail::readMaybeCompressed(path);
     if (bytes.empty() || bytes.size() % record)
-      detail::failCorrupt(path, fmt::format("{} bytes are no whole number of records of {} bytes", bytes.size(), record));
+      detail::failCorrupt(path, fmt::format("{} bytes are no whole number of records of {} bytes",
+                                            bytes.size(), record));
     for (size_t at = 0; at < bytes.size(); at += record) {
       if (bytes[at] > 9)
-        detail::failCorrupt(path, fmt::format("label {} of image {} is none of 0 to 9", bytes[at], at / record));
+        detail::failCorrupt(
+            path, fmt::format("label {} of image {} is none of 0 to 9", bytes[at], at / record));
       labels.push_back(bytes[at]);
     }
     size_t before = images.size();
@@ -37,8 +40,8 @@ static TensorDataset readCifar(const std::string &folder, const std::vector<std:
 }
 
 TrainTest cifar10(const std::string &folder) {
-  return {readCifar(folder, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-                             "data_batch_5.bin"}),
+  return {readCifar(folder, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                             "data_batch_4.bin", "data_batch_5.bin"}),
           readCifar(folder, {"test_batch.bin"})};
 }
 

@@ -39,7 +39,8 @@ Array read_csv(const std::string &path, CsvOptions options) {
     }
     if (rows == 0) columns = found;
     if (found != columns)
-      detail::failCorrupt(path, fmt::format("line {}: {} numbers, the rows before have {}", line, found, columns));
+      detail::failCorrupt(
+          path, fmt::format("line {}: {} numbers, the rows before have {}", line, found, columns));
     ++rows;
   }
   if (rows == 0) detail::failCorrupt(path, "no rows");

@@ -18,7 +18,8 @@ static Array pick(const Array &source, std::span<const int64_t> indices) {
   Array result = Array::zeros(shape, source.dtype());
   for (size_t i = 0; i < indices.size(); ++i)
     std::memcpy(static_cast<std::byte *>(result.raw()) + static_cast<int64_t>(i) * rowBytes,
-                static_cast<const std::byte *>(source.raw()) + indices[i] * rowBytes, static_cast<size_t>(rowBytes));
+                static_cast<const std::byte *>(source.raw()) + indices[i] * rowBytes,
+                static_cast<size_t>(rowBytes));
   return result;
 }
 
@@ -29,7 +30,8 @@ static Array stackRows(const std::vector<Array> &rows) {
   auto *to = static_cast<std::byte *>(result.raw());
   for (const Array &row : rows) {
     if (row.spec() != rows[0].spec())
-      throw Error(fmt::format("dataset: samples {} and {} differ", rows[0].spec().text(), row.spec().text()));
+      throw Error(fmt::format("dataset: samples {} and {} differ", rows[0].spec().text(),
+                              row.spec().text()));
     std::memcpy(to, row.raw(), static_cast<size_t>(row.numBytes()));
     to += row.numBytes();
   }
@@ -50,8 +52,8 @@ Example Dataset::batch(std::span<const int64_t> indices) const {
 TensorDataset::TensorDataset(Array x, Array y, Transform transform, Where where)
     : x_(std::move(x)), y_(std::move(y)), transform_(std::move(transform)) {
   if (x_.rank() == 0 || y_.rank() == 0 || x_.shape()[0] != y_.shape()[0])
-    throw UserError(fmt::format("TensorDataset: {} inputs and {} targets differ in number", x_.spec().text(),
-                                y_.spec().text()),
+    throw UserError(fmt::format("TensorDataset: {} inputs and {} targets differ in number",
+                                x_.spec().text(), y_.spec().text()),
                     where);
 }
 
@@ -62,7 +64,9 @@ Example TensorDataset::batch(std::span<const int64_t> indices) const {
 
 Example TensorDataset::get(int64_t index) const {
   Example one = batch({&index, 1});
-  auto first = [](const Array &array) { return array.reshape(Shape(array.shape().begin() + 1, array.shape().end())); };
+  auto first = [](const Array &array) {
+    return array.reshape(Shape(array.shape().begin() + 1, array.shape().end()));
+  };
   return {first(one.x), first(one.y)};
 }
 
@@ -87,7 +91,8 @@ std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t epoch) {
   return order;
 }
 
-std::pair<Subset, Subset> random_split(const Dataset &whole, double fraction, uint64_t seed, Where where) {
+std::pair<Subset, Subset> random_split(const Dataset &whole, double fraction, uint64_t seed,
+                                       Where where) {
   if (!(fraction >= 0 && fraction <= 1))
     throw UserError(fmt::format("random_split: fraction {} lies outside [0, 1]", fraction), where);
   auto order = permutation(whole.size(), seed);
@@ -128,9 +133,10 @@ Transform normalise(double mean, double std) {
 Transform normalise(std::vector<double> mean, std::vector<double> std) {
   return [mean, std](const Array &x) {
     size_t channels = mean.size();
-    if (std.size() != channels || x.rank() < 3 || x.shape()[static_cast<size_t>(x.rank()) - 3] != static_cast<int64_t>(channels))
-      throw Error(fmt::format("normalise: {} means and {} deviations for samples of {}", channels, std.size(),
-                              x.spec().text()));
+    if (std.size() != channels || x.rank() < 3 ||
+        x.shape()[static_cast<size_t>(x.rank()) - 3] != static_cast<int64_t>(channels))
+      throw Error(fmt::format("normalise: {} means and {} deviations for samples of {}", channels,
+                              std.size(), x.spec().text()));
     auto pixels = static_cast<size_t>(x.shape().end()[-1] * x.shape().end()[-2]);
     return mapped(x, [&](float value, size_t i) {
       size_t channel = i / pixels % channels;

@@ -65,9 +65,12 @@ private:
 /// Some samples of another dataset, which must outlive it.
 class Subset : public Dataset {
 public:
-  Subset(const Dataset &whole, std::vector<int64_t> indices) : whole_(&whole), indices_(std::move(indices)) {}
+  Subset(const Dataset &whole, std::vector<int64_t> indices)
+      : whole_(&whole), indices_(std::move(indices)) {}
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
-  Example get(int64_t index) const override { return whole_->get(indices_.at(static_cast<size_t>(index))); }
+  Example get(int64_t index) const override {
+    return whole_->get(indices_.at(static_cast<size_t>(index)));
+  }
   Example batch(std::span<const int64_t> indices) const override;
 
 private:

@@ -37,9 +37,7 @@ struct Loader::Epoch::Impl {
       std::exception_ptr error;
       try {
         batch = make(i);
-      } catch (...) {
-        error = std::current_exception();
-      }
+      } catch (...) { error = std::current_exception(); }
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return stop || ready.size() < ahead; });
       if (stop) return;
@@ -83,7 +81,8 @@ bool Loader::Epoch::next(Example &batch) {
   return true;
 }
 
-Loader::Loader(const Dataset &dataset, LoaderOptions options, Where where) : dataset_(&dataset), options_(options) {
+Loader::Loader(const Dataset &dataset, LoaderOptions options, Where where)
+    : dataset_(&dataset), options_(options) {
   if (options.batch_size < 1)
     throw UserError(fmt::format("data::Loader: batch_size is {}", options.batch_size), where);
 }
@@ -106,7 +105,8 @@ Loader::Epoch Loader::epoch(int64_t number) const {
   impl->batchSize = options_.batch_size;
   impl->numBatches = numBatches();
   impl->ahead = static_cast<size_t>(std::max(options_.prefetch, 0));
-  if (impl->ahead && impl->numBatches) impl->worker = std::thread([state = impl.get()] { state->work(); });
+  if (impl->ahead && impl->numBatches)
+    impl->worker = std::thread([state = impl.get()] { state->work(); });
   return Epoch(std::move(impl));
 }
 

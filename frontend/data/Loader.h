@@ -21,7 +21,8 @@ struct LoaderOptions {
 class Loader {
 public:
   /// The dataset must outlive the loader.
-  explicit Loader(const Dataset &dataset, LoaderOptions options = {}, Where where = Where::current());
+  explicit Loader(const Dataset &dataset, LoaderOptions options = {},
+                  Where where = Where::current());
 
   int64_t numBatches() const;
 

@@ -43,8 +43,9 @@ static std::string openGradients(ModuleOp module, Precision precision, Dump &dum
   return {};
 }
 
-Compiled compileFunctions(const std::vector<const TracedImpl *> &functions, const CompileOptions &options,
-                          const std::string &label) {
+Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
+                          const CompileOptions &options, const std::string &label, bool savable) {
+  (void)savable;
   OwningOpRef<ModuleOp> module = joined(functions);
   Dump dump(options.dump_dir.empty() ? runtime::environment::dumpDir() : options.dump_dir, label);
   Compiled result;

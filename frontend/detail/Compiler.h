@@ -14,8 +14,9 @@ struct Compiled {
 
 /// Compiles functions, of different names, into one program for the options' device. `label` names
 /// the folder of the dump. Throws CompileError.
-Compiled compileFunctions(const std::vector<const TracedImpl *> &functions, const CompileOptions &options,
-                          const std::string &label);
+Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
+                          const CompileOptions &options, const std::string &label,
+                          bool savable = false);
 
 /// A function `init` that gives variables their initial values, from their names and the seed: the
 /// state's, or the one given, which it then writes to the state.
@@ -57,7 +58,8 @@ public:
       : traced(std::move(traced)), compiled(std::move(compiled)), entry(std::move(entry)) {}
 
   /// Inputs must have the entry's types (checked by the caller).
-  std::vector<Array> run(const std::vector<Array> &inputs, const Device &device, const StateTable &table);
+  std::vector<Array> run(const std::vector<Array> &inputs, const Device &device,
+                         const StateTable &table);
   /// Runs the program's `init`.
   void initialise(const Device &device, const StateTable &table);
   Cost cost() const;
@@ -76,10 +78,10 @@ private:
 
 /// Compiles `traced`, together with the initialisation of the variables that `table` does not have
 /// yet; afterwards they are there, with their initial values. `given` may have values for some.
-std::shared_ptr<Runner> prepare(std::shared_ptr<const TracedImpl> traced, const std::string &entry,
-                                const CompileOptions &options, StateTable &table,
-                                const std::vector<VariablePtr> &others,
-                                const std::function<std::optional<Array>(const std::string &)> &given,
-                                const std::string &label);
+std::shared_ptr<Runner>
+prepare(std::shared_ptr<const TracedImpl> traced, const std::string &entry,
+        const CompileOptions &options, StateTable &table, const std::vector<VariablePtr> &others,
+        const std::function<std::optional<Array>(const std::string &)> &given,
+        const std::string &label);
 
 } // namespace sinter::detail

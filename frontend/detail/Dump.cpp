@@ -18,8 +18,9 @@ Dump::Dump(const std::string &folder, const std::string &label) {
   for (int i = 2; !code && !std::filesystem::create_directory(free, code); ++i)
     if (!code) free = fmt::format("{}.{}", base.string(), i);
   if (code)
-    throw RuntimeError({runtime::ErrorCode::ioFailure,
-                        fmt::format("the dump folder {} cannot be made: {}", free.string(), code.message())});
+    throw RuntimeError(
+        {runtime::ErrorCode::ioFailure,
+         fmt::format("the dump folder {} cannot be made: {}", free.string(), code.message())});
   path = free.string();
 }
 
@@ -27,9 +28,11 @@ void Dump::stage(std::string_view stage, std::string_view pipeline, std::string_
   if (path.empty()) return;
   std::string safe(stage.substr(0, stage.find(':')));
   std::string name = fmt::format("{:02}-{}.mlir", count++, safe);
-  std::string first = previous.empty() ? "// As traced.\n"
-                                       : fmt::format("// sinter-opt --mlir-print-debuginfo --pass-pipeline='{}' {}\n",
-                                                     pipeline, previous);
+  std::string first =
+      previous.empty()
+          ? "// As traced.\n"
+          : fmt::format("// sinter-opt --mlir-print-debuginfo --pass-pipeline='{}' {}\n", pipeline,
+                        previous);
   file(name, first + std::string(ir));
   previous = name;
 }

@@ -38,7 +38,8 @@ void Emitter::enter(ArrayRef<const Tensor *> tensors) {
   }
   if (!trace) {
     if (!Trace::running())
-      fail("no trace is running: ops work on tensors inside the function given to sinter::trace, or in a "
+      fail("no trace is running: ops work on tensors inside the function given to sinter::trace, "
+           "or in a "
            "module's forward that Trainer or train_step calls");
     trace = Trace::running()->shared_from_this();
   }
@@ -75,7 +76,8 @@ Operation *Emitter::makeOp(StringRef op, ValueRange operands, ArrayRef<NamedAttr
     DictionaryAttr dictionary = state.attributes.getDictionary(&context());
     // Inference reads attributes as properties.
     int bytes = registered.getOpPropertyByteSize();
-    SmallVector<std::max_align_t, 8> storage((bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
+    SmallVector<std::max_align_t, 8> storage((bytes + sizeof(std::max_align_t) - 1) /
+                                             sizeof(std::max_align_t));
     OpaqueProperties properties(bytes ? static_cast<void *>(storage.data()) : nullptr);
     if (bytes) {
       registered.initOpProperties(properties, OpaqueProperties(nullptr));
@@ -84,8 +86,8 @@ Operation *Emitter::makeOp(StringRef op, ValueRange operands, ArrayRef<NamedAttr
       registered.populateDefaultProperties(properties);
     }
     auto *infer = registered.getInterface<InferTypeOpInterface>();
-    LogicalResult inferred = infer->inferReturnTypes(&context(), loc, operands, dictionary, properties,
-                                                     state.regions, state.types);
+    LogicalResult inferred = infer->inferReturnTypes(&context(), loc, operands, dictionary,
+                                                     properties, state.regions, state.types);
     if (bytes) registered.destroyOpProperties(properties);
     if (failed(inferred)) fail(plain(diagnostics.text(), mnemonic));
   }
@@ -130,7 +132,8 @@ Value Emitter::floating(Value x) {
 Shape Emitter::commonShape(ArrayRef<Shape> shapes) const {
   Shape common;
   for (const Shape &shape : shapes) {
-    if (shape.size() > common.size()) common.insert(common.begin(), shape.size() - common.size(), 1);
+    if (shape.size() > common.size())
+      common.insert(common.begin(), shape.size() - common.size(), 1);
     for (size_t i = 0; i < shape.size(); ++i) {
       int64_t &size = common[common.size() - shape.size() + i];
       if (shape[i] == 1 || shape[i] == size) continue;
@@ -151,17 +154,25 @@ static int category(DType dtype) {
 
 static DType promoteTypes(DType a, DType b) {
   if (a == b) return a;
-  if ((a == DType::bf16 && b == DType::f16) || (a == DType::f16 && b == DType::bf16)) return DType::f32;
+  if ((a == DType::bf16 && b == DType::f16) || (a == DType::f16 && b == DType::bf16))
+    return DType::f32;
   auto rank = [](DType dtype) {
     switch (dtype) {
-    case DType::i1: return 0;
-    case DType::u8: return 1;
-    case DType::i32: return 2;
-    case DType::i64: return 3;
+    case DType::i1:
+      return 0;
+    case DType::u8:
+      return 1;
+    case DType::i32:
+      return 2;
+    case DType::i64:
+      return 3;
     case DType::bf16:
-    case DType::f16: return 4;
-    case DType::f32: return 5;
-    case DType::f64: return 6;
+    case DType::f16:
+      return 4;
+    case DType::f32:
+      return 5;
+    case DType::f64:
+      return 6;
     }
     return 0;
   };
@@ -172,15 +183,19 @@ static DType promoteTypes(DType a, DType b) {
 // category, never the width.
 DType Emitter::promote(ArrayRef<const Arg *> arguments) {
   std::optional<DType> tensors, scalars, numbers;
-  auto join = [](std::optional<DType> &into, DType dtype) { into = into ? promoteTypes(*into, dtype) : dtype; };
+  auto join = [](std::optional<DType> &into, DType dtype) {
+    into = into ? promoteTypes(*into, dtype) : dtype;
+  };
   for (const Arg *argument : arguments)
     if (!argument->tensor)
       join(numbers, argument->number.kind == Number::Kind::floating  ? DType::f32
                     : argument->number.kind == Number::Kind::integer ? DType::i64
                                                                      : DType::i1);
     else
-      join(argument->tensor.impl()->spec.shape.empty() ? scalars : tensors, argument->tensor.impl()->spec.dtype);
-  auto combine = [](std::optional<DType> higher, std::optional<DType> lower) -> std::optional<DType> {
+      join(argument->tensor.impl()->spec.shape.empty() ? scalars : tensors,
+           argument->tensor.impl()->spec.dtype);
+  auto combine = [](std::optional<DType> higher,
+                    std::optional<DType> lower) -> std::optional<DType> {
     if (!higher || !lower) return higher ? higher : lower;
     return category(*lower) > category(*higher) ? promoteTypes(*higher, *lower) : *higher;
   };

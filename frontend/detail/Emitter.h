@@ -21,13 +21,14 @@ public:
 
   /// Creates an op, checked: what its inference or verifier says becomes a UserError. Result types
   /// are inferred unless given.
-  template <class OpT>
-  mlir::Value make(mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes = {},
-                   mlir::TypeRange types = {}) {
+  template <class OpT> mlir::Value make(mlir::ValueRange operands,
+                                        llvm::ArrayRef<mlir::NamedAttribute> attributes = {},
+                                        mlir::TypeRange types = {}) {
     return makeOp(OpT::getOperationName(), operands, attributes, types)->getResult(0);
   }
   mlir::Operation *makeOp(llvm::StringRef name, mlir::ValueRange operands,
-                          llvm::ArrayRef<mlir::NamedAttribute> attributes = {}, mlir::TypeRange types = {});
+                          llvm::ArrayRef<mlir::NamedAttribute> attributes = {},
+                          mlir::TypeRange types = {});
 
   mlir::NamedAttribute attribute(llvm::StringRef name, mlir::Attribute value) const {
     return {mlir::StringAttr::get(&context(), name), value};

@@ -23,8 +23,9 @@ std::vector<uint8_t> readMaybeCompressed(const std::string &path) {
   errno = 0;
   std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
   if (!file || std::filesystem::is_directory(path, code))
-    throw RuntimeError({runtime::ErrorCode::ioFailure,
-                        fmt::format("{}: cannot be read: {}", path, errno ? std::strerror(errno) : "a folder")});
+    throw RuntimeError(
+        {runtime::ErrorCode::ioFailure,
+         fmt::format("{}: cannot be read: {}", path, errno ? std::strerror(errno) : "a folder")});
   gzbuffer(file.get(), 1 << 18);
   std::vector<uint8_t> bytes;
   constexpr unsigned chunk = 1 << 20;

@@ -36,7 +36,8 @@ inline uint16_t f16FromFloat(float value) {
   int exponent = 0;
   std::frexp(magnitude, &exponent); // magnitude = m * 2^exponent, m in [1/2, 1)
   auto units = static_cast<uint32_t>(std::nearbyint(std::ldexp(magnitude, 11 - exponent)));
-  return sign | static_cast<uint16_t>(((exponent + 13) << 10) + units); // a carry raises the exponent
+  return sign |
+         static_cast<uint16_t>(((exponent + 13) << 10) + units); // a carry raises the exponent
 }
 
 } // namespace sinter::detail

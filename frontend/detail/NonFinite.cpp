@@ -43,16 +43,20 @@ static std::optional<int64_t> firstNonFinite(const codegen::HostTensor &tensor) 
 
 void Session::explainNonFinite(const Array &x, const Array &y) {
   int64_t step = numSteps + 1;
-  std::string start = fmt::format("the loss of step {} is not finite (parameters and state are unchanged): ", step);
+  std::string start =
+      fmt::format("the loss of step {} is not finite (parameters and state are unchanged): ", step);
   Function traced = traceForward(x.spec(), y.spec());
   SmallVector<codegen::HostTensor> inputs;
-  auto add = [&](const Array &array) { inputs.push_back(codegen::fromBytes(typeOf(array.spec()), array.raw())); };
+  auto add = [&](const Array &array) {
+    inputs.push_back(codegen::fromBytes(typeOf(array.spec()), array.raw()));
+  };
   add(x);
   add(y);
   for (const char *name : {"x", "y"})
     if (auto at = firstNonFinite(inputs[name[0] == 'x' ? 0 : 1]))
-      throw NonFiniteLoss(step, "input", "", fmt::format("{}input {} has {} at element {}", start, name,
-                                                         inputs[name[0] == 'x' ? 0 : 1].values[*at], *at));
+      throw NonFiniteLoss(step, "input", "",
+                          fmt::format("{}input {} has {} at element {}", start, name,
+                                      inputs[name[0] == 'x' ? 0 : 1].values[*at], *at));
   for (const VariablePtr &variable : traced->variables) add(table.get(variable->name));
 
   Operation *first = nullptr;
@@ -66,14 +70,15 @@ void Session::explainNonFinite(const Array &x, const Array &y) {
   Diagnostics diagnostics;
   (void)codegen::evaluate(traced->function(), inputs, options);
   if (!first)
-    throw NonFiniteLoss(step, "", "",
-                        start + "computed op by op in double precision it is finite, so a value overflows in the "
-                                "precision of the device");
+    throw NonFiniteLoss(
+        step, "", "",
+        start + "computed op by op in double precision it is finite, so a value overflows in the "
+                "precision of the device");
   StringRef op = first->getName().stripDialect();
   std::string place = placeOf(first->getLoc()), path = pathOf(first->getLoc());
   throw NonFiniteLoss(step, op.str(), place,
-                      fmt::format("{}the first op that gives {} is {}{}, {}", start, value, op.str(),
-                                  path.empty() ? "" : " of '" + path + "'", place));
+                      fmt::format("{}the first op that gives {} is {}{}, {}", start, value,
+                                  op.str(), path.empty() ? "" : " of '" + path + "'", place));
 }
 
 } // namespace sinter::detail

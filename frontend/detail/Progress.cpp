@@ -24,13 +24,15 @@ bool InterruptGuard::requested() { return interrupted != 0; }
 
 Progress::Progress(const FitOptions &options, int64_t stepsPerEpoch)
     : options(options), stepsPerEpoch(stepsPerEpoch),
-      bar(options.verbosity == Verbosity::bar || (options.verbosity == Verbosity::automatic && isatty(STDOUT_FILENO))),
+      bar(options.verbosity == Verbosity::bar ||
+          (options.verbosity == Verbosity::automatic && isatty(STDOUT_FILENO))),
       silent(options.verbosity == Verbosity::silent) {}
 
 void Progress::step(int64_t epoch, int64_t step, double meanLoss) {
   if (silent) return;
   if (options.log_every > 0 && step % options.log_every == 0) {
-    fmt::print("{}epoch {} step {}/{}: loss {:.4f}\n", bar ? "\r\033[K" : "", epoch, step, stepsPerEpoch, meanLoss);
+    fmt::print("{}epoch {} step {}/{}: loss {:.4f}\n", bar ? "\r\033[K" : "", epoch, step,
+               stepsPerEpoch, meanLoss);
     std::fflush(stdout);
     return;
   }
@@ -40,8 +42,8 @@ void Progress::step(int64_t epoch, int64_t step, double meanLoss) {
   drawn = now;
   constexpr int64_t width = 30;
   int64_t filled = stepsPerEpoch ? width * step / stepsPerEpoch : width;
-  fmt::print("\r\033[Kepoch {}/{} [{:=<{}}{:<{}}] {}/{} loss {:.4f}", epoch, options.epochs, "", filled, "", width - filled,
-             step, stepsPerEpoch, meanLoss);
+  fmt::print("\r\033[Kepoch {}/{} [{:=<{}}{:<{}}] {}/{} loss {:.4f}", epoch, options.epochs, "",
+             filled, "", width - filled, step, stepsPerEpoch, meanLoss);
   std::fflush(stdout);
 }
 
@@ -49,9 +51,11 @@ void Progress::epoch(const EpochRecord &record) {
   bool due = options.line_every_epochs <= 1 || record.epoch % options.line_every_epochs == 0 ||
              record.epoch == options.epochs;
   if (silent || (!due && !bar)) return;
-  std::string text = fmt::format("epoch {}/{}: loss {:.4f}", record.epoch, options.epochs, record.train_loss);
+  std::string text =
+      fmt::format("epoch {}/{}: loss {:.4f}", record.epoch, options.epochs, record.train_loss);
   if (record.validation)
-    for (const auto &[name, value] : record.validation->values) text += fmt::format(", val_{} {:.4f}", name, value);
+    for (const auto &[name, value] : record.validation->values)
+      text += fmt::format(", val_{} {:.4f}", name, value);
   if (due) fmt::print("{}{} ({:.2f} s)\n", bar ? "\r\033[K" : "", text, record.seconds);
   std::fflush(stdout);
 }

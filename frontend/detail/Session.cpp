@@ -12,11 +12,11 @@ namespace sinter::detail {
 
 Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
                  TrainerOptions options, Where where)
-    : model(model), forward(std::move(forward)), loss(std::move(loss)), optimizer(std::move(optimizer)), place(where),
-      compileOptions{.device = options.device,
-                     .precision = options.precision,
-                     .dump_dir = options.dump_dir,
-                     .seed = options.seed},
+    : model(model), forward(std::move(forward)), loss(std::move(loss)),
+      optimizer(std::move(optimizer)), place(where), compileOptions{.device = options.device,
+                                                                    .precision = options.precision,
+                                                                    .dump_dir = options.dump_dir,
+                                                                    .seed = options.seed},
       table(options.device, options.seed) {
   model.store()->seed = options.seed;
 }
@@ -25,7 +25,8 @@ std::vector<VariablePtr> Session::modelVariables() const {
   std::vector<VariablePtr> all;
   for (const auto &list : {model.named_parameters(), model.named_buffers()})
     for (const auto &named : list)
-      if (!llvm::is_contained(all, named.tensor.impl()->variable)) all.push_back(named.tensor.impl()->variable);
+      if (!llvm::is_contained(all, named.tensor.impl()->variable))
+        all.push_back(named.tensor.impl()->variable);
   return all;
 }
 
@@ -83,16 +84,19 @@ void Session::writeRates() {
   if (ratesWritten) return;
   for (size_t group = 0; group <= optimizer.groups.size(); ++group) {
     std::string name = fmt::format("lr.{}", group);
-    if (table.state()->find(name) >= 0) table.set(name, Array::scalar(optimizer.rateOf(group, epoch)));
+    if (table.state()->find(name) >= 0)
+      table.set(name, Array::scalar(optimizer.rateOf(group, epoch)));
   }
   ratesWritten = true;
 }
 
 double Session::train(const Array &x, const Array &y, Where where) {
   if (x.rank() == 0 || y.rank() == 0 || x.shape()[0] != y.shape()[0])
-    throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number", x.spec().text(), y.spec().text()),
+    throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number",
+                                x.spec().text(), y.spec().text()),
                     where);
-  latest = runnerOf("train_step", x.spec().text() + y.spec().text(), [&] { return traceTrain(x.spec(), y.spec()); });
+  latest = runnerOf("train_step", x.spec().text() + y.spec().text(),
+                    [&] { return traceTrain(x.spec(), y.spec()); });
   writeRates();
   double value = latest->run({x, y}, device(), table)[0].item();
   if (!std::isfinite(value)) explainNonFinite(x, y);
@@ -100,11 +104,12 @@ double Session::train(const Array &x, const Array &y, Where where) {
   return value;
 }
 
-Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows, const std::vector<Metric> &metrics,
-                                Where) {
+Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
+                                const std::vector<Metric> &metrics, Where) {
   std::string key = x.spec().text() + y.spec().text();
   for (const Metric &metric : metrics) key += " " + metric.name;
-  auto runner = runnerOf("eval_step", key, [&] { return traceEvaluate(x.spec(), y.spec(), metrics); });
+  auto runner =
+      runnerOf("eval_step", key, [&] { return traceEvaluate(x.spec(), y.spec(), metrics); });
   std::vector<Array> inputs{x, y};
   if (canMask()) {
     Array mask = Array::zeros({x.shape()[0]}, i1);
@@ -135,7 +140,8 @@ Array Session::predict(const Array &x, Where) {
 
 void Session::save(const std::string &path) {
   acquire();
-  if (!table.state()) throw RuntimeError({runtime::ErrorCode::invalidArgument, "save: nothing was trained yet"});
+  if (!table.state())
+    throw RuntimeError({runtime::ErrorCode::invalidArgument, "save: nothing was trained yet"});
   check(runtime::saveState(*table.state(), path));
 }
 
@@ -148,8 +154,8 @@ void Session::load(const std::string &path) {
     if (!found)
       problems.push_back(fmt::format("missing '{}'", variable->name));
     else if (found->type.shape != variable->spec.shape || found->type.dtype != variable->spec.dtype)
-      problems.push_back(fmt::format("'{}' is {} in the file, {} in the model", variable->name, found->type.text(),
-                                     variable->spec.text()));
+      problems.push_back(fmt::format("'{}' is {} in the file, {} in the model", variable->name,
+                                     found->type.text(), variable->spec.text()));
   }
   // Moments, rates and counters that the state does not have before the first step come with the file.
   const size_t ofModel = fromFile.size();
@@ -172,7 +178,8 @@ void Session::load(const std::string &path) {
   }
   if (!problems.empty()) {
     size_t shown = std::min<size_t>(problems.size(), 8);
-    std::string text = fmt::format("{}", fmt::join(problems.begin(), problems.begin() + shown, "; "));
+    std::string text =
+        fmt::format("{}", fmt::join(problems.begin(), problems.begin() + shown, "; "));
     if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
     throw RuntimeError({runtime::ErrorCode::invalidArgument,
                         fmt::format("{} is not a checkpoint of this training: {}", path, text)});
@@ -185,14 +192,18 @@ void Session::load(const std::string &path) {
   ratesWritten = false;
 }
 
-void Session::saveProgram(const std::string &path, const TensorSpec &x, const TensorSpec &y, Where) {
-  Function train = traceTrain(x, y), evaluation = traceEvaluate(x, y, {}), prediction = tracePredict(x);
+void Session::saveProgram(const std::string &path, const TensorSpec &x, const TensorSpec &y,
+                          Where) {
+  Function train = traceTrain(x, y), evaluation = traceEvaluate(x, y, {}),
+           prediction = tracePredict(x);
   std::vector<VariablePtr> all = modelVariables();
   for (const VariablePtr &variable : train->variables)
-    if (variable->role != runtime::StateRole::seed && !llvm::is_contained(all, variable)) all.push_back(variable);
+    if (variable->role != runtime::StateRole::seed && !llvm::is_contained(all, variable))
+      all.push_back(variable);
   auto init = traceInit(all, compileOptions.seed);
-  Compiled compiled = compileFunctions({init.get(), train.get(), evaluation.get(), prediction.get()}, compileOptions,
-                                       "program");
+  Compiled compiled =
+      compileFunctions({init.get(), train.get(), evaluation.get(), prediction.get()},
+                       compileOptions, "program", /*savable=*/true);
   check(runtime::saveProgram(*compiled.program, path));
 }
 

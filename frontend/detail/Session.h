@@ -11,8 +11,8 @@ namespace sinter::detail {
 /// state that they share.
 class Session {
 public:
-  Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer, TrainerOptions options,
-          Where where);
+  Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
+          TrainerOptions options, Where where);
 
   /// One step; its loss. Throws NonFiniteLoss.
   double train(const Array &x, const Array &y, Where where);
@@ -24,7 +24,8 @@ public:
     std::vector<double> metrics; // sums
     std::vector<double> metricCounts;
   };
-  Sums evaluate(const Array &x, const Array &y, int64_t rows, const std::vector<Metric> &metrics, Where where);
+  Sums evaluate(const Array &x, const Array &y, int64_t rows, const std::vector<Metric> &metrics,
+                Where where);
   Array predict(const Array &x, Where where);
 
   /// Whether `evaluate` can leave samples out; otherwise `rows` must be the whole batch.
@@ -46,7 +47,8 @@ public:
 private:
   using Function = std::shared_ptr<const TracedImpl>;
   Function traceTrain(const TensorSpec &x, const TensorSpec &y);
-  Function traceEvaluate(const TensorSpec &x, const TensorSpec &y, const std::vector<Metric> &metrics);
+  Function traceEvaluate(const TensorSpec &x, const TensorSpec &y,
+                         const std::vector<Metric> &metrics);
   Function tracePredict(const TensorSpec &x);
   Function traceForward(const TensorSpec &x, const TensorSpec &y);
   std::shared_ptr<Runner> runnerOf(const std::string &entry, const std::string &key,

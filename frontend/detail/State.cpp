@@ -13,7 +13,8 @@ namespace sinter::detail {
 
 bool isRandom(const Variable &variable) { return variable.init.kind != init::Init::Kind::constant; }
 
-std::shared_ptr<TracedImpl> traceInit(const std::vector<VariablePtr> &variables, std::optional<uint64_t> seed) {
+std::shared_ptr<TracedImpl> traceInit(const std::vector<VariablePtr> &variables,
+                                      std::optional<uint64_t> seed) {
   Where here = variables.empty() ? Where::current() : variables.front()->where;
   return traceInto("init", {}, {}, here, [&](Trace &trace, const std::vector<Tensor> &) {
     Value zero;
@@ -33,12 +34,16 @@ std::shared_ptr<TracedImpl> traceInit(const std::vector<VariablePtr> &variables,
       }
       if (!zero) zero = e.splat({{}, i64}, 0);
       NamedAttribute stream = e.integer("stream", runtime::streamId(variable->name));
-      Value drawn =
-          init.kind == init::Init::Kind::uniform
-              ? e.make<ir::RandomUniformOp>({trace.seed(), zero}, {e.number("high", init.b), e.number("low", init.a), stream}, type)
-              : e.make<ir::RandomNormalOp>({trace.seed(), zero}, {e.number("mean", init.a), e.number("std", init.b), stream}, type);
+      Value drawn = init.kind == init::Init::Kind::uniform
+                        ? e.make<ir::RandomUniformOp>(
+                              {trace.seed(), zero},
+                              {e.number("high", init.b), e.number("low", init.a), stream}, type)
+                        : e.make<ir::RandomNormalOp>(
+                              {trace.seed(), zero},
+                              {e.number("mean", init.a), e.number("std", init.b), stream}, type);
       if (init.zero_row >= 0) {
-        Value row = e.make<ir::IotaOp>({}, e.integer("dim", 0), typeOf({variable->spec.shape, i64}));
+        Value row =
+            e.make<ir::IotaOp>({}, e.integer("dim", 0), typeOf({variable->spec.shape, i64}));
         auto equal = ir::ComparePredicateAttr::get(&context(), ir::ComparePredicate::eq);
         Value isZero = e.make<ir::CompareOp>(
             {row, e.splat({variable->spec.shape, i64}, static_cast<double>(init.zero_row))},
@@ -76,22 +81,27 @@ void StateTable::add(const std::vector<VariablePtr> &variables) {
     if (variable->role == runtime::StateRole::seed)
       set(variable->name, Array(std::vector<int64_t>{static_cast<int64_t>(seed)}).reshape({}));
     else if (!isRandom(*variable) && variable->init.a != 0)
-      set(variable->name, Array::full(variable->spec.shape, variable->init.a, variable->spec.dtype));
+      set(variable->name,
+          Array::full(variable->spec.shape, variable->init.a, variable->spec.dtype));
   }
 }
 
 Array StateTable::get(const std::string &name) const {
   const auto &variable = current->variables()[static_cast<size_t>(current->find(name))];
   Array value = Array::zeros(variable.type.shape, variable.type.dtype);
-  check(current->get(name, {static_cast<uint8_t *>(value.raw()), static_cast<size_t>(value.numBytes())}));
+  check(current->get(name,
+                     {static_cast<uint8_t *>(value.raw()), static_cast<size_t>(value.numBytes())}));
   return value;
 }
 
-void StateTable::set(const std::string &name, const Array &value) { check(current->set(name, value.bytes())); }
+void StateTable::set(const std::string &name, const Array &value) {
+  check(current->set(name, value.bytes()));
+}
 
 void Runner::bind(const Device &device, const StateTable &table) {
   if (executor && generation == table.generation()) return;
-  executor = check(runtime::Executor::create(compiled.program, device.runtimeDevice(), table.state()));
+  executor =
+      check(runtime::Executor::create(compiled.program, device.runtimeDevice(), table.state()));
   index = check(executor->entryIndex(entry));
   generation = table.generation();
 }
@@ -101,7 +111,8 @@ void Runner::initialise(const Device &device, const StateTable &table) {
   check(executor->run(check(executor->entryIndex("init")), {}, {}));
 }
 
-std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &device, const StateTable &table) {
+std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &device,
+                               const StateTable &table) {
   bind(device, table);
   std::vector<const void *> in;
   for (const Array &input : inputs) in.push_back(input.raw());
@@ -130,11 +141,11 @@ Cost Runner::cost() const {
   return cost;
 }
 
-std::shared_ptr<Runner> prepare(std::shared_ptr<const TracedImpl> traced, const std::string &entry,
-                                const CompileOptions &options, StateTable &table,
-                                const std::vector<VariablePtr> &others,
-                                const std::function<std::optional<Array>(const std::string &)> &given,
-                                const std::string &label) {
+std::shared_ptr<Runner>
+prepare(std::shared_ptr<const TracedImpl> traced, const std::string &entry,
+        const CompileOptions &options, StateTable &table, const std::vector<VariablePtr> &others,
+        const std::function<std::optional<Array>(const std::string &)> &given,
+        const std::string &label) {
   std::vector<VariablePtr> all = others;
   all.insert(all.end(), traced->variables.begin(), traced->variables.end());
   std::vector<VariablePtr> fresh = table.missing(all), drawn;
@@ -182,12 +193,14 @@ Array Store::get(const VariablePtr &variable) const {
   const std::string &name = variable->name;
   if (attached && attached->find(name) >= 0) {
     Array value = Array::zeros(variable->spec.shape, variable->spec.dtype);
-    check(attached->get(name, {static_cast<uint8_t *>(value.raw()), static_cast<size_t>(value.numBytes())}));
+    check(attached->get(
+        name, {static_cast<uint8_t *>(value.raw()), static_cast<size_t>(value.numBytes())}));
     return value;
   }
   auto found = host.find(name);
   if (found == host.end()) {
-    if (!isRandom(*variable)) return Array::full(variable->spec.shape, variable->init.a, variable->spec.dtype);
+    if (!isRandom(*variable))
+      return Array::full(variable->spec.shape, variable->init.a, variable->spec.dtype);
     found = host.emplace(name, initialValues({variable}, seed)[0]).first;
   }
   return found->second.clone();

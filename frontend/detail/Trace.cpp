@@ -26,20 +26,29 @@ MLIRContext &context() {
 Type elementType(DType dtype) {
   Builder b(&context());
   switch (dtype) {
-  case DType::f32: return b.getF32Type();
-  case DType::f64: return b.getF64Type();
-  case DType::bf16: return b.getBF16Type();
-  case DType::f16: return b.getF16Type();
-  case DType::i32: return b.getI32Type();
-  case DType::i64: return b.getI64Type();
-  case DType::i1: return b.getI1Type();
-  case DType::u8: return b.getIntegerType(8, /*isSigned=*/false);
+  case DType::f32:
+    return b.getF32Type();
+  case DType::f64:
+    return b.getF64Type();
+  case DType::bf16:
+    return b.getBF16Type();
+  case DType::f16:
+    return b.getF16Type();
+  case DType::i32:
+    return b.getI32Type();
+  case DType::i64:
+    return b.getI64Type();
+  case DType::i1:
+    return b.getI1Type();
+  case DType::u8:
+    return b.getIntegerType(8, /*isSigned=*/false);
   }
   return {};
 }
 
 DType dtypeOf(Type element) {
-  for (DType dtype : {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i32, DType::i64, DType::i1})
+  for (DType dtype :
+       {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i32, DType::i64, DType::i1})
     if (elementType(dtype) == element) return dtype;
   return DType::u8;
 }
@@ -81,7 +90,9 @@ Trace::Scope::~Scope() { runningTraces.pop_back(); }
 Trace *Trace::running() { return runningTraces.empty() ? nullptr : runningTraces.back(); }
 
 const std::string &modulePath() { return currentPath; }
-std::string exchangeModulePath(std::string path) { return std::exchange(currentPath, std::move(path)); }
+std::string exchangeModulePath(std::string path) {
+  return std::exchange(currentPath, std::move(path));
+}
 
 PinnedPlace::PinnedPlace(Where where) : before(std::exchange(pinnedPlace, where)) {}
 PinnedPlace::~PinnedPlace() { pinnedPlace = before; }
@@ -112,10 +123,14 @@ Tensor Trace::addInput(const TensorSpec &spec, const std::string &name, Where wh
 
 static StringRef roleName(runtime::StateRole role) {
   switch (role) {
-  case runtime::StateRole::parameter: return "parameter";
-  case runtime::StateRole::state: return "state";
-  case runtime::StateRole::scalar: return "scalar";
-  case runtime::StateRole::seed: return "seed";
+  case runtime::StateRole::parameter:
+    return "parameter";
+  case runtime::StateRole::state:
+    return "state";
+  case runtime::StateRole::scalar:
+    return "scalar";
+  case runtime::StateRole::seed:
+    return "seed";
   }
   return "state";
 }
@@ -125,8 +140,8 @@ unsigned Trace::argumentOf(const VariablePtr &variable) {
   if (known != order.end()) return numInputs + (known - order.begin());
   auto [other, fresh] = byName.emplace(variable->name, variable);
   if (!fresh)
-    throw UserError(fmt::format("two parameters are named '{}': the other is of line {}", variable->name,
-                                other->second->where.line()),
+    throw UserError(fmt::format("two parameters are named '{}': the other is of line {}",
+                                variable->name, other->second->where.line()),
                     variable->where);
   auto attributes =
       b.getDictionaryAttr({b.getNamedAttr(ir::roleAttr, b.getStringAttr(roleName(variable->role))),
@@ -174,8 +189,8 @@ uint32_t Trace::newStream(Where where) {
   uint32_t id = runtime::streamId(key);
   auto [other, fresh] = streams.emplace(id, key);
   if (!fresh)
-    throw UserError(fmt::format("the random streams '{}' and '{}' have one id: rename a module", key,
-                                other->second),
+    throw UserError(fmt::format("the random streams '{}' and '{}' have one id: rename a module",
+                                key, other->second),
                     where);
   return id;
 }

@@ -55,7 +55,9 @@ public:
   /// Whether the function uses it so far.
   bool uses(const VariablePtr &variable) const { return llvm::is_contained(order, variable); }
   /// A variable's value at the function's start.
-  mlir::Value initial(const VariablePtr &variable) { return func.getArgument(argumentOf(variable)); }
+  mlir::Value initial(const VariablePtr &variable) {
+    return func.getArgument(argumentOf(variable));
+  }
   const std::vector<VariablePtr> &writtenVariables() const { return written; }
 
   /// The variables that random ops need; the step advances by itself unless something writes it.

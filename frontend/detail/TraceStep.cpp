@@ -22,9 +22,11 @@ private:
 };
 } // namespace
 
-VariablePtr Session::state(const std::string &name, const TensorSpec &spec, runtime::StateRole role) {
+VariablePtr Session::state(const std::string &name, const TensorSpec &spec,
+                           runtime::StateRole role) {
   VariablePtr &variable = ownVariables[name];
-  if (!variable) variable = std::make_shared<Variable>(Variable{name, spec, role, {}, false, place});
+  if (!variable)
+    variable = std::make_shared<Variable>(Variable{name, spec, role, {}, false, place});
   return variable;
 }
 
@@ -44,61 +46,74 @@ static Tensor checkedLoss(const Tensor &loss, Where place) {
 }
 
 Session::Function Session::traceTrain(const TensorSpec &xSpec, const TensorSpec &ySpec) {
-  return traceInto("train_step", {xSpec, ySpec}, {"x", "y"}, place, [&](Trace &trace, const std::vector<Tensor> &in) {
-    Tensor value = checkedLoss(loss.value(forward(in[0]), in[1]), place);
+  return traceInto(
+      "train_step", {xSpec, ySpec}, {"x", "y"}, place,
+      [&](Trace &trace, const std::vector<Tensor> &in) {
+        Tensor value = checkedLoss(loss.value(forward(in[0]), in[1]), place);
 
-    PinnedPlace pinned(place);
-    PathScope path("optimizer");
-    Emitter e("train_step", place, &value);
-    std::vector<Tensor> trained;
-    std::vector<Value> wrt;
-    for (const Tensor &parameter : model.parameters()) {
-      const VariablePtr &variable = parameter.impl()->variable;
-      bool known = llvm::any_of(trained, [&](const Tensor &t) { return t.impl()->variable == variable; });
-      if (!variable->trainable || known || !trace.uses(variable)) continue;
-      trained.push_back(parameter);
-      wrt.push_back(trace.initial(variable));
-    }
-    if (trained.empty()) e.fail("the loss depends on no parameter that is trained");
-    Operation *gradient = e.makeOp(ir::GradientOp::getOperationName(), [&] {
-      SmallVector<Value> operands{e[value]};
-      llvm::append_range(operands, wrt);
-      return operands;
-    }(), e.attribute("operandSegmentSizes", DenseI32ArrayAttr::get(&context(), {1, static_cast<int32_t>(wrt.size()), 0})),
-                                   ValueRange(wrt).getTypes());
+        PinnedPlace pinned(place);
+        PathScope path("optimizer");
+        Emitter e("train_step", place, &value);
+        std::vector<Tensor> trained;
+        std::vector<Value> wrt;
+        for (const Tensor &parameter : model.parameters()) {
+          const VariablePtr &variable = parameter.impl()->variable;
+          bool known = llvm::any_of(
+              trained, [&](const Tensor &t) { return t.impl()->variable == variable; });
+          if (!variable->trainable || known || !trace.uses(variable)) continue;
+          trained.push_back(parameter);
+          wrt.push_back(trace.initial(variable));
+        }
+        if (trained.empty()) e.fail("the loss depends on no parameter that is trained");
+        Operation *gradient = e.makeOp(
+            ir::GradientOp::getOperationName(),
+            [&] {
+              SmallVector<Value> operands{e[value]};
+              llvm::append_range(operands, wrt);
+              return operands;
+            }(),
+            e.attribute(
+                "operandSegmentSizes",
+                DenseI32ArrayAttr::get(&context(), {1, static_cast<int32_t>(wrt.size()), 0})),
+            ValueRange(wrt).getTypes());
 
-    // A step whose loss is not finite changes nothing, the count of steps included.
-    Tensor finite = isfinite(value);
-    auto commit = [&](const VariablePtr &variable, const Tensor &next) {
-      trace.write(variable, e[where(finite, next, trace.tensor(trace.initial(variable)))]);
-    };
-    for (const VariablePtr &variable : std::vector<VariablePtr>(trace.writtenVariables()))
-      commit(variable, trace.tensor(trace.read(variable)));
+        // A step whose loss is not finite changes nothing, the count of steps included.
+        Tensor finite = isfinite(value);
+        auto commit = [&](const VariablePtr &variable, const Tensor &next) {
+          trace.write(variable, e[where(finite, next, trace.tensor(trace.initial(variable)))]);
+        };
+        for (const VariablePtr &variable : std::vector<VariablePtr>(trace.writtenVariables()))
+          commit(variable, trace.tensor(trace.read(variable)));
 
-    Tensor next = trace.tensor(trace.step()) + 1;
-    Tensor step = to(next, f32);
-    for (size_t i = 0; i < trained.size(); ++i) {
-      const VariablePtr &variable = trained[i].impl()->variable;
-      PathScope inner("optimizer." + variable->name);
-      size_t group = optimizer.groupOf(trained[i]);
-      auto stateOf = [&](const std::string &name) {
-        return state(variable->name + "." + name, variable->spec, runtime::StateRole::state);
-      };
-      optim::Update update;
-      update.parameter = trace.tensor(trace.initial(variable));
-      update.gradient = trace.tensor(gradient->getResult(static_cast<unsigned>(i)));
-      VariablePtr rate = state(fmt::format("lr.{}", group), {{}, f32}, runtime::StateRole::scalar);
-      rate->init = init::constant(optimizer.rateOf(group, epoch));
-      update.lr = tensorOf(rate);
-      update.step = step;
-      update.weightDecay = optimizer.decayOf(group);
-      update.state = [&](const std::string &name) { return trace.tensor(trace.initial(stateOf(name))); };
-      update.setState = [&](const std::string &name, const Tensor &moved) { commit(stateOf(name), moved); };
-      commit(variable, optimizer.rule->apply(update));
-    }
-    commit(trace.stepVariable(), next);
-    return std::vector<Value>{e[value]};
-  });
+        Tensor next = trace.tensor(trace.step()) + 1;
+        Tensor step = to(next, f32);
+        for (size_t i = 0; i < trained.size(); ++i) {
+          const VariablePtr &variable = trained[i].impl()->variable;
+          PathScope inner("optimizer." + variable->name);
+          size_t group = optimizer.groupOf(trained[i]);
+          auto stateOf = [&](const std::string &name) {
+            return state(variable->name + "." + name, variable->spec, runtime::StateRole::state);
+          };
+          optim::Update update;
+          update.parameter = trace.tensor(trace.initial(variable));
+          update.gradient = trace.tensor(gradient->getResult(static_cast<unsigned>(i)));
+          VariablePtr rate =
+              state(fmt::format("lr.{}", group), {{}, f32}, runtime::StateRole::scalar);
+          rate->init = init::constant(optimizer.rateOf(group, epoch));
+          update.lr = tensorOf(rate);
+          update.step = step;
+          update.weightDecay = optimizer.decayOf(group);
+          update.state = [&](const std::string &name) {
+            return trace.tensor(trace.initial(stateOf(name)));
+          };
+          update.setState = [&](const std::string &name, const Tensor &moved) {
+            commit(stateOf(name), moved);
+          };
+          commit(variable, optimizer.rule->apply(update));
+        }
+        commit(trace.stepVariable(), next);
+        return std::vector<Value>{e[value]};
+      });
 }
 
 /// Leading rows that count, as booleans of `shape`.
@@ -137,7 +152,8 @@ Session::Function Session::traceEvaluate(const TensorSpec &xSpec, const TensorSp
       PathScope path("metrics." + metric.name);
       Tensor each = to(metric.value(output, in[1]), f32);
       if (each.rank() == 0 || each.shape()[0] != xSpec.shape[0])
-        throw UserError(fmt::format("metric '{}' gives {}, expected one value per sample", metric.name, each.spec().text()),
+        throw UserError(fmt::format("metric '{}' gives {}, expected one value per sample",
+                                    metric.name, each.spec().text()),
                         place);
       results.push_back(sum(canMask() ? where(rowsOf(in[2], each.shape()), each, 0.0) : each));
       results.push_back(full({}, static_cast<double>(each.spec().numElements() / xSpec.shape[0])));
@@ -160,11 +176,12 @@ Session::Function Session::tracePredict(const TensorSpec &xSpec) {
 }
 
 Session::Function Session::traceForward(const TensorSpec &xSpec, const TensorSpec &ySpec) {
-  return traceInto("loss", {xSpec, ySpec}, {"x", "y"}, place, [&](Trace &, const std::vector<Tensor> &in) {
-    Tensor value = loss.value(forward(in[0]), in[1]);
-    Emitter e("loss", place, &value);
-    return std::vector<Value>{e[value]};
-  });
+  return traceInto("loss", {xSpec, ySpec}, {"x", "y"}, place,
+                   [&](Trace &, const std::vector<Tensor> &in) {
+                     Tensor value = loss.value(forward(in[0]), in[1]);
+                     Emitter e("loss", place, &value);
+                     return std::vector<Value>{e[value]};
+                   });
 }
 
 } // namespace sinter::detail

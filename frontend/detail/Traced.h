@@ -19,9 +19,10 @@ struct TracedImpl {
 /// Runs `body` on inputs of these types inside a new function `name`; what it returns are the
 /// results.
 std::shared_ptr<TracedImpl> traceInto(
-    const std::string &name, const std::vector<TensorSpec> &inputs, const std::vector<std::string> &inputNames,
-    Where where,
-    const std::function<std::vector<mlir::Value>(Trace &trace, const std::vector<Tensor> &inputs)> &body);
+    const std::string &name, const std::vector<TensorSpec> &inputs,
+    const std::vector<std::string> &inputNames, Where where,
+    const std::function<std::vector<mlir::Value>(Trace &trace, const std::vector<Tensor> &inputs)>
+        &body);
 
 /// An op's text without or with locations.
 std::string print(mlir::Operation *op, bool locations);

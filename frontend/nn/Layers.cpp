@@ -34,10 +34,12 @@ Conv2d::Conv2d(Module *parent, std::string name, Options options, Where where)
     : Module(parent, std::move(name), where), options(options) {
   require(options.in_channels > 0, "nn::Conv2d", "in_channels", options.in_channels, where);
   require(options.out_channels > 0, "nn::Conv2d", "out_channels", options.out_channels, where);
-  require(options.groups > 0 && options.in_channels % options.groups == 0 && options.out_channels % options.groups == 0,
-          "nn::Conv2d", "groups (which must divide both numbers of channels)", options.groups, where);
-  Shape shape{options.out_channels, options.in_channels / options.groups, options.kernel_size.height,
-              options.kernel_size.width};
+  require(options.groups > 0 && options.in_channels % options.groups == 0 &&
+              options.out_channels % options.groups == 0,
+          "nn::Conv2d", "groups (which must divide both numbers of channels)", options.groups,
+          where);
+  Shape shape{options.out_channels, options.in_channels / options.groups,
+              options.kernel_size.height, options.kernel_size.width};
   auto init = fanInUniform(static_cast<double>(shape[1] * shape[2] * shape[3]));
   weight = parameter("weight", shape, init, f32, where);
   if (options.bias) bias = parameter("bias", {options.out_channels}, init, f32, where);
@@ -67,18 +69,22 @@ BatchNorm2d::BatchNorm2d(Module *parent, std::string name, Options options, Wher
 Tensor BatchNorm2d::forward(const Tensor &x, Where where) {
   Scope scope(*this);
   if (x.rank(where) != 4 || x.size(1, where) != options.num_features)
-    throw UserError(fmt::format("batch_norm: input {} is not [N, {}, H, W], as '{}' expects", x.spec(where).text(),
-                                options.num_features, weight.name()),
+    throw UserError(fmt::format("batch_norm: input {} is not [N, {}, H, W], as '{}' expects",
+                                x.spec(where).text(), options.num_features, weight.name()),
                     where);
   if (!training())
-    return sinter::batch_norm(x, running_mean, running_var, weight, bias, {.eps = options.eps}, where);
+    return sinter::batch_norm(x, running_mean, running_var, weight, bias, {.eps = options.eps},
+                              where);
   double count = static_cast<double>(x.spec(where).numElements() / options.num_features);
   if (count < 2)
-    throw UserError(fmt::format("batch_norm: one value per channel in training, input {}", x.spec(where).text()), where);
+    throw UserError(fmt::format("batch_norm: one value per channel in training, input {}",
+                                x.spec(where).text()),
+                    where);
   BatchNorm batch = sinter::batch_norm(x, weight, bias, {.eps = options.eps}, where);
   auto moved = [&](const Tensor &running, const Tensor &value, double factor) {
-    return add(Arg(mul(Arg(running, where), Arg(1 - options.momentum, where)), where),
-               Arg(mul(Arg(to(value, f32, where), where), Arg(options.momentum * factor, where)), where));
+    return add(
+        Arg(mul(Arg(running, where), Arg(1 - options.momentum, where)), where),
+        Arg(mul(Arg(to(value, f32, where), where), Arg(options.momentum * factor, where)), where));
   };
   update(running_mean, moved(running_mean, batch.mean, 1), where);
   update(running_var, moved(running_var, batch.variance, count / (count - 1)), where);
@@ -88,7 +94,8 @@ Tensor BatchNorm2d::forward(const Tensor &x, Where where) {
 
 LayerNorm::LayerNorm(Module *parent, std::string name, Options given, Where where)
     : Module(parent, std::move(name), where), options(std::move(given)) {
-  if (options.normalized_shape.empty()) throw UserError("nn::LayerNorm: normalized_shape is empty", where);
+  if (options.normalized_shape.empty())
+    throw UserError("nn::LayerNorm: normalized_shape is empty", where);
   weight = parameter("weight", options.normalized_shape, init::ones, f32, where);
   bias = parameter("bias", options.normalized_shape, init::zeros, f32, where);
 }
@@ -100,12 +107,16 @@ Tensor LayerNorm::forward(const Tensor &x, Where where) {
 
 Embedding::Embedding(Module *parent, std::string name, Options options, Where where)
     : Module(parent, std::move(name), where), options(options) {
-  require(options.num_embeddings > 0, "nn::Embedding", "num_embeddings", options.num_embeddings, where);
-  require(options.embedding_dim > 0, "nn::Embedding", "embedding_dim", options.embedding_dim, where);
+  require(options.num_embeddings > 0, "nn::Embedding", "num_embeddings", options.num_embeddings,
+          where);
+  require(options.embedding_dim > 0, "nn::Embedding", "embedding_dim", options.embedding_dim,
+          where);
   init::Init init = init::normal();
   if (options.padding_idx) {
-    int64_t row = *options.padding_idx < 0 ? *options.padding_idx + options.num_embeddings : *options.padding_idx;
-    require(row >= 0 && row < options.num_embeddings, "nn::Embedding", "padding_idx", *options.padding_idx, where);
+    int64_t row = *options.padding_idx < 0 ? *options.padding_idx + options.num_embeddings
+                                           : *options.padding_idx;
+    require(row >= 0 && row < options.num_embeddings, "nn::Embedding", "padding_idx",
+            *options.padding_idx, where);
     init.zero_row = row;
   }
   weight = parameter("weight", {options.num_embeddings, options.embedding_dim}, init, f32, where);

@@ -126,7 +126,8 @@ public:
   const Options options;
 };
 struct NoOptions {};
-template <Tensor (*op)(const Tensor &, Where)> Tensor withoutOptions(const Tensor &x, NoOptions, Where where) {
+template <Tensor (*op)(const Tensor &, Where)>
+Tensor withoutOptions(const Tensor &x, NoOptions, Where where) {
   return op(x, where);
 }
 using ReLU = OpLayer<withoutOptions<sinter::relu>, NoOptions>;

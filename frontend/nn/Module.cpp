@@ -11,15 +11,18 @@ namespace sinter::nn {
 
 Module::Module() : store_(std::make_shared<detail::Store>()) {}
 
-Module::Module(Module *parent, std::string name, Where where) : parent_(parent), name_(std::move(name)) {
+Module::Module(Module *parent, std::string name, Where where)
+    : parent_(parent), name_(std::move(name)) {
   if (!parent_) {
     store_ = std::make_shared<detail::Store>();
     path_ = name_;
     return;
   }
   if (name_.empty() || name_.find('.') != std::string::npos)
-    throw UserError(fmt::format("nn::Module: '{}' is no name of a child: it must not be empty or have dots", name_),
-                    where);
+    throw UserError(
+        fmt::format("nn::Module: '{}' is no name of a child: it must not be empty or have dots",
+                    name_),
+        where);
   parent_->claim(name_, "child", where);
   path_ = parent_->pathOf(name_);
   store_ = parent_->store_;
@@ -37,7 +40,8 @@ void Module::claim(const std::string &name, const char *what, Where where) {
   std::string description = fmt::format("{} '{}' (line {})", what, pathOf(name), where.line());
   auto [other, fresh] = names_.emplace(name, description);
   if (!fresh)
-    throw UserError(fmt::format("nn::Module: {} and {} have one name", other->second, description), where);
+    throw UserError(fmt::format("nn::Module: {} and {} have one name", other->second, description),
+                    where);
 }
 
 void Module::train(bool on) {
@@ -109,8 +113,8 @@ void Module::tie(Tensor &mine, const Tensor &other, Where where) {
   if (!mine || !mine.impl()->variable || !other || !other.impl()->variable)
     throw UserError("tie: both must be parameters", where);
   if (mine.spec() != other.spec())
-    throw UserError(fmt::format("tie: '{}' is {}, '{}' is {}", mine.name(), mine.spec().text(), other.name(),
-                                other.spec().text()),
+    throw UserError(fmt::format("tie: '{}' is {}, '{}' is {}", mine.name(), mine.spec().text(),
+                                other.name(), other.spec().text()),
                     where);
   for (Slot &slot : slots_)
     if (slot.variable == mine.impl()->variable) {
@@ -118,7 +122,8 @@ void Module::tie(Tensor &mine, const Tensor &other, Where where) {
       mine = other;
       return;
     }
-  throw UserError(fmt::format("tie: '{}' is no parameter of module '{}'", mine.name(), path_), where);
+  throw UserError(fmt::format("tie: '{}' is no parameter of module '{}'", mine.name(), path_),
+                  where);
 }
 
 static detail::VariablePtr find(const Module &module, const std::string &name, Where where) {
@@ -128,36 +133,43 @@ static detail::VariablePtr find(const Module &module, const std::string &name, W
   throw UserError(fmt::format("the model has no parameter or buffer '{}'", name), where);
 }
 
-Array Module::value(const std::string &name, Where where) const { return store_->get(find(*this, name, where)); }
+Array Module::value(const std::string &name, Where where) const {
+  return store_->get(find(*this, name, where));
+}
 
 void Module::set_value(const std::string &name, const Array &value, Where where) {
   auto variable = find(*this, name, where);
   if (value.spec() != variable->spec)
-    throw UserError(fmt::format("set_value: '{}' is {}, the value {}", name, variable->spec.text(), value.spec().text()),
+    throw UserError(fmt::format("set_value: '{}' is {}, the value {}", name, variable->spec.text(),
+                                value.spec().text()),
                     where);
   store_->set(variable, value);
 }
 
-Tensor Module::declare(const std::string &name, Shape shape, const init::Init &init, DType dtype, bool isBuffer,
-                   Where where) {
+Tensor Module::declare(const std::string &name, Shape shape, const init::Init &init, DType dtype,
+                       bool isBuffer, Where where) {
   claim(name, isBuffer ? "buffer" : "parameter", where);
   for (int64_t size : shape)
     if (size < 1)
-      throw UserError(fmt::format("'{}' would have shape {}: was an option left out?", pathOf(name), text(shape)), where);
+      throw UserError(fmt::format("'{}' would have shape {}: was an option left out?", pathOf(name),
+                                  text(shape)),
+                      where);
   auto impl = std::make_shared<detail::TensorImpl>();
   impl->spec = {shape, dtype};
   auto role = isBuffer ? runtime::StateRole::state : runtime::StateRole::parameter;
   bool trainable = !isBuffer && runtime::isFloat(dtype);
-  impl->variable = std::make_shared<detail::Variable>(
-      detail::Variable{pathOf(name), impl->spec, role, init.resolve(shape, where), trainable, where});
+  impl->variable = std::make_shared<detail::Variable>(detail::Variable{
+      pathOf(name), impl->spec, role, init.resolve(shape, where), trainable, where});
   slots_.push_back({name, isBuffer, impl->variable});
   return Tensor(std::move(impl));
 }
 
-Tensor Module::parameter(const std::string &name, Shape shape, init::Init init, DType dtype, Where where) {
+Tensor Module::parameter(const std::string &name, Shape shape, init::Init init, DType dtype,
+                         Where where) {
   return declare(name, std::move(shape), init, dtype, false, where);
 }
-Tensor Module::buffer(const std::string &name, Shape shape, init::Init init, DType dtype, Where where) {
+Tensor Module::buffer(const std::string &name, Shape shape, init::Init init, DType dtype,
+                      Where where) {
   return declare(name, std::move(shape), init, dtype, true, where);
 }
 
@@ -165,7 +177,8 @@ void Module::update(const Tensor &buffer, const Tensor &value, Where where) {
   detail::Emitter e("update", where, {&buffer, &value});
   if (!buffer.impl()->variable) e.fail("the first argument is no buffer");
   if (buffer.spec() != value.spec())
-    e.fail(fmt::format("'{}' is {}, the new value {}", buffer.name(), buffer.spec().text(), value.spec().text()));
+    e.fail(fmt::format("'{}' is {}, the new value {}", buffer.name(), buffer.spec().text(),
+                       value.spec().text()));
   e.inTrace().write(buffer.impl()->variable, e[value]);
 }
 

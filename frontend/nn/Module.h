@@ -85,10 +85,12 @@ private:
     bool isBuffer = false;
     std::shared_ptr<detail::Variable> variable;
   };
-  std::string pathOf(const std::string &name) const { return path_.empty() ? name : path_ + "." + name; }
+  std::string pathOf(const std::string &name) const {
+    return path_.empty() ? name : path_ + "." + name;
+  }
   void claim(const std::string &name, const char *what, Where where);
-  Tensor declare(const std::string &name, Shape shape, const init::Init &init, DType dtype, bool isBuffer,
-             Where where);
+  Tensor declare(const std::string &name, Shape shape, const init::Init &init, DType dtype,
+                 bool isBuffer, Where where);
   void collect(bool buffers, std::vector<Named> &into) const;
   void collectModules(std::vector<Module *> &into);
 

@@ -21,14 +21,13 @@ public:
 
   /// Appends a layer.
   template <class Layer>
-    requires std::derived_from<Layer, Module>
-  Layer &add(typename Layer::Options options = {}, Where where = Where::current()) {
+  requires std::derived_from<Layer, Module> Layer &add(typename Layer::Options options = {},
+                                                       Where where = Where::current()) {
     return keep(std::make_unique<Layer>(this, next(), std::move(options), where));
   }
   /// Appends a module whose constructor takes (parent, name, args...).
   template <class Layer, class... Args>
-    requires std::derived_from<Layer, Module>
-  Layer &emplace(Args &&...args) {
+  requires std::derived_from<Layer, Module> Layer &emplace(Args &&...args) {
     return keep(std::make_unique<Layer>(this, next(), std::forward<Args>(args)...));
   }
   /// Appends an op.
@@ -36,17 +35,15 @@ public:
     append([op, where](const Tensor &x) { return op(x, where); });
   }
   /// Appends an op with options: `net.add(sinter::max_pool2d, {.kernel_size = 3})`.
-  template <class Options>
-  void add(Tensor (*op)(const Tensor &, Options, Where), std::type_identity_t<Options> options = {},
-           Where where = Where::current()) {
+  template <class Options> void add(Tensor (*op)(const Tensor &, Options, Where),
+                                    std::type_identity_t<Options> options = {},
+                                    Where where = Where::current()) {
     append([op, options, where](const Tensor &x) { return op(x, options, where); });
   }
   /// Appends any function from a tensor to a tensor.
   template <class F>
-    requires std::is_invocable_r_v<Tensor, F &, const Tensor &>
-  void add(F function) {
-    append(std::move(function));
-  }
+  requires std::is_invocable_r_v<Tensor, F &, const Tensor &>
+  void add(F function) { append(std::move(function)); }
 
   Tensor forward(const Tensor &x) {
     Scope scope(*this);

@@ -48,8 +48,10 @@ TEST_P(Compiled, MistakesAreNamed) {
 TEST_P(Compiled, RandomNumbersAreNewEachRunAndTheSameForASeed) {
   auto traced = trace([](Tensor x) { return dropout(x, {.p = 0.5}); }, {{{64}, f32}});
   Array ones = Array::full({64}, 1);
-  auto a = compile(traced, {.device = device(), .seed = 1}), b = compile(traced, {.device = device(), .seed = 1}),
-       c = compile(traced, {.device = device(), .seed = 2}), r = compile(traced, {.device = Device::reference(), .seed = 1});
+  auto a = compile(traced, {.device = device(), .seed = 1}),
+       b = compile(traced, {.device = device(), .seed = 1}),
+       c = compile(traced, {.device = device(), .seed = 2}),
+       r = compile(traced, {.device = Device::reference(), .seed = 1});
   auto bits = [&](Executable &executable) {
     Array out = executable(ones)[0];
     std::string text;
@@ -96,7 +98,6 @@ TEST_P(Compiled, DumpsAreNumberedAndSayHowToReplayThem) {
     EXPECT_THAT(error.what(), HasSubstr("cannot be made"));
   }
 }
-
 
 TEST_P(Compiled, PrintShowsValuesAfterEachRun) {
   auto run = compile(trace(

@@ -28,7 +28,8 @@ inline std::string deviceName(const testing::TestParamInfo<const char *> &info) 
 
 /// A small network with a bit of everything that training touches.
 struct SmallNet : nn::Module {
-  nn::Conv2d conv{this, "conv", {.in_channels = 1, .out_channels = 4, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv{
+      this, "conv", {.in_channels = 1, .out_channels = 4, .kernel_size = 3, .padding = 1}};
   nn::BatchNorm2d norm{this, "norm", {.num_features = 4}};
   nn::Dropout drop{this, "drop", {.p = 0.25}};
   nn::Linear fc{this, "fc", {.in_features = 4 * 2 * 2, .out_features = 3}};
@@ -63,7 +64,8 @@ public:
     std::string name = std::string(info->test_suite_name()) + "-" + info->name();
     for (char &c : name)
       if (c == '/') c = '-';
-    path = std::filesystem::temp_directory_path() / ("sinter-" + name + "-" + std::to_string(getpid()));
+    path = std::filesystem::temp_directory_path() /
+           ("sinter-" + name + "-" + std::to_string(getpid()));
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
   }

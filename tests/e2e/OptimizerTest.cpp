@@ -32,8 +32,14 @@ optim::Optimizer make(const std::string &op, const json &a) {
                       .weight_decay = a.value("weight_decay", 0.0),
                       .nesterov = a.value("nesterov", false)};
   if (op == "adam")
-    return optim::Adam{.lr = a.at("lr"), .betas = betasOf(a), .eps = a.value("eps", 1e-8), .weight_decay = a.value("weight_decay", 0.0)};
-  return optim::AdamW{.lr = a.at("lr"), .betas = betasOf(a), .eps = a.value("eps", 1e-8), .weight_decay = a.value("weight_decay", 1e-2)};
+    return optim::Adam{.lr = a.at("lr"),
+                       .betas = betasOf(a),
+                       .eps = a.value("eps", 1e-8),
+                       .weight_decay = a.value("weight_decay", 0.0)};
+  return optim::AdamW{.lr = a.at("lr"),
+                      .betas = betasOf(a),
+                      .eps = a.value("eps", 1e-8),
+                      .weight_decay = a.value("weight_decay", 1e-2)};
 }
 
 Array floats(const json &tensor) { return Array(tensor.at("data").get<std::vector<float>>()); }
@@ -50,13 +56,16 @@ TEST_P(Optimizers, FollowPyTorch) {
       Array start = floats(one.at("inputs").at(0));
       Probe probe(start.size());
       probe.set_value("p", start);
-      TrainStep step(probe, [](const Tensor &out, const Tensor &) { return out.sum(); }, make(op, one.at("attributes")), options());
+      TrainStep step(
+          probe, [](const Tensor &out, const Tensor &) { return out.sum(); },
+          make(op, one.at("attributes")), options());
       for (size_t i = 0; i < one.at("outputs").size(); ++i) {
         Array gradient = floats(one.at("inputs").at(i + 1)).reshape({1, start.size()});
         step(gradient, Array::zeros({1}));
         Array expected = floats(one.at("outputs").at(i)), actual = probe.value("p");
         for (int64_t k = 0; k < start.size(); ++k)
-          EXPECT_NEAR(actual.at(k), expected.at(k), 3e-7 * std::max(1.0, std::fabs(expected.at(k)))) << "step " << i + 1;
+          EXPECT_NEAR(actual.at(k), expected.at(k), 3e-7 * std::max(1.0, std::fabs(expected.at(k))))
+              << "step " << i + 1;
       }
       EXPECT_EQ(step.steps(), static_cast<int64_t>(one.at("outputs").size()));
     }
@@ -72,7 +81,8 @@ TEST_P(Optimizers, GroupsAndSchedulesSetTheRate) {
   optim::SGD sgd{.lr = 1.0,
                  .schedule = optim::step_schedule(2, 0.5),
                  .groups = {{.parameters = {model.b}, .lr = 0.25}}};
-  TrainStep step(model, [](const Tensor &out, const Tensor &) { return out.sum(); }, sgd, options());
+  TrainStep step(
+      model, [](const Tensor &out, const Tensor &) { return out.sum(); }, sgd, options());
   Array ones = Array::full({1, 2}, 1), target = Array::zeros({1});
   step(ones, target);
   EXPECT_EQ(model.value("a").text(), "[-1, -1]");

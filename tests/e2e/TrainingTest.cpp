@@ -26,7 +26,8 @@ std::string stateOf(const nn::Module &model) {
   for (const auto &list : {model.named_parameters(), model.named_buffers()})
     for (const auto &named : list) {
       Array value = model.value(named.name);
-      text += named.name + std::string(reinterpret_cast<const char *>(value.raw()), static_cast<size_t>(value.numBytes()));
+      text += named.name + std::string(reinterpret_cast<const char *>(value.raw()),
+                                       static_cast<size_t>(value.numBytes()));
     }
   return text;
 }
@@ -36,9 +37,11 @@ std::string stateOf(const nn::Module &model) {
 TEST_P(Training, LearnsAndAgreesWithTheEvaluator) {
   test::SmallNet net, expected;
   TrainStep step(net, cross_entropy, optim::Adam{.lr = 0.02}, options());
-  TrainStep reference(expected, cross_entropy, optim::Adam{.lr = 0.02}, {.device = Device::reference()});
+  TrainStep reference(expected, cross_entropy, optim::Adam{.lr = 0.02},
+                      {.device = Device::reference()});
   auto ours = losses(net, step, 10), theirs = losses(expected, reference, 10);
-  for (size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], 2e-4 * theirs[i]) << "step " << i + 1;
+  for (size_t i = 0; i < ours.size(); ++i)
+    EXPECT_NEAR(ours[i], theirs[i], 2e-4 * theirs[i]) << "step " << i + 1;
   EXPECT_LT(ours.back(), 0.7 * ours.front());
 }
 
@@ -47,12 +50,13 @@ TEST_P(Training, FitEvaluatesPartialBatchesExactly) {
   test::SmallNet net;
   Trainer trainer(net, cross_entropy, optim::Adam{.lr = 0.02}, options());
   std::vector<int64_t> epochs;
-  History history = trainer.fit(train, {.epochs = 6,
-                                        .batch_size = 8,
-                                        .validation = &test,
-                                        .metrics = {metrics::accuracy},
-                                        .verbosity = Verbosity::silent,
-                                        .on_epoch = [&](const EpochRecord &r) { epochs.push_back(r.steps); }});
+  History history =
+      trainer.fit(train, {.epochs = 6,
+                          .batch_size = 8,
+                          .validation = &test,
+                          .metrics = {metrics::accuracy},
+                          .verbosity = Verbosity::silent,
+                          .on_epoch = [&](const EpochRecord &r) { epochs.push_back(r.steps); }});
   EXPECT_EQ(epochs, (std::vector<int64_t>(6, 7))); // 6 batches of 8 and one of 2
   EXPECT_GT((*history.epochs.back().validation)["accuracy"], 0.9);
   // The masked padding of the last batch changes nothing: batches of one give the same means.
@@ -76,7 +80,8 @@ TEST_P(Training, GoesOnAsIfNeverStopped) {
   EXPECT_EQ(after.step().steps(), 3);
   for (int i = 3; i < 6; ++i) {
     auto data = test::stripes(6, static_cast<uint64_t>(i));
-    EXPECT_EQ(after.step()(data.x(), data.y()), expected[static_cast<size_t>(i)]) << "step " << i + 1;
+    EXPECT_EQ(after.step()(data.x(), data.y()), expected[static_cast<size_t>(i)])
+        << "step " << i + 1;
   }
   EXPECT_EQ(stateOf(whole), stateOf(second));
 }
@@ -96,7 +101,8 @@ TEST_P(Training, ACheckpointOfAnotherTrainingIsRefused) {
     trainer.load(folder / "other.safetensors");
     ADD_FAILURE();
   } catch (const RuntimeError &error) {
-    EXPECT_THAT(error.what(), HasSubstr("is not a checkpoint of this training: missing 'conv.weight'"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("is not a checkpoint of this training: missing 'conv.weight'"));
     EXPECT_THAT(error.what(), HasSubstr("unexpected 'head."));
   }
 }
@@ -122,7 +128,8 @@ TEST_P(Training, ALossThatIsNotFiniteNamesStepOpAndLineAndHarmsNothing) {
     EXPECT_EQ(error.step, 2);
     EXPECT_EQ(error.op, "log");
     EXPECT_EQ(error.location, fmt::format("TrainingTest.cpp:{}", net.line));
-    EXPECT_THAT(error.what(), HasSubstr("the loss of step 2 is not finite (parameters and state are unchanged)"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("the loss of step 2 is not finite (parameters and state are unchanged)"));
   }
   EXPECT_EQ(stateOf(net), before);
   try {
@@ -148,7 +155,8 @@ TEST_P(Training, CtrlCEndsFitAndKeepsTheState) {
   } data;
   test::SmallNet net;
   Trainer trainer(net, cross_entropy, optim::SGD{.lr = 0.1}, options());
-  History history = trainer.fit(data, {.epochs = 5, .batch_size = 8, .verbosity = Verbosity::silent});
+  History history =
+      trainer.fit(data, {.epochs = 5, .batch_size = 8, .verbosity = Verbosity::silent});
   EXPECT_TRUE(history.interrupted);
   ASSERT_EQ(history.epochs.size(), 1u);
   EXPECT_LT(history.epochs[0].steps, 8);
@@ -171,7 +179,8 @@ TEST_P(Training, MistakesAreNamed) {
     trainer.step()(data.x(), Array(std::vector<int64_t>(5)));
     ADD_FAILURE();
   } catch (const UserError &error) {
-    EXPECT_EQ(error.message, "train_step: f32[6, 1, 4, 4] inputs and i64[5] targets differ in number");
+    EXPECT_EQ(error.message,
+              "train_step: f32[6, 1, 4, 4] inputs and i64[5] targets differ in number");
   }
   try {
     trainer.step()(data.x().reshape({6, 2, 2, 4}), data.y());
@@ -198,7 +207,8 @@ TEST(Threads, DoNotChangeASingleBit) {
   std::vector<std::string> states;
   for (int threads : {1, 2, 3, 7}) {
     test::SmallNet net;
-    TrainStep step(net, cross_entropy, optim::Adam{.lr = 0.02}, {.device = Device::cpu({.threads = threads}), .seed = 5});
+    TrainStep step(net, cross_entropy, optim::Adam{.lr = 0.02},
+                   {.device = Device::cpu({.threads = threads}), .seed = 5});
     losses(net, step, 20, 64);
     states.push_back(stateOf(net));
   }

@@ -11,7 +11,8 @@ struct Line : nn::Module {
 
 int main() {
   Line model;
-  auto step = sinter::train_step(model, sinter::mse_loss, sinter::optim::SGD{.lr = 0.1}, {.device = sinter::Device::cpu()});
+  auto step = sinter::train_step(model, sinter::mse_loss, sinter::optim::SGD{.lr = 0.1},
+                                 {.device = sinter::Device::cpu()});
   sinter::Array x({{-1.f}, {0.f}, {1.f}, {2.f}}), y({{-2.f}, {0.f}, {2.f}, {4.f}});
   double loss = 0;
   for (int i = 0; i < 100; ++i) loss = step(x, y);

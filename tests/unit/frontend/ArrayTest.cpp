@@ -37,7 +37,8 @@ TEST(Array, TextIsAbridged) {
   EXPECT_EQ(Array({1.5f, -2.f}).text(), "[1.5, -2]");
   EXPECT_EQ(Array::scalar(3).text(), "3");
   EXPECT_EQ(Array(std::vector<bool>{true, false}).text(), "[true, false]");
-  EXPECT_EQ(Array(std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).text(), "[0, 1, 2, ..., 7, 8, 9]");
+  EXPECT_EQ(Array(std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).text(),
+            "[0, 1, 2, ..., 7, 8, 9]");
   EXPECT_EQ(fmt::format("{}", Array({1, 2})), "[1, 2]");
 }
 
@@ -51,7 +52,8 @@ TEST(Array, ConversionsSaturateAndRoundToNearestEven) {
   // 1 + 2^-8 lies between two bf16: to the even one. 1 + 3 * 2^-8 likewise, upwards.
   EXPECT_EQ(Array({1.00390625f, 1.01171875f}).to(bf16).to(f64).at(0), 1.0);
   EXPECT_EQ(Array({1.00390625f, 1.01171875f}).to(bf16).to(f64).at(1), 1.015625);
-  EXPECT_EQ(Array({65504.f, 65519.f, 65520.f, 5.9604645e-8f, 2.98e-8f}).to(f16).text(), "[65504, 65504, inf, 5.96046e-08, 0]");
+  EXPECT_EQ(Array({65504.f, 65519.f, 65520.f, 5.9604645e-8f, 2.98e-8f}).to(f16).text(),
+            "[65504, 65504, inf, 5.96046e-08, 0]");
   for (int bits = 0; bits < 0x7C00; ++bits) { // every finite f16 survives the way to f32 and back
     auto half = static_cast<uint16_t>(bits);
     Array one = Array::copy(&half, {1}, f16);

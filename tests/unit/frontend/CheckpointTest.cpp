@@ -34,11 +34,11 @@ TEST(Checkpoint, OfAnotherModelListsTheDifferencesAndChangesNothing) {
   save(other, folder / "other.safetensors");
   Net net;
   Array before = net.value("fc1.weight");
-  EXPECT_RUNTIME_ERROR(load(net, folder / "other.safetensors"),
-                       AllOf(HasSubstr("is not a checkpoint of this model"),
-                             HasSubstr("different: 'fc1.weight is f32[5, 3] in the file, f32[4, 3] in the model'"),
-                             HasSubstr("missing: 'fc2.weight', 'fc2.bias'"),
-                             HasSubstr("unexpected: 'head.")));
+  EXPECT_RUNTIME_ERROR(
+      load(net, folder / "other.safetensors"),
+      AllOf(HasSubstr("is not a checkpoint of this model"),
+            HasSubstr("different: 'fc1.weight is f32[5, 3] in the file, f32[4, 3] in the model'"),
+            HasSubstr("missing: 'fc2.weight', 'fc2.bias'"), HasSubstr("unexpected: 'head.")));
   EXPECT_EQ(net.value("fc1.weight").text(), before.text());
 }
 
@@ -50,7 +50,8 @@ TEST(Checkpoint, NotStrictTakesWhatFits) {
   part.set_value("fc2.bias", Array({7.f, 8.f}));
   save(part, folder / "part.safetensors");
   Net net;
-  EXPECT_RUNTIME_ERROR(load(net, folder / "part.safetensors"), HasSubstr("missing: 'fc1.weight', 'fc1.bias'"));
+  EXPECT_RUNTIME_ERROR(load(net, folder / "part.safetensors"),
+                       HasSubstr("missing: 'fc1.weight', 'fc1.bias'"));
   load(net, folder / "part.safetensors", {.strict = false});
   EXPECT_EQ(net.value("fc2.bias").text(), "[7, 8]");
 }
@@ -61,7 +62,8 @@ TEST(Checkpoint, RefusesFilesThatAreNone) {
   EXPECT_RUNTIME_ERROR(load(net, folder / "none.safetensors"), HasSubstr("none.safetensors"));
   test::writeBytes(folder / "bad.safetensors", {1, 2, 3});
   EXPECT_RUNTIME_ERROR(load(net, folder / "bad.safetensors"), HasSubstr("bad.safetensors"));
-  EXPECT_RUNTIME_ERROR(save(net, folder / "no/such/folder.safetensors"), HasSubstr("no/such/folder.safetensors"));
+  EXPECT_RUNTIME_ERROR(save(net, folder / "no/such/folder.safetensors"),
+                       HasSubstr("no/such/folder.safetensors"));
 }
 
 TEST(Checkpoint, ValuesAreChecked) {

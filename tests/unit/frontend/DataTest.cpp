@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 namespace {
 
-std::vector<uint8_t> idx(std::vector<uint8_t> shape, std::vector<uint8_t> values, uint8_t code = 8) {
+std::vector<uint8_t> idx(std::vector<uint8_t> shape, std::vector<uint8_t> values,
+                         uint8_t code = 8) {
   std::vector<uint8_t> bytes{0, 0, code, static_cast<uint8_t>(shape.size())};
   for (uint8_t size : shape) bytes.insert(bytes.end(), {0, 0, 0, size});
   bytes.insert(bytes.end(), values.begin(), values.end());
@@ -46,15 +47,19 @@ TEST(Idx, RefusesWhatIsNoIdxFile) {
   auto cut = sound;
   cut.pop_back();
   writeBytes(folder / "cut", cut);
-  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "cut"),
-                       HasSubstr("cut: truncated: of shape [2, 3] should have 18 bytes, it has 17"));
+  EXPECT_RUNTIME_ERROR(
+      data::read_idx(folder / "cut"),
+      HasSubstr("cut: truncated: of shape [2, 3] should have 18 bytes, it has 17"));
   sound.push_back(0);
   writeBytes(folder / "long", sound);
-  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "long"), HasSubstr("too long: of shape [2, 3] should have 18 bytes, it has 19"));
+  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "long"),
+                       HasSubstr("too long: of shape [2, 3] should have 18 bytes, it has 19"));
   writeBytes(folder / "magic", {0x89, 'P', 'N', 'G', 0, 0, 0, 0});
-  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "magic"), HasSubstr("not an IDX file: it starts with 0x89504e47"));
+  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "magic"),
+                       HasSubstr("not an IDX file: it starts with 0x89504e47"));
   writeBytes(folder / "tiny", {0, 0});
-  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "tiny"), HasSubstr("2 bytes are too few for an IDX file"));
+  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "tiny"),
+                       HasSubstr("2 bytes are too few for an IDX file"));
   writeBytes(folder / "header", {0, 0, 8, 3, 0, 0, 0, 1});
   EXPECT_RUNTIME_ERROR(data::read_idx(folder / "header"), HasSubstr("the IDX header is truncated"));
   writeBytes(folder / "huge", {0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255});
@@ -64,12 +69,14 @@ TEST(Idx, RefusesWhatIsNoIdxFile) {
   std::vector<uint8_t> packed((std::istreambuf_iterator<char>(file)), {});
   packed.resize(packed.size() - 12);
   writeBytes(folder / "part.gz", packed);
-  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "part.gz"), HasSubstr("the gzip stream is truncated"));
+  EXPECT_RUNTIME_ERROR(data::read_idx(folder / "part.gz"),
+                       HasSubstr("the gzip stream is truncated"));
 }
 
 TEST(Mnist, TakesPlainAndPackedFilesAndSaysWhatIsMissing) {
   TemporaryFolder folder;
-  EXPECT_RUNTIME_ERROR(data::mnist(folder.text()), HasSubstr("no train-images-idx3-ubyte, with or without .gz"));
+  EXPECT_RUNTIME_ERROR(data::mnist(folder.text()),
+                       HasSubstr("no train-images-idx3-ubyte, with or without .gz"));
   writeGz(folder / "train-images-idx3-ubyte.gz", idx({2, 2, 2}, {0, 51, 102, 255, 1, 2, 3, 4}));
   writeBytes(folder / "train-labels-idx1-ubyte", idx({2}, {7, 3}));
   writeBytes(folder / "t10k-images.idx3-ubyte", idx({1, 2, 2}, {0, 0, 0, 0}));
@@ -82,7 +89,8 @@ TEST(Mnist, TakesPlainAndPackedFilesAndSaysWhatIsMissing) {
   EXPECT_EQ(first.y.spec().text(), "i64[]");
   EXPECT_EQ(first.y.item(), 7);
   writeBytes(folder / "t10k-labels-idx1-ubyte", idx({2}, {1, 2}));
-  EXPECT_RUNTIME_ERROR(data::mnist(folder.text()), HasSubstr("t10k-labels-idx1-ubyte: 2 labels for 1 images"));
+  EXPECT_RUNTIME_ERROR(data::mnist(folder.text()),
+                       HasSubstr("t10k-labels-idx1-ubyte: 2 labels for 1 images"));
 }
 
 TEST(Cifar, ReadsRecordsAndChecksThem) {
@@ -98,21 +106,27 @@ TEST(Cifar, ReadsRecordsAndChecksThem) {
   EXPECT_EQ(cifar.test.get(0).x.at(0), 1);
   record.pop_back();
   writeBytes(folder / "test_batch.bin", record);
-  EXPECT_RUNTIME_ERROR(data::cifar10(folder.text()), HasSubstr("3072 bytes are no whole number of records of 3073 bytes"));
+  EXPECT_RUNTIME_ERROR(data::cifar10(folder.text()),
+                       HasSubstr("3072 bytes are no whole number of records of 3073 bytes"));
   record.push_back(0);
   record[0] = 10;
   writeBytes(folder / "test_batch.bin", record);
-  EXPECT_RUNTIME_ERROR(data::cifar10(folder.text()), HasSubstr("label 10 of image 0 is none of 0 to 9"));
+  EXPECT_RUNTIME_ERROR(data::cifar10(folder.text()),
+                       HasSubstr("label 10 of image 0 is none of 0 to 9"));
 }
 
 TEST(Csv, ReadsTablesAndNamesTheLineOfAMistake) {
   TemporaryFolder folder;
-  auto write = [&](const char *name, const std::string &text) { writeBytes(folder / name, {text.begin(), text.end()}); };
+  auto write = [&](const char *name, const std::string &text) {
+    writeBytes(folder / name, {text.begin(), text.end()});
+  };
   write("a.csv", "x,y\n1, 2.5\n-3,4e1\r\n\n");
   EXPECT_EQ(data::read_csv(folder / "a.csv", {.skip_rows = 1}).text(), "[[1, 2.5],\n [-3, 40]]");
-  EXPECT_RUNTIME_ERROR(data::read_csv(folder / "a.csv"), HasSubstr("a.csv: line 1: 'x' is no number"));
+  EXPECT_RUNTIME_ERROR(data::read_csv(folder / "a.csv"),
+                       HasSubstr("a.csv: line 1: 'x' is no number"));
   write("b.csv", "1,2\n3\n");
-  EXPECT_RUNTIME_ERROR(data::read_csv(folder / "b.csv"), HasSubstr("line 2: 1 numbers, the rows before have 2"));
+  EXPECT_RUNTIME_ERROR(data::read_csv(folder / "b.csv"),
+                       HasSubstr("line 2: 1 numbers, the rows before have 2"));
   write("c.csv", "");
   EXPECT_RUNTIME_ERROR(data::read_csv(folder / "c.csv"), HasSubstr("c.csv: no rows"));
   Array digits = data::read_csv(SINTER_SOURCE_DIR "/examples/data/digits.csv.gz");
@@ -150,7 +164,8 @@ TEST(Loader, OrderDependsOnSeedAndEpochAlone) {
   EXPECT_NE(first, data::permutation(1000, 5, 3));
   EXPECT_NE(first, data::permutation(1000, 6, 2));
   EXPECT_EQ(std::set<int64_t>(first.begin(), first.end()).size(), 1000u);
-  EXPECT_GT(std::count_if(first.begin(), first.begin() + 500, [](int64_t i) { return i >= 500; }), 200);
+  EXPECT_GT(std::count_if(first.begin(), first.begin() + 500, [](int64_t i) { return i >= 500; }),
+            200);
 }
 
 TEST(Loader, AnErrorOfTheDatasetReachesTheCaller) {
@@ -161,9 +176,7 @@ TEST(Loader, AnErrorOfTheDatasetReachesTheCaller) {
   try {
     for (const data::Example &batch : loader.epoch(0)) batches += batch.x.rank() > 0;
     ADD_FAILURE();
-  } catch (const std::runtime_error &error) {
-    EXPECT_STREQ(error.what(), "sample 7 is broken");
-  }
+  } catch (const std::runtime_error &error) { EXPECT_STREQ(error.what(), "sample 7 is broken"); }
   EXPECT_EQ(batches, 3);
 }
 
@@ -176,16 +189,18 @@ TEST(Loader, MayBeLeftEarly) {
 }
 
 TEST(Dataset, SplitsTransformsAndChecks) {
-  data::TensorDataset whole(Array(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {10, 1}), Array(std::vector<int>(10)),
-                            data::transforms::normalise(4.5, 0.5));
+  data::TensorDataset whole(Array(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {10, 1}),
+                            Array(std::vector<int>(10)), data::transforms::normalise(4.5, 0.5));
   EXPECT_EQ(whole.get(9).x.text(), "[9]");
   auto [train, test] = data::random_split(whole, 0.2, 0);
   EXPECT_EQ(train.size(), 8);
   EXPECT_EQ(test.size(), 2);
-  data::TensorDataset images(Array(std::vector<uint8_t>{0, 255}, {1, 2, 1, 1}), Array(std::vector<int>(1)),
-                             data::transforms::compose({data::transforms::to_float(),
-                                                        data::transforms::normalise({0.0, 0.5}, {1.0, 0.25})}));
+  data::TensorDataset images(
+      Array(std::vector<uint8_t>{0, 255}, {1, 2, 1, 1}), Array(std::vector<int>(1)),
+      data::transforms::compose(
+          {data::transforms::to_float(), data::transforms::normalise({0.0, 0.5}, {1.0, 0.25})}));
   EXPECT_EQ(images.get(0).x.text(), "[[[0]],\n [[2]]]");
   Array three = Array::zeros({3, 2}), two = Array::zeros({2});
-  EXPECT_USER_ERROR(data::TensorDataset(three, two), "TensorDataset: f32[3, 2] inputs and f32[2] targets differ in number");
+  EXPECT_USER_ERROR(data::TensorDataset(three, two),
+                    "TensorDataset: f32[3, 2] inputs and f32[2] targets differ in number");
 }

@@ -7,10 +7,12 @@ static Tensor leaked;
 
 /// Runs `function` in a trace of one input.
 template <class F> static void in(TensorSpec spec, F function) {
-  trace([&](Tensor x) {
-    function(x);
-    return x;
-  }, {spec});
+  trace(
+      [&](Tensor x) {
+        function(x);
+        return x;
+      },
+      {spec});
 }
 
 TEST(UserMistake, WrongChannels) {
@@ -23,7 +25,8 @@ TEST(UserMistake, WrongChannels) {
 TEST(UserMistake, WrongFeatures) {
   nn::Linear fc(nullptr, "fc", {.in_features = 10, .out_features = 2});
   in({{4, 12}, f32}, [&](Tensor x) {
-    EXPECT_USER_ERROR(fc(x), "linear: input f32[4, 12] has 12 features, weight 'fc.weight' expects 10");
+    EXPECT_USER_ERROR(fc(x),
+                      "linear: input f32[4, 12] has 12 features, weight 'fc.weight' expects 10");
   });
 }
 
@@ -32,8 +35,10 @@ TEST(UserMistake, ShapesThatDoNotBroadcast) {
   in({{2, 3}, f32}, [&](Tensor x) {
     EXPECT_USER_ERROR(x + w, "add: shapes [2, 3] and [4] do not broadcast");
     EXPECT_USER_ERROR(matmul(x, x), "matmul: f32[2, 3] and f32[2, 3]: inner sizes 3 and 2 differ");
-    EXPECT_USER_ERROR(reshape(x, {4, -1}), "reshape: f32[2, 3] has 6 elements, which do not make shape [4, -1]");
-    EXPECT_USER_ERROR(broadcast_to(x, {3, 3}), "broadcast_to: f32[2, 3] does not broadcast to [3, 3]");
+    EXPECT_USER_ERROR(reshape(x, {4, -1}),
+                      "reshape: f32[2, 3] has 6 elements, which do not make shape [4, -1]");
+    EXPECT_USER_ERROR(broadcast_to(x, {3, 3}),
+                      "broadcast_to: f32[2, 3] does not broadcast to [3, 3]");
   });
 }
 
@@ -57,15 +62,18 @@ TEST(UserMistake, WrongTypes) {
     EXPECT_USER_ERROR(dropout(to(x, f32), {.p = 1.5}), "dropout: p is 1.5, expected a probability");
   });
   in({{4, 10}, f32}, [&](Tensor x) {
-    EXPECT_USER_ERROR(cross_entropy(x, x), "cross_entropy: target is f32[4, 10], expected class indices (integers)");
-    EXPECT_USER_ERROR(mse_loss(x, x.sum()), "mse_loss: input [4, 10] and target [] differ in shape");
+    EXPECT_USER_ERROR(cross_entropy(x, x),
+                      "cross_entropy: target is f32[4, 10], expected class indices (integers)");
+    EXPECT_USER_ERROR(mse_loss(x, x.sum()),
+                      "mse_loss: input [4, 10] and target [] differ in shape");
   });
 }
 
 TEST(UserMistake, OpsOutsideOfTraces) {
   auto w = parameter("w", {4});
-  const char *noTrace = "relu: no trace is running: ops work on tensors inside the function given to "
-                        "sinter::trace, or in a module's forward that Trainer or train_step calls";
+  const char *noTrace =
+      "relu: no trace is running: ops work on tensors inside the function given to "
+      "sinter::trace, or in a module's forward that Trainer or train_step calls";
   EXPECT_USER_ERROR(relu(w), noTrace);
   EXPECT_USER_ERROR(relu(Tensor()), "relu: a tensor without a value (default-constructed)");
   in({{2, 3}, f32}, [&](Tensor x) { leaked = x; });
@@ -82,9 +90,11 @@ TEST(UserMistake, OpsOutsideOfTraces) {
 TEST(UserMistake, TraceAndGrad) {
   auto w = parameter("w", {3}), other = parameter("other", {3});
   std::vector<TensorSpec> two{{{3}, f32}, {{3}, f32}};
-  EXPECT_USER_ERROR(trace([](Tensor x) { return x; }, two), "trace: the function takes 1 tensors, 2 are specified");
+  EXPECT_USER_ERROR(trace([](Tensor x) { return x; }, two),
+                    "trace: the function takes 1 tensors, 2 are specified");
   auto vector = trace([&](Tensor x) { return x * w; }, {{{3}, f32}});
-  EXPECT_USER_ERROR(grad(vector, {w}), "grad: the traced function gives f32[3], not one floating-point scalar");
+  EXPECT_USER_ERROR(grad(vector, {w}),
+                    "grad: the traced function gives f32[3], not one floating-point scalar");
   auto loss = trace([&](Tensor x) { return sum(x * w); }, {{{3}, f32}});
   EXPECT_USER_ERROR(grad(loss, {other}), "grad: the traced function does not use 'other'");
   EXPECT_USER_ERROR(grad(loss, {}), "grad: no parameters to differentiate by");
@@ -99,7 +109,9 @@ TEST(UserMistake, TraceAndGrad) {
 
 TEST(UserMistake, OptionsLeftOut) {
   EXPECT_USER_ERROR(nn::Linear(nullptr, "fc", {.out_features = 3}), "nn::Linear: in_features is 0");
-  EXPECT_USER_ERROR(init::gain("swish"), "init::gain: 'swish' is none of linear, conv2d, sigmoid, tanh, relu, leaky_relu");
+  EXPECT_USER_ERROR(
+      init::gain("swish"),
+      "init::gain: 'swish' is none of linear, conv2d, sigmoid, tanh, relu, leaky_relu");
   EXPECT_USER_ERROR(parameter("b", {3}, init::xavier_uniform()),
                     "init: fan_in and fan_out need a shape of two or more dimensions, got [3]");
 }

@@ -27,9 +27,7 @@
   try {                                                                                            \
     statement;                                                                                     \
     ADD_FAILURE() << "no error";                                                                   \
-  } catch (const sinter::RuntimeError &error) {                                                    \
-    EXPECT_THAT(error.what(), matcher);                                                            \
-  }
+  } catch (const sinter::RuntimeError &error) { EXPECT_THAT(error.what(), matcher); }
 
 namespace sinter::test {
 
@@ -39,7 +37,8 @@ public:
   TemporaryFolder() {
     auto *info = ::testing::UnitTest::GetInstance()->current_test_info();
     path = std::filesystem::temp_directory_path() /
-           (std::string("sinter-") + info->test_suite_name() + "-" + info->name() + "-" + std::to_string(getpid()));
+           (std::string("sinter-") + info->test_suite_name() + "-" + info->name() + "-" +
+            std::to_string(getpid()));
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
   }
@@ -52,7 +51,9 @@ private:
 };
 
 inline void writeBytes(const std::string &path, const std::vector<uint8_t> &bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
 } // namespace sinter::test

@@ -9,7 +9,8 @@ namespace {
 
 struct Block : nn::Module {
   Block(nn::Module *parent, std::string name, int64_t width)
-      : Module(parent, std::move(name)), fc(this, "fc", {.in_features = width, .out_features = width}) {}
+      : Module(parent, std::move(name)),
+        fc(this, "fc", {.in_features = width, .out_features = width}) {}
   nn::Linear fc;
   Tensor forward(Tensor x) { return relu(fc(x)); }
 };
@@ -33,8 +34,9 @@ std::vector<std::string> names(const std::vector<nn::Module::Named> &named) {
 
 TEST(Module, PathsArePyTorchs) {
   Net net;
-  EXPECT_THAT(names(net.named_parameters()), ElementsAre("blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.1.fc.weight",
-                                                         "blocks.1.fc.bias", "norm.weight", "norm.bias"));
+  EXPECT_THAT(names(net.named_parameters()),
+              ElementsAre("blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.1.fc.weight",
+                          "blocks.1.fc.bias", "norm.weight", "norm.bias"));
   EXPECT_THAT(names(net.named_buffers()),
               ElementsAre("norm.running_mean", "norm.running_var", "norm.num_batches_tracked"));
   EXPECT_EQ(net.num_parameters(), 2 * (16 + 4) + 6);
@@ -54,8 +56,10 @@ TEST(Module, TwoChildrenOfOneName) {
   nn::Sequential net;
   nn::Linear first(&net, "fc", {.in_features = 4, .out_features = 3});
   int line = __LINE__ - 1;
-  EXPECT_USER_ERROR(nn::Linear(&net, "fc", {.in_features = 4, .out_features = 3}),
-                    fmt::format("nn::Module: child 'fc' (line {}) and child 'fc' (line {}) have one name", line, __LINE__));
+  EXPECT_USER_ERROR(
+      nn::Linear(&net, "fc", {.in_features = 4, .out_features = 3}),
+      fmt::format("nn::Module: child 'fc' (line {}) and child 'fc' (line {}) have one name", line,
+                  __LINE__));
   EXPECT_USER_ERROR(nn::Linear(&net, "a.b", {.in_features = 4, .out_features = 3}),
                     "nn::Module: 'a.b' is no name of a child: it must not be empty or have dots");
 }
@@ -128,7 +132,8 @@ TEST(Init, DefaultsAreWithinPyTorchsBounds) {
 }
 
 TEST(Init, TheRowOfAPaddingIndexIsZero) {
-  nn::Embedding embed(nullptr, "embed", {.num_embeddings = 4, .embedding_dim = 3, .padding_idx = 2});
+  nn::Embedding embed(nullptr, "embed",
+                      {.num_embeddings = 4, .embedding_dim = 3, .padding_idx = 2});
   Array weight = embed.value("embed.weight");
   for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(weight.at(i) == 0, i / 3 == 2) << i;
 }

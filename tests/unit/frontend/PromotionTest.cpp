@@ -4,7 +4,9 @@
 using namespace sinter;
 
 static DType typeOf(DType a, Shape shapeA, DType b, Shape shapeB) {
-  return trace([](Tensor x, Tensor y) { return x * y; }, {{shapeA, a}, {shapeB, b}}).outputs()[0].dtype;
+  return trace([](Tensor x, Tensor y) { return x * y; }, {{shapeA, a}, {shapeB, b}})
+      .outputs()[0]
+      .dtype;
 }
 static DType typeOf(DType a, DType b) { return typeOf(a, {2}, b, {2}); }
 
@@ -50,7 +52,9 @@ TEST(Promotion, DivisionOfIntegersIsTrueDivision) {
 }
 
 TEST(Promotion, FunctionsAndReductions) {
-  auto of = [](auto function, DType dtype) { return trace(function, {{{2, 2}, dtype}}).outputs()[0].dtype; };
+  auto of = [](auto function, DType dtype) {
+    return trace(function, {{{2, 2}, dtype}}).outputs()[0].dtype;
+  };
   EXPECT_EQ(of([](Tensor x) { return exp(x); }, i64), f32);
   EXPECT_EQ(of([](Tensor x) { return sqrt(x); }, bf16), bf16);
   EXPECT_EQ(of([](Tensor x) { return sum(x); }, i32), i64);

@@ -10,10 +10,14 @@ TEST(Trace, LinearRegressionHasTheArgumentsAndOpsItNames) {
   auto loss = trace([&](Tensor x, Tensor y) { return mse_loss(x.matmul(w) + b, y); },
                     {{{100, 2}, f32}, {{100, 1}, f32}});
   std::string ir = loss.ir();
-  EXPECT_THAT(ir, HasSubstr("func.func @main(%arg0: tensor<100x2xf32> {sinter.name = \"input0\", sinter.role = \"input\"}"));
-  EXPECT_THAT(ir, HasSubstr("%arg2: tensor<2x1xf32> {sinter.name = \"w\", sinter.role = \"parameter\"}"));
-  EXPECT_THAT(ir, HasSubstr("%arg3: tensor<1xf32> {sinter.name = \"b\", sinter.role = \"parameter\"}"));
-  EXPECT_THAT(ir, HasSubstr("sinter.matmul %arg0, %arg2 : (tensor<100x2xf32>, tensor<2x1xf32>) -> tensor<100x1xf32>"));
+  EXPECT_THAT(ir, HasSubstr("func.func @main(%arg0: tensor<100x2xf32> {sinter.name = \"input0\", "
+                            "sinter.role = \"input\"}"));
+  EXPECT_THAT(
+      ir, HasSubstr("%arg2: tensor<2x1xf32> {sinter.name = \"w\", sinter.role = \"parameter\"}"));
+  EXPECT_THAT(ir,
+              HasSubstr("%arg3: tensor<1xf32> {sinter.name = \"b\", sinter.role = \"parameter\"}"));
+  EXPECT_THAT(ir, HasSubstr("sinter.matmul %arg0, %arg2 : (tensor<100x2xf32>, tensor<2x1xf32>) -> "
+                            "tensor<100x1xf32>"));
   EXPECT_THAT(ir, HasSubstr("sinter.broadcast %arg3 : (tensor<1xf32>) -> tensor<100x1xf32>"));
   EXPECT_THAT(ir, HasSubstr("sinter.mse_loss"));
   EXPECT_EQ(loss.variables(), (std::vector<std::string>{"w", "b"}));
@@ -24,7 +28,9 @@ TEST(Trace, GradReplacesTheResultByGradients) {
   auto w = parameter("w", {3}, init::ones);
   auto loss = trace([&](Tensor x) { return sum(x * w); }, {{{3}, f32}});
   auto grads = grad(loss, {w});
-  EXPECT_THAT(grads.ir(), HasSubstr("sinter.gradient %1 wrt %arg1 : (tensor<f32>, tensor<3xf32>) -> tensor<3xf32>"));
+  EXPECT_THAT(
+      grads.ir(),
+      HasSubstr("sinter.gradient %1 wrt %arg1 : (tensor<f32>, tensor<3xf32>) -> tensor<3xf32>"));
   EXPECT_EQ(grads.outputs(), (std::vector<TensorSpec>{{{3}, f32}}));
   auto both = value_and_grad(loss, {w});
   EXPECT_EQ(both.outputs(), (std::vector<TensorSpec>{{{}, f32}, {{3}, f32}}));
@@ -69,14 +75,19 @@ TEST(Trace, UnusedParametersAreNoArguments) {
 TEST(Trace, RandomOpsTakeSeedAndStepAndAdvanceTheStep) {
   auto traced = trace([](Tensor x) { return dropout(x, {.p = 0.25}); }, {{{8}, f32}});
   EXPECT_EQ(traced.variables(), (std::vector<std::string>{"step", "seed"}));
-  EXPECT_THAT(traced.ir(), HasSubstr("{sinter.donated = 1 : i64, sinter.name = \"step\", sinter.role = \"state\"}"));
+  EXPECT_THAT(
+      traced.ir(),
+      HasSubstr("{sinter.donated = 1 : i64, sinter.name = \"step\", sinter.role = \"state\"}"));
   EXPECT_THAT(traced.ir(), HasSubstr("p = 2.500000e-01"));
-  auto still = trace([](Tensor x) { return dropout(x, {.p = 0.25, .training = false}); }, {{{8}, f32}});
+  auto still =
+      trace([](Tensor x) { return dropout(x, {.p = 0.25, .training = false}); }, {{{8}, f32}});
   EXPECT_TRUE(still.variables().empty());
 }
 
 TEST(Trace, ShapesOfViews) {
-  auto shapeOf = [](auto function, Shape shape) { return trace(function, {{shape, f32}}).outputs()[0].shape; };
+  auto shapeOf = [](auto function, Shape shape) {
+    return trace(function, {{shape, f32}}).outputs()[0].shape;
+  };
   EXPECT_EQ(shapeOf([](Tensor x) { return flatten(x, 1); }, {2, 3, 4}), (Shape{2, 12}));
   EXPECT_EQ(shapeOf([](Tensor x) { return reshape(x, {-1, 6}); }, {2, 3, 4}), (Shape{4, 6}));
   EXPECT_EQ(shapeOf([](Tensor x) { return permute(x, {2, 0, 1}); }, {2, 3, 4}), (Shape{4, 2, 3}));
@@ -90,18 +101,32 @@ TEST(Trace, ShapesOfViews) {
   EXPECT_EQ(shapeOf([](Tensor x) { return select(x, 0, -1); }, {5, 2}), (Shape{2}));
   EXPECT_EQ(shapeOf([](Tensor x) { return pad(x, {1, 2, 0, 3}); }, {5, 2}), (Shape{8, 5}));
   EXPECT_EQ(shapeOf([](Tensor x) { return pad(x, {-1, 2}); }, {5, 2}), (Shape{5, 3}));
-  EXPECT_EQ(shapeOf([](Tensor x) { return broadcast_to(x, {4, -1, 3}); }, {2, 1}), (Shape{4, 2, 3}));
+  EXPECT_EQ(shapeOf(
+                [](Tensor x) {
+                  return broadcast_to(x, {4, -1, 3});
+                },
+                {2, 1}),
+            (Shape{4, 2, 3}));
   EXPECT_EQ(shapeOf([](Tensor x) { return sum(x, {0, -1}, true); }, {2, 3, 4}), (Shape{1, 3, 1}));
   EXPECT_EQ(shapeOf([](Tensor x) { return mean(x, 1); }, {2, 3, 4}), (Shape{2, 4}));
   EXPECT_EQ(shapeOf([](Tensor x) { return one_hot(to(x, i64), 7); }, {2, 3}), (Shape{2, 3, 7}));
-  EXPECT_EQ(shapeOf([](Tensor x) { return avg_pool2d(x, {.kernel_size = 3, .stride = 2}); }, {1, 2, 7, 9}), (Shape{1, 2, 3, 4}));
-  EXPECT_EQ(shapeOf([](Tensor x) { return adaptive_avg_pool2d(x, {2, 3}); }, {1, 2, 4, 9}), (Shape{1, 2, 2, 3}));
+  EXPECT_EQ(shapeOf([](Tensor x) { return avg_pool2d(x, {.kernel_size = 3, .stride = 2}); },
+                    {1, 2, 7, 9}),
+            (Shape{1, 2, 3, 4}));
+  EXPECT_EQ(shapeOf(
+                [](Tensor x) {
+                  return adaptive_avg_pool2d(x, {2, 3});
+                },
+                {1, 2, 4, 9}),
+            (Shape{1, 2, 2, 3}));
   EXPECT_EQ(shapeOf([](Tensor x) { return global_avg_pool2d(x); }, {1, 2, 4, 9}), (Shape{1, 2}));
 }
 
 TEST(Trace, MatmulTakesVectorsMatricesAndBatches) {
   auto shapeOf = [](Shape a, Shape b) {
-    return trace([](Tensor x, Tensor y) { return matmul(x, y); }, {{a, f32}, {b, f32}}).outputs()[0].shape;
+    return trace([](Tensor x, Tensor y) { return matmul(x, y); }, {{a, f32}, {b, f32}})
+        .outputs()[0]
+        .shape;
   };
   EXPECT_EQ(shapeOf({3}, {3}), (Shape{}));
   EXPECT_EQ(shapeOf({2, 3}, {3}), (Shape{2}));
