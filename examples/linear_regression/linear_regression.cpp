@@ -89,16 +89,16 @@ static double closedForm(const Table &table) {
 }
 
 int main(int argc, char **argv) {
+  bool wantsGenerated = std::count(argv, argv + argc, std::string("generated")) > 0;
   auto options = examples::parse(
       argc, argv,
       "Linear regression on the diabetes data (442 x 10), full batch; --data generated: 100 x 2.",
       {.epochs = 1000,
        .batch_size = 442,
-       .lr = 0.1,
+       .lr = wantsGenerated ? 0.01 : 0.1,
        .data = SINTER_EXAMPLES_DATA "/diabetes.csv.gz"});
   return examples::guarded([&] {
     bool generated = options.data == "generated";
-    if (generated && options.lr == 0.1) options.lr = 0.01;
     Table table = generated ? generate(options.seed) : readDiabetes(options.data);
     auto floats = [](const std::vector<double> &values) {
       return std::vector<float>(values.begin(), values.end());

@@ -2,10 +2,8 @@
 
 #include "sinter/codegen/reference/ReferenceProgram.h"
 #include "sinter/frontend/detail/Dump.h"
-#if __has_include("sinter/passes/Pipeline.h")
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
-#endif
 #include "sinter/runtime/Environment.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -27,7 +25,6 @@ static OwningOpRef<ModuleOp> joined(const std::vector<const TracedImpl *> &funct
 
 /// The evaluator takes any op: only what is not computed yet is opened.
 static std::string openGradients(ModuleOp module, Precision precision, Dump &dump) {
-#if __has_include("sinter/passes/Pipeline.h")
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   OpPassManager &functions = pm.nest<func::FuncOp>();
   if (precision == Precision::bf16) functions.addPass(passes::createMixedPrecision());
@@ -37,9 +34,6 @@ static std::string openGradients(ModuleOp module, Precision precision, Dump &dum
   llvm::raw_string_ostream stream(pipeline);
   pm.printAsTextualPipeline(stream);
   if (dump) dump.stage("autodiff", pipeline, print(module, true));
-#else
-  (void)module, (void)precision, (void)dump;
-#endif
   return {};
 }
 

@@ -95,8 +95,12 @@ double Session::train(const Array &x, const Array &y, Where where) {
     throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number",
                                 x.spec().text(), y.spec().text()),
                     where);
-  latest = runnerOf("train_step", x.spec().text() + y.spec().text(),
-                    [&] { return traceTrain(x.spec(), y.spec()); });
+  acquire();
+  if (!latest || latestX != x.spec() || latestY != y.spec()) {
+    latest = runnerOf("train_step", x.spec().text() + y.spec().text(),
+                      [&] { return traceTrain(x.spec(), y.spec()); });
+    latestX = x.spec(), latestY = y.spec();
+  }
   writeRates();
   double value = latest->run({x, y}, device(), table)[0].item();
   if (!std::isfinite(value)) explainNonFinite(x, y);

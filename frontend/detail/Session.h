@@ -73,6 +73,7 @@ private:
   };
   std::map<std::string, Pending> pending;
   std::shared_ptr<Runner> latest;
+  TensorSpec latestX, latestY;
   std::map<std::string, VariablePtr> ownVariables; // moments, rates
   int64_t epoch = 0, numSteps = 0;
   bool ratesWritten = false;
