@@ -1,14 +1,15 @@
 #include "sinter/frontend/CompileFile.h"
 
 #include "sinter/frontend/detail/CompileModule.h"
+#include "sinter/frontend/detail/Dump.h"
+#include "sinter/frontend/detail/Traced.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <exception>
 
 using namespace mlir;
 
@@ -70,30 +71,6 @@ FailureOr<func::FuncOp> chooseFunction(ModuleOp module, StringRef name) {
   return chosen;
 }
 
-/// Writes numbered dumps whose first line replays them.
-class FileDump {
-public:
-  explicit FileDump(std::string folder) : folder(std::move(folder)) {}
-  void stage(StringRef name, StringRef pipeline, ModuleOp module) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    stream << "// sinter-opt --pass-pipeline='" << pipeline << "' " << previous << "\n";
-    module.print(stream, OpPrintingFlags().enableDebugInfo(true, false));
-    std::string file = (count < 10 ? "0" : "") + std::to_string(count) + "-" + name.str() + ".mlir";
-    ++count;
-    write(file, text);
-    previous = file;
-  }
-  void write(const std::string &name, const std::string &text) const {
-    std::ofstream stream(folder + "/" + name);
-    stream << text;
-  }
-
-private:
-  std::string folder, previous = "(the module given)";
-  int count = 0;
-};
-
 runtime::Program *compileFile(const SinterCompileRequest &request, std::string &error) {
   DialectRegistry registry;
   ir::registerDialects(registry);
@@ -118,20 +95,13 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   if (request.gradient) addGradients(*function);
   ModuleOptions options;
   options.device = request.device;
-  FileDump dump(request.dumpDir);
-  if (*request.dumpDir) {
-    std::error_code failed;
-    std::filesystem::create_directories(request.dumpDir, failed);
-    if (failed) {
-      error = std::string("cannot make the folder ") + request.dumpDir + ": " + failed.message();
-      return nullptr;
-    }
+  Dump dump(request.dumpDir, function->getName().str());
+  if (dump) {
+    dump.stage("given", {}, print(*module, true));
     options.afterStage = [&](StringRef stage, StringRef pipeline, ModuleOp module) {
-      dump.stage(stage, pipeline, module);
+      dump.stage(stage.str(), pipeline.str(), print(module, true));
     };
-    options.text = [&](const std::string &name, const std::string &text) {
-      dump.write(name, text);
-    };
+    options.text = [&](const std::string &name, const std::string &text) { dump.file(name, text); };
   }
   std::string stage;
   FailureOr<runtime::Program> program = compileModule(*module, options, &stage);
@@ -148,7 +118,12 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
 extern "C" sinter::runtime::Program *sinterCompileFile(const SinterCompileRequest *request,
                                                        char **error) {
   std::string message;
-  sinter::runtime::Program *program = sinter::detail::compileFile(*request, message);
+  sinter::runtime::Program *program = nullptr;
+  try {
+    program = sinter::detail::compileFile(*request, message);
+  } catch (const std::exception &failure) { // a dump folder that cannot be made
+    message = failure.what();
+  }
   if (!program && error) *error = strdup(message.c_str());
   return program;
 }

@@ -5,9 +5,9 @@
 #include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
+#include "sinter/passes/fusion/Ledger.h"
 
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -55,12 +55,12 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   if (failed(setTarget(module, options))) return failure();
   passes::PipelineOptions pipeline;
   pipeline.precision = options.precision;
-  for (llvm::StringRef insertion : llvm::split(options.insertions, ';')) {
-    if (insertion.empty()) continue;
-    auto [place, text] = insertion.split('=');
-    pipeline.insertions.push_back({place.str(), text.str()});
-  }
-  return passes::runPipeline(module, pipeline, options.afterStage, failedStage);
+  pipeline.insertions = options.insertions;
+  pipeline.ledger = bool(options.text);
+  if (failed(passes::runPipeline(module, pipeline, options.afterStage, failedStage)))
+    return failure();
+  if (options.text) options.text("ledger.json", passes::toJson(passes::takeLedgers(module)));
+  return success();
 }
 
 FailureOr<runtime::Program> compileModule(ModuleOp module, const ModuleOptions &options,

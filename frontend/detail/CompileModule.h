@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/ir/Sinter.h"
+#include "sinter/passes/Pipeline.h"
 #include "sinter/runtime/Program.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -15,7 +16,7 @@ struct ModuleOptions {
   std::string precision = "f32"; // "f32" or "bf16"
   std::string architecture;      // CPU instruction set or GPU architecture; empty: the device's own
   bool savable = false;          // the Program can be written to a file
-  std::string insertions;        // passes from outside: "place=pipeline", several separated by ';'
+  std::vector<passes::Insertion> insertions; // passes from outside
   /// Called after each stage of the pipeline, with the textual pipeline that replays it.
   std::function<void(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module)>
       afterStage;

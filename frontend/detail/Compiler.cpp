@@ -1,14 +1,9 @@
 #include "sinter/frontend/detail/Compiler.h"
 
-#include "sinter/codegen/reference/ReferenceProgram.h"
+#include "sinter/frontend/detail/CompileModule.h"
 #include "sinter/frontend/detail/Dump.h"
-#include "sinter/passes/Passes.h"
-#include "sinter/passes/Pipeline.h"
+#include "sinter/frontend/detail/Plugins.h"
 #include "sinter/runtime/Environment.h"
-
-#include "mlir/Pass/PassManager.h"
-
-#include <fmt/format.h>
 
 using namespace mlir;
 
@@ -23,38 +18,33 @@ static OwningOpRef<ModuleOp> joined(const std::vector<const TracedImpl *> &funct
   return module;
 }
 
-/// The evaluator takes any op: only what is not computed yet is opened.
-static std::string openGradients(ModuleOp module, Precision precision, Dump &dump) {
-  PassManager pm(module.getContext(), ModuleOp::getOperationName());
-  OpPassManager &functions = pm.nest<func::FuncOp>();
-  if (precision == Precision::bf16) functions.addPass(passes::createMixedPrecision());
-  functions.addPass(passes::createAutodiff());
-  if (failed(pm.run(module))) return "autodiff";
-  std::string pipeline;
-  llvm::raw_string_ostream stream(pipeline);
-  pm.printAsTextualPipeline(stream);
-  if (dump) dump.stage("autodiff", pipeline, print(module, true));
-  return {};
-}
-
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
                           const CompileOptions &options, const std::string &label, bool savable) {
-  (void)savable;
+  std::vector<std::string> plugins = runtime::environment::passPlugins();
+  plugins.insert(plugins.end(), options.plugins.begin(), options.plugins.end());
+  loadPlugins(plugins);
   OwningOpRef<ModuleOp> module = joined(functions);
   Dump dump(options.dump_dir.empty() ? runtime::environment::dumpDir() : options.dump_dir, label);
   Compiled result;
   result.tracedIr = print(*module, false);
   if (dump) dump.stage("traced", {}, print(*module, true));
 
-  Diagnostics diagnostics;
-  auto failed = [&](const std::string &pass) { throw CompileError(pass, diagnostics.text()); };
-  FailureOr<runtime::Program> program = failure();
-  if (options.device.kind() == Device::Kind::reference) {
-    std::string pass = openGradients(*module, options.precision, dump);
-    if (!pass.empty()) failed(pass);
-    program = codegen::referenceProgram(*module);
+  ModuleOptions compile;
+  compile.device = options.device.name();
+  compile.precision = options.precision == Precision::bf16 ? "bf16" : "f32";
+  compile.savable = savable;
+  for (const PassInsertion &pass : options.passes)
+    compile.insertions.push_back({pass.place, pass.pipeline});
+  if (dump) {
+    compile.afterStage = [&](llvm::StringRef stage, llvm::StringRef pipeline, ModuleOp module) {
+      dump.stage(stage.str(), pipeline.str(), print(module, true));
+    };
+    compile.text = [&](const std::string &name, const std::string &text) { dump.file(name, text); };
   }
-  if (mlir::failed(program)) failed("codegen");
+  Diagnostics diagnostics;
+  std::string stage;
+  FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
+  if (failed(program)) throw CompileError(stage, diagnostics.text());
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
   return result;

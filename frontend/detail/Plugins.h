@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sinter::detail {
+
+/// Opens shared libraries of passes (MLIR pass plug-ins) and registers what they bring; each once in
+/// a process. Throws RuntimeError, naming the library, for one that cannot be loaded.
+void loadPlugins(const std::vector<std::string> &paths);
+
+} // namespace sinter::detail
