@@ -157,9 +157,10 @@ bool Elements::reaches(Value value) {
 void Elements::rollBack(Operation *last, size_t logged, size_t loggedExprs) {
   Block *block = builder.getInsertionBlock();
   auto end = builder.getInsertionPoint();
-  auto begin = last ? std::next(Block::iterator(last)) : block->begin();
-  while (begin != end) {
+  while (end != block->begin()) {
     Operation *op = &*std::prev(end);
+    if (op == last)
+      break;
     op->dropAllUses();
     op->erase();
   }
