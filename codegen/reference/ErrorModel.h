@@ -96,6 +96,7 @@ public:
     error += term.error;
     whole = whole && term.value == std::floor(term.value);
     ++terms;
+    rounding += term.value != 0 || term.error != 0; // adding zero is exact
   }
   /// `factors` counts the roundings of each term before it is added (1: products).
   Ball finish(const Arithmetic &a, int factors = 0) const;
@@ -104,7 +105,7 @@ public:
 private:
   long double total = 0;
   double magnitude = 0, error = 0;
-  int64_t terms = 0;
+  int64_t terms = 0, rounding = 0;
   bool whole = true; // sums of whole numbers below 2^p are exact
 };
 

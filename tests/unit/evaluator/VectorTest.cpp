@@ -4,6 +4,9 @@
 
 #include "../../support/Ir.h"
 #include "sinter/codegen/reference/Evaluator.h"
+#include "sinter/passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
 
 #include <gtest/gtest.h>
 
@@ -123,6 +126,38 @@ TEST_P(VectorTest, ValuesAreTorchs) {
       ++compared;
     }
   }
+  EXPECT_GT(compared, 0);
+}
+
+/// What the autodiff pass makes of `sinter.gradient`, evaluated in f64.
+TEST_P(VectorTest, GradientsAreTorchs) {
+  int compared = 0, present = 0;
+  for (const VectorCase &vector : loadVectors(GetParam())) {
+    SCOPED_TRACE(vector.op + "/" + vector.name);
+    if (vector.gradients.empty()) continue;
+    Ir ir;
+    VectorText text = textOf(vector, "f64", /*gradient=*/true);
+    if (text.text.empty()) continue;
+    ++present;
+    auto module = ir.parse(text.text);
+    ASSERT_TRUE(module) << ir.errors << text.text;
+    mlir::PassManager manager(&ir.context);
+    manager.addNestedPass<mlir::func::FuncOp>(passes::createAutodiff());
+    ASSERT_TRUE(succeeded(manager.run(*module))) << ir.errors;
+    std::vector<HostTensor> inputs = inputsOf(ir, vector, "f64");
+    inputs.push_back(hostTensor(ir, vector.cotangents[0], "f64"));
+    auto results = codegen::evaluate(Ir::function(*module, "f"), inputs);
+    ASSERT_TRUE(succeeded(results)) << ir.errors;
+    for (size_t r = 0; r < results->size(); ++r) {
+      const VectorTensor &wanted = vector.gradients[r];
+      for (size_t i = 0; i < wanted.data.size(); ++i)
+        EXPECT_TRUE(near(wanted.data[i], (*results)[r].at(i)))
+            << wanted.name << ", element " << i << ": " << (*results)[r].at(i) << ", PyTorch "
+            << wanted.data[i];
+      ++compared;
+    }
+  }
+  if (present == 0) GTEST_SKIP() << GetParam() << " has no gradient";
   EXPECT_GT(compared, 0);
 }
 
