@@ -90,6 +90,10 @@ int main(int argc, char **argv) {
   context.loadAllAvailableDialects();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
+  // The text is what was asked for: what passes remark on is for sinter-opt.
+  ScopedDiagnosticHandler quiet(&context, [](Diagnostic &diagnostic) {
+    return success(diagnostic.getSeverity() == DiagnosticSeverity::Remark);
+  });
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.file, sources, &context);
   if (!module) return fail("cannot read " + options.file);
   if (module->getOps<ir::KernelOp>().empty()) {

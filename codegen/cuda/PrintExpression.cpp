@@ -52,7 +52,7 @@ static std::string floatLiteral(const APFloat &value, Type type) {
                     : "bitCast<f32>(" + std::to_string(bits) + "u)";
   }
   SmallString<32> digits;
-  value.toString(digits, isDouble ? 17 : 9, 0);
+  value.toString(digits, isDouble ? 17 : 9, 3);
   // APFloat prints 1.0E-5 and 42; C++ wants a point or an exponent.
   if (digits.find_first_of(".eE") == StringRef::npos) digits += ".0";
   return digits.str().str() + (isDouble ? "" : "f");
