@@ -5,6 +5,7 @@
 #include "sinter/runtime/Device.h"
 #include "sinter/runtime/Executor.h"
 #include "sinter/runtime/Npy.h"
+#include "sinter/runtime/Profiler.h"
 #include "sinter/runtime/State.h"
 
 #include <CLI/CLI.hpp>
@@ -25,7 +26,7 @@ using namespace sinter::runtime;
 namespace {
 
 struct Options {
-  std::string file, entry, device = "auto", outputDir, load, save, json, dump;
+  std::string file, entry, device = "auto", outputDir, load, save, json, dump, profile;
   std::vector<std::string> inputs;
   int repeat = 1;
   bool gradient = false;
@@ -187,6 +188,8 @@ int main(int argc, char **argv) {
   app.add_option("--json", options.json, "Writes scalars of each run and times");
   app.add_option("--dump", options.dump,
                  "IR only: folder for the IR after each pass, kernels, ledger and plan");
+  app.add_option("--profile", options.profile,
+                 "Times every launch: prints a table, writes a Chrome trace to this file");
   app.add_option("--threads", options.threads, "CPU threads");
   app.add_option("--seed", options.seed, "Seed of initial values and random ops");
   CLI11_PARSE(app, argc, argv);
@@ -216,6 +219,8 @@ int main(int argc, char **argv) {
                         {"arena_bytes", entry.arenaBytes},
                         {"lower_bound_bytes", entry.lowerBoundBytes},
                         {"scalars", nlohmann::json::object()}};
+  Profiler profiler;
+  if (!options.profile.empty()) executor->setProfiler(&profiler);
   std::vector<double> milliseconds;
   for (int run = 0; run < options.repeat; ++run) {
     auto start = std::chrono::steady_clock::now();
