@@ -220,7 +220,7 @@ func.func @clamp(%x: tensor<2xi32>) {
 // -----
 func.func @compare(%a: tensor<2x3xf32>, %b: tensor<2x4xf32>) {
   // expected-error @+1 {{requires all operands to have the same type}}
-  %r = "sinter.compare"(%a, %b) {predicate = 0 : i32} : (tensor<2x3xf32>, tensor<2x4xf32>) -> tensor<2x3xi1>
+  %r = "sinter.compare"(%a, %b) {predicate = #sinter<compare lt>} : (tensor<2x3xf32>, tensor<2x4xf32>) -> tensor<2x3xi1>
   return
 }
 
@@ -233,7 +233,7 @@ func.func @is_finite(%x: tensor<2xi32>) {
 
 // -----
 func.func @select(%c: tensor<2xi1>, %a: tensor<2x3xf32>) {
-  // expected-error @+1 {{select: condition i1[2], values f32[2, 3] and f32[2, 3] do not agree}}
+  // expected-error @+1 {{failed to verify that all of {condition, on_true} have same shape}}
   %r = sinter.select %c, %a, %a : (tensor<2xi1>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
   return
 }

@@ -27,7 +27,7 @@ TEST_P(Decompositions, ComputeTheSame) {
     for (func::FuncOp whole : {function, gradient}) {
       auto parts = opened->lookupSymbol<func::FuncOp>(whole.getName());
       auto own = ArrayRef(arguments).take_front(whole.getNumArguments());
-      std::vector<HostTensor> expected = evaluate(whole, own), found = evaluate(parts, own);
+      std::vector<HostTensor> expected = evaluated(whole, own), found = evaluated(parts, own);
       ASSERT_EQ(expected.size(), found.size());
       for (size_t i = 0; i < expected.size(); ++i)
         for (size_t j = 0; j < expected[i].values.size(); ++j)
@@ -58,9 +58,9 @@ static std::pair<HostTensor, HostTensor> bothWays(const char *text,
   std::vector<HostTensor> arguments;
   for (auto [type, values] : llvm::zip(function.getArgumentTypes(), numbers))
     arguments.push_back(codegen::fromNumbers(cast<RankedTensorType>(type), values));
-  HostTensor whole = evaluate(function, arguments).at(0);
+  HostTensor whole = evaluated(function, arguments).at(0);
   EXPECT_TRUE(runPasses(*module, "builtin.module(func.func(sinter-decompose{all}))"));
-  return {whole, evaluate(function, arguments).at(0)};
+  return {whole, evaluated(function, arguments).at(0)};
 }
 
 TEST(DecompositionCorners, AMeanOverNoTargetsIsNaN) {

@@ -81,7 +81,7 @@ func::FuncOp gradientOf(func::FuncOp function) {
   return succeeded(pm.run(gradient)) ? gradient : func::FuncOp();
 }
 
-std::vector<HostTensor> evaluate(func::FuncOp function, ArrayRef<HostTensor> arguments,
+std::vector<HostTensor> evaluated(func::FuncOp function, ArrayRef<HostTensor> arguments,
                                  bool trackErrors) {
   codegen::EvaluatorOptions options;
   options.trackErrors = trackErrors;
@@ -93,14 +93,14 @@ std::vector<HostTensor> evaluate(func::FuncOp function, ArrayRef<HostTensor> arg
 
 double gradientError(func::FuncOp function, func::FuncOp gradient,
                      const std::vector<HostTensor> &arguments) {
-  std::vector<HostTensor> found = evaluate(gradient, arguments);
+  std::vector<HostTensor> found = evaluated(gradient, arguments);
   std::vector<HostTensor> inputs(arguments.begin(), arguments.begin() + function.getNumArguments());
   auto cotangents = ArrayRef(arguments).drop_front(inputs.size());
   // The scalar whose slope is compared: sum of cotangent times output.
   auto total = [&] {
     double sum = 0;
     size_t next = 0;
-    for (const HostTensor &output : evaluate(function, inputs)) {
+    for (const HostTensor &output : evaluated(function, inputs)) {
       if (!output.isFloat()) continue;
       const HostTensor &cotangent = cotangents[next++];
       for (size_t i = 0; i < output.values.size(); ++i)

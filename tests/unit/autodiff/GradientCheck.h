@@ -43,7 +43,7 @@ mlir::func::FuncOp gradientOf(mlir::func::FuncOp function);
 double gradientError(mlir::func::FuncOp function, mlir::func::FuncOp gradient,
                      const std::vector<codegen::HostTensor> &arguments);
 
-std::vector<codegen::HostTensor> evaluate(mlir::func::FuncOp function,
+std::vector<codegen::HostTensor> evaluated(mlir::func::FuncOp function,
                                           llvm::ArrayRef<codegen::HostTensor> arguments,
                                           bool trackErrors = false);
 

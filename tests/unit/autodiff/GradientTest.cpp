@@ -68,10 +68,10 @@ TEST_P(Gradients, SurviveSimplification) {
   ASSERT_TRUE(function);
   std::mt19937_64 random(seedOf(GetParam()));
   std::vector<HostTensor> arguments = randomArguments(function, GetParam(), random);
-  std::vector<HostTensor> before = evaluate(function, arguments);
+  std::vector<HostTensor> before = evaluated(function, arguments);
   ASSERT_TRUE(runPasses(*module, "builtin.module(func.func(sinter-simplify,sinter-decompose{all},"
                                  "sinter-simplify,sinter-layout,sinter-check-locations))"));
-  std::vector<HostTensor> after = evaluate(function, arguments);
+  std::vector<HostTensor> after = evaluated(function, arguments);
   ASSERT_EQ(before.size(), after.size());
   for (size_t i = 0; i < before.size(); ++i)
     for (size_t j = 0; j < before[i].values.size(); ++j)
