@@ -1,0 +1,214 @@
+// sinter-bench: times training and inference steps of the examples' models and single ops, one JSON
+// line each. tests/benchmarks/compare.py runs it beside its peers.
+
+#include "sinter/sinter.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <random>
+#include <regex>
+
+namespace nn = sinter::nn;
+using sinter::Array;
+using sinter::Tensor;
+
+namespace {
+
+struct Options {
+  std::string filter, precision = "f32", device = "cpu";
+  int threads = 1;
+  double minTime = 1.0;
+};
+
+/// The models of the examples: convolutions with ReLU and pooling, then dense layers.
+struct MnistCnn : nn::Module {
+  nn::Conv2d conv1{this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3}};
+  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
+  nn::Linear fc{this, "fc", {.in_features = 64 * 5 * 5, .out_features = 10}};
+  Tensor forward(Tensor x) {
+    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
+    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
+    return fc(flatten(x, 1));
+  }
+};
+struct Cifar10Cnn : nn::Module {
+  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 32, .kernel_size = 3}};
+  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
+  nn::Linear fc1{this, "fc1", {.in_features = 64 * 6 * 6, .out_features = 64}};
+  nn::Linear fc2{this, "fc2", {.in_features = 64, .out_features = 10}};
+  Tensor forward(Tensor x) {
+    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
+    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
+    return fc2(relu(fc1(flatten(x, 1))));
+  }
+};
+struct Cnn112 : nn::Module {
+  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv2{this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
+  nn::Linear fc1{this, "fc1", {.in_features = 32 * 28 * 28, .out_features = 128}};
+  nn::Linear fc2{this, "fc2", {.in_features = 128, .out_features = 10}};
+  Tensor forward(Tensor x) {
+    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
+    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
+    return fc2(relu(fc1(flatten(x, 1))));
+  }
+};
+struct LinearRegression : nn::Module {
+  nn::Linear fc{this, "fc", {.in_features = 10, .out_features = 1}};
+  Tensor forward(Tensor x) { return fc(x); }
+};
+
+Array random(sinter::Shape shape) {
+  std::mt19937 generator(1);
+  std::uniform_real_distribution<float> uniform;
+  int64_t count = 1;
+  for (int64_t extent : shape) count *= extent;
+  std::vector<float> values(count);
+  for (float &value : values) value = uniform(generator);
+  return Array(values, shape);
+}
+Array labels(int64_t count) {
+  std::vector<int64_t> values(count);
+  for (int64_t i = 0; i < count; ++i) values[i] = i * 7 % 10;
+  return Array(values, {count});
+}
+
+class Bench {
+public:
+  explicit Bench(Options options) : options(std::move(options)), pattern(this->options.filter) {}
+
+  /// `prepare` compiles and returns what one step does; it may fill in the record.
+  void run(const std::string &name,
+           const std::function<std::function<void()>(nlohmann::json &record)> &prepare) {
+    if (!std::regex_search(name, pattern)) return;
+    nlohmann::json record{{"name", name}, {"threads", options.threads}, {"precision", options.precision},
+                          {"device", options.device}};
+    auto begin = Clock::now();
+    std::function<void()> step = prepare(record);
+    step();
+    record["compile_seconds"] = seconds(begin);
+    for (int i = 0; i < 2; ++i) step();
+    std::vector<double> times;
+    begin = Clock::now();
+    while (times.size() < 5 || seconds(begin) < options.minTime) {
+      auto start = Clock::now();
+      step();
+      times.push_back(1e3 * seconds(start));
+    }
+    std::sort(times.begin(), times.end());
+    record["median_ms"] = times[times.size() / 2];
+    record["min_ms"] = times.front();
+    record["runs"] = times.size();
+    std::cout << record.dump() << std::endl;
+  }
+
+  template <class Model>
+  void training(const std::string &name, Array x, Array y, sinter::Loss loss, sinter::optim::Optimizer optimizer) {
+    run(name, [&](nlohmann::json &record) -> std::function<void()> {
+      auto model = std::make_shared<Model>();
+      auto step = std::make_shared<sinter::TrainStep>(
+          *model, loss, optimizer, sinter::TrainerOptions{.device = device(), .precision = precision()});
+      (*step)(x, y);
+      describe(record, step->cost());
+      return [model, step, x, y] { (*step)(x, y); };
+    });
+  }
+
+  void operation(const std::string &name, const sinter::TracedFunction &function, std::vector<Array> inputs) {
+    run(name, [&](nlohmann::json &record) -> std::function<void()> {
+      std::vector<sinter::TensorSpec> specs;
+      for (const Array &input : inputs) specs.push_back({input.shape(), input.dtype()});
+      auto traced = sinter::traceFunction(function, int(specs.size()), specs, sinter::Where::current());
+      auto executable = std::make_shared<sinter::Executable>(
+          sinter::compile(traced, {.device = device(), .precision = precision()}));
+      executable->run(inputs);
+      describe(record, executable->cost());
+      return [executable, inputs] { executable->run(inputs); };
+    });
+  }
+
+  template <class Model> void inference(const std::string &name, Array x) {
+    Model model;
+    model.eval();
+    operation(name, [&](const std::vector<Tensor> &in) { return std::vector<Tensor>{model.forward(in[0])}; }, {x});
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  static double seconds(Clock::time_point since) {
+    return std::chrono::duration<double>(Clock::now() - since).count();
+  }
+  sinter::Device device() const { return sinter::Device::named(options.device, options.threads); }
+  sinter::Precision precision() const {
+    return options.precision == "bf16" ? sinter::Precision::bf16 : sinter::Precision::f32;
+  }
+  static void describe(nlohmann::json &record, const sinter::Cost &cost) {
+    record["kernels"] = cost.kernels;
+    record["peak_bytes"] = cost.peakBytes;
+    record["lower_bound_bytes"] = cost.lowerBoundBytes;
+  }
+
+  Options options;
+  std::regex pattern;
+};
+
+template <class Model> void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape image) {
+  auto batched = [&](int64_t count) {
+    sinter::Shape shape = image;
+    shape.insert(shape.begin(), count);
+    return random(shape);
+  };
+  bench.training<Model>("train_" + name + "_b" + std::to_string(batch), batched(batch), labels(batch),
+                        sinter::cross_entropy, sinter::optim::Adam{.lr = 1e-3});
+  for (int64_t count : {int64_t(1), batch})
+    bench.inference<Model>("infer_" + name + "_b" + std::to_string(count), batched(count));
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Times training and inference steps of the examples' models and single ops, one JSON line each.");
+  app.add_option("--filter", options.filter, "Only benchmarks whose name matches this regular expression");
+  app.add_option("--threads", options.threads, "CPU threads");
+  app.add_option("--precision", options.precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--device", options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda", "cuda-emulated"}));
+  app.add_option("--min-time", options.minTime, "Seconds to measure each");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    Bench bench(options);
+    for (int64_t n : {512, 1024, 2048})
+      bench.operation("matmul_" + std::to_string(n),
+                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{matmul(in[0], in[1])}; },
+                      {random({n, n}), random({n, n})});
+    struct Convolution { int64_t n, c, h, o, k, padding; };
+    for (Convolution s : {Convolution{32, 64, 56, 64, 3, 1}, Convolution{32, 128, 28, 128, 3, 1}, Convolution{128, 32, 13, 64, 3, 0}})
+      bench.operation(fmt::format("conv2d_{}x{}x{}x{}x{}x{}", s.n, s.c, s.h, s.o, s.k, s.padding),
+                      [s](const std::vector<Tensor> &in) {
+                        return std::vector<Tensor>{conv2d(in[0], in[1], {.padding = s.padding})};
+                      },
+                      {random({s.n, s.c, s.h, s.h}), random({s.o, s.c, s.k, s.k})});
+    for (auto [rows, columns] : {std::pair<int64_t, int64_t>{4096, 1024}, {1024, 4096}}) {
+      bench.operation(fmt::format("softmax_{}x{}", rows, columns),
+                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{softmax(in[0], 1)}; },
+                      {random({rows, columns})});
+      bench.operation(fmt::format("layer_norm_{}x{}", rows, columns),
+                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{layer_norm(in[0], in[1], in[2])}; },
+                      {random({rows, columns}), random({columns}), random({columns})});
+    }
+    bench.training<LinearRegression>("train_linear_regression_b64", random({64, 10}), random({64, 1}),
+                                     sinter::mse_loss, sinter::optim::SGD{.lr = 0.01});
+    model<MnistCnn>(bench, "mnist_cnn", 128, {1, 28, 28});
+    model<Cifar10Cnn>(bench, "cifar10_cnn", 128, {3, 32, 32});
+    model<Cnn112>(bench, "cnn112", 32, {3, 112, 112});
+  } catch (const std::exception &error) {
+    std::cerr << "sinter-bench: " << error.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
