@@ -48,8 +48,10 @@ struct Cifar10Cnn : nn::Module {
   }
 };
 struct Cnn112 : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv1{
+      this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
+  nn::Conv2d conv2{
+      this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
   nn::Linear fc1{this, "fc1", {.in_features = 32 * 28 * 28, .out_features = 128}};
   nn::Linear fc2{this, "fc2", {.in_features = 128, .out_features = 10}};
   Tensor forward(Tensor x) {
@@ -86,7 +88,9 @@ public:
   void run(const std::string &name,
            const std::function<std::function<void()>(nlohmann::json &record)> &prepare) {
     if (!std::regex_search(name, pattern)) return;
-    nlohmann::json record{{"name", name}, {"threads", options.threads}, {"precision", options.precision},
+    nlohmann::json record{{"name", name},
+                          {"threads", options.threads},
+                          {"precision", options.precision},
                           {"device", options.device}};
     auto begin = Clock::now();
     std::function<void()> step = prepare(record);
@@ -107,23 +111,26 @@ public:
     std::cout << record.dump() << std::endl;
   }
 
-  template <class Model>
-  void training(const std::string &name, Array x, Array y, sinter::Loss loss, sinter::optim::Optimizer optimizer) {
+  template <class Model> void training(const std::string &name, Array x, Array y, sinter::Loss loss,
+                                       sinter::optim::Optimizer optimizer) {
     run(name, [&](nlohmann::json &record) -> std::function<void()> {
       auto model = std::make_shared<Model>();
       auto step = std::make_shared<sinter::TrainStep>(
-          *model, loss, optimizer, sinter::TrainerOptions{.device = device(), .precision = precision()});
+          *model, loss, optimizer,
+          sinter::TrainerOptions{.device = device(), .precision = precision()});
       (*step)(x, y);
       describe(record, step->cost());
       return [model, step, x, y] { (*step)(x, y); };
     });
   }
 
-  void operation(const std::string &name, const sinter::TracedFunction &function, std::vector<Array> inputs) {
+  void operation(const std::string &name, const sinter::TracedFunction &function,
+                 std::vector<Array> inputs) {
     run(name, [&](nlohmann::json &record) -> std::function<void()> {
       std::vector<sinter::TensorSpec> specs;
       for (const Array &input : inputs) specs.push_back({input.shape(), input.dtype()});
-      auto traced = sinter::traceFunction(function, int(specs.size()), specs, sinter::Where::current());
+      auto traced =
+          sinter::traceFunction(function, int(specs.size()), specs, sinter::Where::current());
       auto executable = std::make_shared<sinter::Executable>(
           sinter::compile(traced, {.device = device(), .precision = precision()}));
       executable->run(inputs);
@@ -135,7 +142,10 @@ public:
   template <class Model> void inference(const std::string &name, Array x) {
     Model model;
     model.eval();
-    operation(name, [&](const std::vector<Tensor> &in) { return std::vector<Tensor>{model.forward(in[0])}; }, {x});
+    operation(
+        name,
+        [&](const std::vector<Tensor> &in) { return std::vector<Tensor>{model.forward(in[0])}; },
+        {x});
   }
 
 private:
@@ -157,14 +167,15 @@ private:
   std::regex pattern;
 };
 
-template <class Model> void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape image) {
+template <class Model>
+void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape image) {
   auto batched = [&](int64_t count) {
     sinter::Shape shape = image;
     shape.insert(shape.begin(), count);
     return random(shape);
   };
-  bench.training<Model>("train_" + name + "_b" + std::to_string(batch), batched(batch), labels(batch),
-                        sinter::cross_entropy, sinter::optim::Adam{.lr = 1e-3});
+  bench.training<Model>("train_" + name + "_b" + std::to_string(batch), batched(batch),
+                        labels(batch), sinter::cross_entropy, sinter::optim::Adam{.lr = 1e-3});
   for (int64_t count : {int64_t(1), batch})
     bench.inference<Model>("infer_" + name + "_b" + std::to_string(count), batched(count));
 }
@@ -173,36 +184,48 @@ template <class Model> void model(Bench &bench, const std::string &name, int64_t
 
 int main(int argc, char **argv) {
   Options options;
-  CLI::App app("Times training and inference steps of the examples' models and single ops, one JSON line each.");
-  app.add_option("--filter", options.filter, "Only benchmarks whose name matches this regular expression");
+  CLI::App app("Times training and inference steps of the examples' models and single ops, one "
+               "JSON line each.");
+  app.add_option("--filter", options.filter,
+                 "Only benchmarks whose name matches this regular expression");
   app.add_option("--threads", options.threads, "CPU threads");
-  app.add_option("--precision", options.precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--device", options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda", "cuda-emulated"}));
+  app.add_option("--precision", options.precision, "f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--device", options.device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda", "cuda-emulated"}));
   app.add_option("--min-time", options.minTime, "Seconds to measure each");
   CLI11_PARSE(app, argc, argv);
   try {
     Bench bench(options);
     for (int64_t n : {512, 1024, 2048})
-      bench.operation("matmul_" + std::to_string(n),
-                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{matmul(in[0], in[1])}; },
-                      {random({n, n}), random({n, n})});
-    struct Convolution { int64_t n, c, h, o, k, padding; };
-    for (Convolution s : {Convolution{32, 64, 56, 64, 3, 1}, Convolution{32, 128, 28, 128, 3, 1}, Convolution{128, 32, 13, 64, 3, 0}})
+      bench.operation(
+          "matmul_" + std::to_string(n),
+          [](const std::vector<Tensor> &in) { return std::vector<Tensor>{matmul(in[0], in[1])}; },
+          {random({n, n}), random({n, n})});
+    struct Convolution {
+      int64_t n, c, h, o, k, padding;
+    };
+    for (Convolution s : {Convolution{32, 64, 56, 64, 3, 1}, Convolution{32, 128, 28, 128, 3, 1},
+                          Convolution{128, 32, 13, 64, 3, 0}})
       bench.operation(fmt::format("conv2d_{}x{}x{}x{}x{}x{}", s.n, s.c, s.h, s.o, s.k, s.padding),
                       [s](const std::vector<Tensor> &in) {
                         return std::vector<Tensor>{conv2d(in[0], in[1], {.padding = s.padding})};
                       },
                       {random({s.n, s.c, s.h, s.h}), random({s.o, s.c, s.k, s.k})});
     for (auto [rows, columns] : {std::pair<int64_t, int64_t>{4096, 1024}, {1024, 4096}}) {
-      bench.operation(fmt::format("softmax_{}x{}", rows, columns),
-                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{softmax(in[0], 1)}; },
-                      {random({rows, columns})});
+      bench.operation(
+          fmt::format("softmax_{}x{}", rows, columns),
+          [](const std::vector<Tensor> &in) { return std::vector<Tensor>{softmax(in[0], 1)}; },
+          {random({rows, columns})});
       bench.operation(fmt::format("layer_norm_{}x{}", rows, columns),
-                      [](const std::vector<Tensor> &in) { return std::vector<Tensor>{layer_norm(in[0], in[1], in[2])}; },
+                      [](const std::vector<Tensor> &in) {
+                        return std::vector<Tensor>{layer_norm(in[0], in[1], in[2])};
+                      },
                       {random({rows, columns}), random({columns}), random({columns})});
     }
-    bench.training<LinearRegression>("train_linear_regression_b64", random({64, 10}), random({64, 1}),
-                                     sinter::mse_loss, sinter::optim::SGD{.lr = 0.01});
+    bench.training<LinearRegression>("train_linear_regression_b64", random({64, 10}),
+                                     random({64, 1}), sinter::mse_loss,
+                                     sinter::optim::SGD{.lr = 0.01});
     model<MnistCnn>(bench, "mnist_cnn", 128, {1, 28, 28});
     model<Cifar10Cnn>(bench, "cifar10_cnn", 128, {3, 32, 32});
     model<Cnn112>(bench, "cnn112", 32, {3, 112, 112});
