@@ -17,8 +17,6 @@ function(sinter_make_pch)
   # Not from ccache: GCC's `#pragma once` compares times of headers with those the PCH was made from.
   set_target_properties(sinter_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
   target_precompile_headers(sinter_pch PRIVATE "${CMAKE_SOURCE_DIR}/cmake/MlirPrecompiled.h")
-  # A header precompiled in another checkout remembers that one's files: it is never shared by ccache.
-  set_target_properties(sinter_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
 endfunction()
 function(sinter_use_pch target)
   if(SINTER_PCH)

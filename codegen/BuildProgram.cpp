@@ -187,21 +187,14 @@ private:
   }
 
   /// Where result `number` of a launch lives.
-  FailureOr<runtime::Location> placeResult(LaunchOp launch, unsigned number) {
+  runtime::Location placeResult(LaunchOp launch, unsigned number) {
     Value value = launch.getResult(number);
     int64_t bytes = typeOf(value.getType()).numBytes();
-    if (auto inPlace = launch.getInPlace(); inPlace && (*inPlace)[number] >= 0)
-      return place.lookup(launch.getInputs()[(*inPlace)[number]]);
     int64_t result = returnedAs(value);
-    if (auto offset = launch.getOffset()) {
-      if ((*offset)[number] >= 0)
-        return runtime::Location{runtime::Space::arena, 0, (*offset)[number], bytes};
-      if (result < 0) {
-        launch.emitOpError("result ") << number << " has no place in the arena and is not returned";
-        return failure();
-      }
-      return results[result];
-    }
+    if (auto home = launch.getHome(); home && (*home)[number] >= 0)
+      return results[(*home)[number]];
+    if (auto offset = launch.getOffset())
+      return runtime::Location{runtime::Space::arena, 0, (*offset)[number], bytes};
     if (result >= 0 && (results[result].space == runtime::Space::output || mayOverwrite(launch, number, results[result])) &&
         written.insert(result).second)
       return results[result];
@@ -221,14 +214,12 @@ private:
     for (Value input : op.getInputs())
       launch.params.push_back(runtime::PointerParam{place.lookup(input), false});
     for (unsigned number = 0; number < op.getNumResults(); ++number) {
-      FailureOr<runtime::Location> location = placeResult(op, number);
-      if (failed(location))
-        return failure();
-      place[op.getResult(number)] = *location;
-      launch.params.push_back(runtime::PointerParam{*location, true});
-      if (location->space == runtime::Space::arena) {
-        entry.arenaBytes = std::max(entry.arenaBytes, location->offset + location->bytes);
-        entry.largest.push_back({location->bytes, launch.source.empty() ? launch.label : launch.source});
+      runtime::Location location = placeResult(op, number);
+      place[op.getResult(number)] = location;
+      launch.params.push_back(runtime::PointerParam{location, true});
+      if (location.space == runtime::Space::arena) {
+        entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
+        entry.largest.push_back({location.bytes, launch.source.empty() ? launch.label : launch.source});
       }
     }
     std::vector<runtime::Location> reads, writes;
@@ -346,6 +337,9 @@ FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptio
   cpu.cache = options.cache;
   cpu.threads = options.threads;
   cpu.dump = options.dump;
+#if defined(__SANITIZE_ADDRESS__)
+  cpu.addressSanitizer = true; // a build that checks itself checks the code it makes
+#endif
   auto backend = cpuBackend(std::move(cpu));
   if (!backend) {
     module.emitError() << backend.error().message;

@@ -15,9 +15,8 @@ namespace sinter::codegen {
 /// donated to ends there; the others are the outputs, under their `sinter.name` or as out0, out1, ....
 ///
 /// Where values live:
-///   - with a memory plan, as LaunchOp's `in_place` and `offset` say (Kernel.td); offset -1 is the place of the function's
-///     result that the value is returned as. `sinter.arena_bytes` and `sinter.lower_bound_bytes` on the function give
-///     the arena's size and the bound; without them they are computed;
+///   - with a memory plan, as LaunchOp's `home` and `offset` say (Kernel.td). `sinter.arena_bytes` and
+///     `sinter.lower_bound_bytes` on the function give the arena's size and the bound;
 ///   - without one, every value gets bytes of its own in the arena, or is written where it is returned.
 /// A value that is returned but lives elsewhere is copied at the end.
 ///

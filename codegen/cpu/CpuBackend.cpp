@@ -330,8 +330,12 @@ runtime::Status addImages(runtime::Program &program) {
   return {};
 }
 
-FailureOr<std::string> cpuText(ir::KernelOp kernel, CpuText what, const std::string &isa) {
+FailureOr<std::string> cpuText(ir::KernelOp kernel, CpuText what, const std::string &wanted) {
   cpu::prepareContext(*kernel.getContext());
+  Result<ir::TargetAttr> target = cpuTarget(*kernel.getContext(), wanted);
+  if (!target)
+    return kernel.emitError() << target.error().message;
+  std::string isa = target->getIsa().str();
   KernelModule module(kernel, kernel.getSymName().str());
   if (failed(module.lower(loweringOptions(kernel, isa))))
     return failure();

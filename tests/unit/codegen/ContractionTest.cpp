@@ -43,7 +43,7 @@ const Conv convolutions[] = {
     {"2x1x28x28", "32x1x3x3", "2x32x26x26", ""},
     {"2x32x13x13", "64x32x3x3", "2x64x11x11", ""},
     {"2x3x17x19", "8x3x3x3", "2x8x17x19", "padding = array<i64: 1, 1>"},
-    {"2x4x15x16", "6x4x3x5", "2x6x8x6", "padding = array<i64: 2, 1>, stride = array<i64: 2, 3>"},
+    {"2x4x15x16", "6x4x3x5", "2x6x9x5", "padding = array<i64: 2, 1>, stride = array<i64: 2, 3>"},
     {"1x4x15x16", "6x2x3x3", "1x6x11x12", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
     {"3x8x7x7", "5x8x1x1", "3x5x7x7", ""},
 };

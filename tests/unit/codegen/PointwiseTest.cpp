@@ -113,8 +113,9 @@ TEST_F(Pointwise, Windows) {
                         fmt::format("  %y = sinter.avg_pool2d %x {{{}}} : ({}) -> {}\n  yield %y", c.attributes, x, y), y));
     expectAgrees(kernel("pointwise", "%g: " + y,
                         fmt::format("  %x = sinter.avg_pool2d_grad %g {{{}}} : ({}) -> {}\n  yield %x", c.attributes, y, x), x));
-    expectAgrees(kernel("pointwise", "%g: " + y + ", %p: " + p,
-                        fmt::format("  %x = sinter.max_pool2d_grad %g, %p {{{}}} : ({}, {}) -> {}\n  yield %x", c.attributes, y, p, x), x));
+    expectAgrees(kernel("pointwise", "%x: " + x + ", %g: " + y,
+                        fmt::format("  %y, %p = sinter.max_pool2d %x {{{0}}} : ({2}) -> ({1}, {3})\n"
+                                    "  %d = sinter.max_pool2d_grad %g, %p {{{0}}} : ({1}, {3}) -> {2}\n  yield %d", c.attributes, y, x, p), x));
   }
 }
 
