@@ -85,7 +85,9 @@ int64_t saturateTo(DType type, double x) {
 Ball Arithmetic::rounded(double y, double residual, double spread) const {
   if (!std::isfinite(y)) return {y, spread == 0 ? 0 : infinity};
   if (residual == 0 && format.round(y) == y) return {y, spread};
-  return {y, spread + format.halfUlp(std::fabs(y) + spread)};
+  // In f64 our own result is rounded as well; in narrower types it is not yet.
+  double sides = format.dtype == DType::f64 ? 2 : 1;
+  return {y, spread + sides * format.halfUlp(std::fabs(y) + spread)};
 }
 
 Ball Arithmetic::loosened(Ball a, double ulps, double magnitude) const {

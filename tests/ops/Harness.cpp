@@ -1,10 +1,6 @@
 #include "Harness.h"
 
-#include "sinter/passes/Passes.h"
-
 #include "mlir/AsmParser/AsmParser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -45,33 +41,12 @@ std::vector<HostTensor> inputsOf(Ir &ir, const OpCase &c, const std::string &dty
   return tensors;
 }
 
-bool runPasses(Ir &ir, mlir::ModuleOp module, const std::string &pipeline) {
-  passes::registerPasses();
-  mlir::PassManager manager(&ir.context);
-  llvm::raw_string_ostream errors(ir.errors);
-  return succeeded(mlir::parsePassPipeline(pipeline, manager, errors)) &&
-         succeeded(manager.run(module));
-}
-
 std::vector<HostTensor> evaluated(Ir &ir, mlir::ModuleOp module, const std::string &function,
                                   const std::vector<HostTensor> &inputs) {
   auto results = codegen::evaluate(Ir::function(module, function), inputs);
   if (succeeded(results)) return {results->begin(), results->end()};
   ADD_FAILURE() << "@" << function << ": " << ir.errors;
   return {};
-}
-
-std::string disagreement(const std::vector<HostTensor> &expected,
-                         const std::vector<HostTensor> &actual) {
-  if (expected.size() != actual.size())
-    return fmt::format("{} results instead of {}", actual.size(), expected.size());
-  for (size_t r = 0; r < expected.size(); ++r) {
-    int64_t i = codegen::firstDisagreement(expected[r], actual[r]);
-    if (i >= 0)
-      return fmt::format("result {}, element {}: {} instead of {} +- {}", r, i, actual[r].at(i),
-                         expected[r].at(i), expected[r].errorAt(i));
-  }
-  return "";
 }
 
 std::string gradientError(Ir &ir, const OpCase &c, mlir::ModuleOp module,

@@ -2,30 +2,17 @@
 
 #include "OpTable.h"
 
-#include "../support/Ir.h"
-#include "sinter/codegen/reference/Evaluator.h"
-
-#include <optional>
+#include "../support/OnDevice.h"
 
 /// Running cases of the op table, and judging what comes out.
 namespace sinter::test {
 
-using codegen::HostTensor;
-
 /// The same numbers at every call: they depend on the case, the type and the argument alone.
 std::vector<HostTensor> inputsOf(Ir &ir, const OpCase &c, const std::string &dtype, bool gradient);
-
-/// Runs a textual pass pipeline; the reason of a failure is in `ir.errors`.
-bool runPasses(Ir &ir, mlir::ModuleOp module, const std::string &pipeline);
 
 /// @function of `module` on `inputs` by the evaluator; empty with a test failure when that fails.
 std::vector<HostTensor> evaluated(Ir &ir, mlir::ModuleOp module, const std::string &function,
                                   const std::vector<HostTensor> &inputs);
-
-/// What is wrong with `actual`, results of a device, in one line; empty when every element is within the
-/// evaluator's bound.
-std::string disagreement(const std::vector<HostTensor> &expected,
-                         const std::vector<HostTensor> &actual);
 
 /// What is wrong with `gradients` of the case's function @f in `module` (all f64), seen from central
 /// differences along single elements (few) or random directions (many); empty when nothing is.

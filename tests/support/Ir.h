@@ -11,14 +11,15 @@
 
 #include <string>
 
-/// What tests on the IR begin with: a context, text to module, diagnostics as text.
+/// What tests on the IR begin with: a context, text to module, errors as text.
 namespace sinter::test {
 
 struct Ir {
   Ir() : context(registry(), mlir::MLIRContext::Threading::DISABLED) {
     context.loadAllAvailableDialects();
     context.getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
-      errors += diagnostic.str() + "\n";
+      if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+        errors += diagnostic.str() + "\n";
       return mlir::success();
     });
   }

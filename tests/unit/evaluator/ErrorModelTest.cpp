@@ -36,8 +36,8 @@ TEST(ErrorModel, ExactResultsHaveNoError) {
 TEST(ErrorModel, DoublesKnowWhatTheyLost) {
   Arithmetic f64(computeFormatOf(DType::f64));
   EXPECT_EQ(f64.add({1, 0}, {1, 0}).error, 0);
-  EXPECT_EQ(f64.add({1, 0}, {0x1p-60, 0}).error, 0x1p-53);
-  EXPECT_EQ(f64.mul({0.1, 0}, {0.1, 0}).error, std::ldexp(1.0, std::ilogb(0.01) - 53));
+  EXPECT_EQ(f64.add({1, 0}, {0x1p-60, 0}).error, 0x1p-52); // a device's rounding and ours
+  EXPECT_EQ(f64.mul({0.1, 0}, {0.1, 0}).error, std::ldexp(1.0, std::ilogb(0.01) - 52));
 }
 
 TEST(ErrorModel, PolesOverflowsAndDoubtHaveNoBound) {

@@ -250,7 +250,8 @@ TEST_F(EvaluatorTest, MistakesAreNamed) {
 
 TEST_F(EvaluatorTest, EveryOpHasAHandler) {
   for (mlir::RegisteredOperationName name : ir.context.getRegisteredOperations()) {
-    if (name.getDialectNamespace() != "sinter" || name.getStringRef() == "sinter.gradient") continue;
+    if (name.getDialectNamespace() != "sinter" || name.getStringRef() == "sinter.gradient")
+      continue;
     EXPECT_TRUE(codegen::isEvaluable(name.getStringRef())) << name.getStringRef().str();
   }
 }

@@ -1,0 +1,114 @@
+#include "CheckGraph.h"
+#include "GraphWriter.h"
+
+#include "sinter/passes/Pipeline.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace sinter::test {
+
+std::vector<HostTensor> inputsOf(Ir &ir, const RandomGraph &graph) {
+  Dice dice(graph.seed + 12345);
+  std::vector<HostTensor> tensors;
+  for (const RandomInput &input : graph.inputs) {
+    std::string text =
+        "tensor<" + input.shape + (input.shape.empty() ? "" : "x") + input.element + ">";
+    auto type = llvm::cast<mlir::RankedTensorType>(mlir::parseType(text, &ir.context));
+    std::vector<double> numbers(type.getNumElements());
+    bool real = llvm::isa<mlir::FloatType>(type.getElementType());
+    for (double &x : numbers)
+      x = real ? dice.uniform(input.low, input.high)
+               : double(dice.between(int64_t(input.low), int64_t(input.high)));
+    tensors.push_back(codegen::fromNumbers(type, numbers));
+  }
+  return tensors;
+}
+
+/// Counts what is about to be compared.
+static void count(const std::vector<HostTensor> &before, const std::vector<HostTensor> &after,
+                  CheckResult &result) {
+  for (size_t r = 0; r < before.size(); ++r)
+    for (int64_t i = 0; i < before[r].numElements(); ++i) {
+      ++result.elements;
+      result.unbounded += std::isinf(before[r].errorAt(i) + after[r].errorAt(i));
+    }
+}
+
+CheckResult checkPasses(const RandomGraph &graph) {
+  CheckResult result;
+  Ir ir;
+  auto module = ir.parse(graph.text);
+  auto problem = [&](const std::string &what) {
+    result.problem = what + ir.errors;
+    return result;
+  };
+  if (!module) return problem("is not valid: ");
+  std::vector<HostTensor> inputs = inputsOf(ir, graph), before;
+  auto evaluate = [&](mlir::ModuleOp at, std::vector<HostTensor> &results) {
+    auto made = codegen::evaluate(Ir::function(at, "f"), inputs);
+    if (failed(made)) return false;
+    results.assign(made->begin(), made->end());
+    return true;
+  };
+  // The reference: the graph as written, with its gradients opened and nothing else done to it.
+  mlir::OwningOpRef<mlir::ModuleOp> opened = module->clone();
+  if (!runPasses(ir, *opened, "func.func(sinter-autodiff)")) return problem("autodiff failed: ");
+  if (!evaluate(*opened, before)) return problem("cannot be evaluated: ");
+
+  std::string failedStage;
+  bool reached = false; // stages before autodiff leave a gradient, which is not evaluated
+  auto afterStage = [&](llvm::StringRef stage, llvm::StringRef, mlir::ModuleOp at) {
+    if (!result.problem.empty()) return;
+    reached |= stage == "autodiff";
+    if (!reached) return;
+    std::vector<HostTensor> after;
+    if (!evaluate(at, after)) {
+      result.problem = fmt::format("after {}: cannot be evaluated: {}", stage.str(), ir.errors);
+      return;
+    }
+    count(before, after, result);
+    std::string difference = disagreement(before, after);
+    if (!difference.empty()) result.problem = fmt::format("after {}: {}", stage.str(), difference);
+  };
+  if (failed(passes::runPipeline(*module, {}, afterStage, &failedStage)) && result.problem.empty())
+    result.problem = fmt::format("{} failed: {}", failedStage, ir.errors);
+  return result;
+}
+
+CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
+  CheckResult result;
+  Ir ir;
+  auto module = ir.parse(graph.text), reference = ir.parse(graph.text);
+  auto problem = [&](const std::string &what) {
+    result.problem = what + ir.errors;
+    return result;
+  };
+  if (!module) return problem("is not valid: ");
+  if (!runPasses(ir, *reference, "func.func(sinter-autodiff)")) return problem("autodiff failed: ");
+  std::vector<HostTensor> inputs = inputsOf(ir, graph);
+  auto expected = codegen::evaluate(Ir::function(*reference, "f"), inputs);
+  if (failed(expected)) return problem("cannot be evaluated: ");
+  OnDevice compiled(ir, *module, device);
+  result.skipped = compiled.absent;
+  result.problem = compiled.problem;
+  if (!result.skipped.empty() || !result.problem.empty()) return result;
+  auto actual = compiled.run("f", inputs, resultTypes(*reference, "f"));
+  result.problem = compiled.problem;
+  if (!result.problem.empty()) return result;
+  std::vector<HostTensor> wanted(expected->begin(), expected->end());
+  count(wanted, actual, result);
+  result.problem = disagreement(wanted, actual);
+  return result;
+}
+
+Check checkOf(const std::string &mode) {
+  if (mode == "passes") return checkPasses;
+  if (mode == "cpu") return [](const RandomGraph &graph) { return checkOnDevice(graph, "cpu"); };
+  return nullptr;
+}
+
+} // namespace sinter::test

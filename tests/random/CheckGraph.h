@@ -1,0 +1,33 @@
+#pragma once
+
+#include "RandomGraph.h"
+
+#include "../support/OnDevice.h"
+
+#include <string>
+
+namespace sinter::test {
+
+/// Inputs of a graph, drawn from its seed.
+std::vector<HostTensor> inputsOf(Ir &ir, const RandomGraph &graph);
+
+/// How a check of one graph ended.
+struct CheckResult {
+  std::string problem; // empty: none
+  std::string skipped; // why the mode cannot run here; empty: it can
+  /// Elements compared, and how many of them had no bound (nothing could be said of those).
+  int64_t elements = 0, unbounded = 0;
+};
+
+/// Evaluates the graph after autodiff and again after every stage of the pipeline: each result must
+/// stay within both evaluations' errors. The problem names the stage.
+CheckResult checkPasses(const RandomGraph &graph);
+
+/// Runs the graph on a device and compares each result with the evaluator's bound. The problem says where.
+CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
+
+using Check = CheckResult (*)(const RandomGraph &);
+/// The check of a mode ("passes", "cpu"), or null.
+Check checkOf(const std::string &mode);
+
+} // namespace sinter::test

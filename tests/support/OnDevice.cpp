@@ -1,0 +1,96 @@
+#include "OnDevice.h"
+
+#include "sinter/codegen/BuildProgram.h"
+#include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/passes/Passes.h"
+#include "sinter/passes/Pipeline.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+#include <fmt/format.h>
+
+namespace sinter::test {
+
+std::vector<std::string> devices() { return {"cpu"}; }
+
+OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &) {
+  auto target = codegen::cpuTarget(ir.context);
+  if (!target.ok()) {
+    absent = target.error().message;
+    return;
+  }
+  module->setAttr(ir::targetAttr, *target);
+  std::string stage;
+  if (failed(passes::runPipeline(module, {}, {}, &stage))) {
+    problem = stage + " failed: " + ir.errors;
+    return;
+  }
+  auto program = codegen::compileToProgram(module, {});
+  if (failed(program)) {
+    problem = "code generation failed: " + ir.errors;
+    return;
+  }
+  auto made = runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)),
+                                        runtime::cpuDevice());
+  if (!made.ok())
+    problem = "the executor: " + made.error().message;
+  else
+    executor = *made;
+}
+
+std::vector<HostTensor> OnDevice::run(const std::string &name,
+                                      const std::vector<HostTensor> &inputs,
+                                      const std::vector<mlir::RankedTensorType> &types) {
+  std::vector<std::vector<uint8_t>> in, out;
+  std::vector<const void *> inPointers;
+  std::vector<void *> outPointers;
+  for (const HostTensor &input : inputs) in.push_back(codegen::toBytes(input));
+  // What a kernel does not write must not look right by chance.
+  for (auto type : types) out.emplace_back(codegen::tensorTypeOf(type).numBytes(), uint8_t(0xA5));
+  for (const auto &bytes : in) inPointers.push_back(bytes.data());
+  for (auto &bytes : out) outPointers.push_back(bytes.data());
+  auto entry = executor->entryIndex(name);
+  runtime::Status status =
+      entry.ok() ? executor->run(*entry, inPointers, outPointers) : entry.status();
+  if (!status.ok()) {
+    problem = fmt::format("@{}: {}", name, status.error().message);
+    return {};
+  }
+  std::vector<HostTensor> results;
+  for (size_t i = 0; i < types.size(); ++i)
+    results.push_back(codegen::fromBytes(types[i], out[i].data()));
+  return results;
+}
+
+std::vector<mlir::RankedTensorType> resultTypes(mlir::ModuleOp module,
+                                                const std::string &function) {
+  std::vector<mlir::RankedTensorType> types;
+  for (mlir::Type type : Ir::function(module, function).getResultTypes())
+    types.push_back(llvm::cast<mlir::RankedTensorType>(type));
+  return types;
+}
+
+bool runPasses(Ir &ir, mlir::ModuleOp module, const std::string &pipeline) {
+  passes::registerPasses();
+  mlir::PassManager manager(&ir.context);
+  llvm::raw_string_ostream errors(ir.errors);
+  return succeeded(mlir::parsePassPipeline(pipeline, manager, errors)) &&
+         succeeded(manager.run(module));
+}
+
+std::string disagreement(const std::vector<HostTensor> &expected,
+                         const std::vector<HostTensor> &actual) {
+  if (expected.size() != actual.size())
+    return fmt::format("{} results instead of {}", actual.size(), expected.size());
+  for (size_t r = 0; r < expected.size(); ++r) {
+    int64_t i = codegen::firstDisagreement(expected[r], actual[r]);
+    if (i >= 0)
+      return fmt::format("result {}, element {}: {} +- {} instead of {} +- {}", r, i,
+                         actual[r].at(i), actual[r].errorAt(i), expected[r].at(i),
+                         expected[r].errorAt(i));
+  }
+  return "";
+}
+
+} // namespace sinter::test
