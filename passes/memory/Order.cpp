@@ -94,8 +94,10 @@ private:
   Value copyOf(unsigned result) {
     Value source = terminator->getOperand(result);
     OpBuilder builder(terminator);
-    auto launch = LaunchOp::create(builder, source.getLoc(), TypeRange(source.getType()),
-                                   FlatSymbolRefAttr::get(copyKernel(source)), ValueRange(source));
+    // A returned constant may have no line of its own: the return has one.
+    Location loc = FusedLoc::get(func.getContext(), {source.getLoc(), terminator->getLoc()});
+    auto launch = LaunchOp::create(builder, loc, TypeRange(source.getType()),
+                                   FlatSymbolRefAttr::get(copyKernel(source, loc)), ValueRange(source));
     if (auto producer = storageOf(source).getDefiningOp<LaunchOp>())
       precedence.add(producer, launch);
     // A copy of state reads it before it is overwritten.
@@ -106,19 +108,19 @@ private:
     return launch->getResult(0);
   }
 
-  KernelOp copyKernel(Value source) {
+  KernelOp copyKernel(Value source, Location loc) {
     auto module = func->getParentOfType<ModuleOp>();
     auto type = FunctionType::get(func.getContext(), source.getType(), source.getType());
     for (auto kernel : module.getOps<KernelOp>())
       if (kernel.getFunctionType() == type && kernel.getBody().front().getOperations().size() == 1)
         return kernel;
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto kernel = KernelOp::create(builder, source.getLoc(), "copy", type,
+    auto kernel = KernelOp::create(builder, loc, "copy", type,
                                    defaultSchedule(KernelKind::Pointwise, func.getContext()));
     Block &block = kernel.getBody().emplaceBlock();
-    block.addArgument(source.getType(), source.getLoc());
+    block.addArgument(source.getType(), loc);
     builder.setInsertionPointToEnd(&block);
-    YieldOp::create(builder, source.getLoc(), block.getArguments());
+    YieldOp::create(builder, loc, block.getArguments());
     SymbolTable(module).insert(kernel);
     return kernel;
   }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 #include <regex>
+#include <set>
+#include <sstream>
 
 namespace sinter::test {
 
@@ -105,6 +107,40 @@ RandomGraph makeRandomGraph(uint64_t seed, const RandomGraphOptions &options) {
                       fmt::join(parameters, ", "), fmt::join(types, ", "), w.body,
                       fmt::join(names, ", "), fmt::join(types, ", ")),
           w.inputs};
+}
+
+RandomGraph onlyResult(const RandomGraph &graph, size_t index) {
+  std::vector<std::string> lines;
+  std::stringstream stream(graph.text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  auto names = [](const std::string &text) {
+    static const std::regex name("%[a-z]+[0-9]*");
+    return std::set<std::string>(std::sregex_token_iterator(text.begin(), text.end(), name), {});
+  };
+  // "  return %a, %b : type, type": the index-th of both lists.
+  std::string &last = lines[lines.size() - 2];
+  size_t colon = last.find(" : ");
+  auto part = [&](const std::string &list) {
+    std::vector<std::string> parts;
+    std::stringstream items(list);
+    for (std::string item; std::getline(items, item, ',');)
+      parts.push_back(item.substr(item.find_first_not_of(' ')));
+    return index < parts.size() ? parts[index] : std::string();
+  };
+  std::string value = part(last.substr(9, colon - 9)), type = part(last.substr(colon + 3));
+  if (value.empty()) return {graph.seed, "", graph.inputs};
+  last = "  return " + value + " : " + type;
+  lines[0] = lines[0].substr(0, lines[0].find(") -> (")) + ") -> (" + type + ") {";
+  std::set<std::string> needed = names(last);
+  std::string kept;
+  for (size_t i = lines.size() - 2; i-- > 1;) {
+    size_t equals = lines[i].find(" = ");
+    std::set<std::string> defined = names(lines[i].substr(0, equals));
+    if (!needed.contains(*defined.begin())) continue;
+    needed.merge(names(lines[i].substr(equals)));
+    kept = lines[i] + "\n" + kept;
+  }
+  return {graph.seed, lines[0] + "\n" + kept + last + "\n}\n", graph.inputs};
 }
 
 void Coverage::add(const RandomGraph &graph) {

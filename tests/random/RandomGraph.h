@@ -30,6 +30,10 @@ struct RandomGraphOptions {
 /// The graph of `seed`: the same on every machine.
 RandomGraph makeRandomGraph(uint64_t seed, const RandomGraphOptions &options = {});
 
+/// The part of a graph that result `index` needs, as a graph of that one result with the same inputs; null
+/// text when there is no such result.
+RandomGraph onlyResult(const RandomGraph &graph, size_t index);
+
 /// How often each op and each shape occurs in graphs.
 struct Coverage {
   std::map<std::string, int> ops, shapes, dtypes;

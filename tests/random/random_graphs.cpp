@@ -58,6 +58,16 @@ int main(int argc, char **argv) {
     unbounded += result.unbounded;
     if (result.problem.empty()) continue;
     ++failures;
+    // A part that fails alone says more than the whole.
+    for (size_t i = 0;; ++i) {
+      RandomGraph part = onlyResult(graph, i);
+      if (part.text.empty()) break;
+      CheckResult smaller = check(part);
+      if (smaller.problem.empty()) continue;
+      graph = part;
+      result = smaller;
+      break;
+    }
     fmt::print("{}\n// FAILED: {}\n// again: random_graphs --seed {} --count 1 --mode {}\n\n",
                graph.text, result.problem, s, mode);
     if (!keepGoing) break;
