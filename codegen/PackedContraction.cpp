@@ -624,7 +624,7 @@ private:
     if (lines % linesPerUnit)
       rests.insert(int64_t(llvm::divideCeil(lines % linesPerUnit * lineSize, W)) % tileVectors);
     rests.erase(0);
-    if (unitColumns >= tileVectors * W)
+    if (int64_t(llvm::divideCeil(unitColumns, W)) >= tileVectors)
       loop(constant(0), whole, 1, mostWhole,
            [&](Value tile) { tileColumn(affine(d(0) * (tileVectors * W), tile), tileVectors); });
     Value rest = arith::RemUIOp::create(b, frame.loc, vectors, perTile);

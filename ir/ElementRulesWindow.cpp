@@ -44,6 +44,16 @@ Value compare(ElementBuilder &b, arith::CmpIPredicate predicate, Value lhs, int6
 }
 Value data(ElementBuilder &b, Value index) { return b.asData(index, b.builder.getI32Type()); }
 
+/// A loop over [0, extent). Its body is emitted when it stands in its place, so that builders see where.
+SmallVector<Value> forIndex(ElementBuilder &b, int64_t extent, SmallVector<Value> carried,
+                            llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b.builder, b.loc, b.index(0), b.index(extent), b.index(1), carried);
+  OpBuilder::InsertionGuard guard(b.builder);
+  b.builder.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(b.builder, b.loc, body(loop.getInductionVar(), loop.getRegionIterArgs()));
+  return SmallVector<Value>(loop.getResults());
+}
+
 /// Calls `body(r, s, carried)` for each place of a window, in row-major order.
 using PlaceBody = llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)>;
 SmallVector<Value> forPlaces(ElementBuilder &b, int64_t rows, int64_t columns, SmallVector<Value> carried,
@@ -54,17 +64,10 @@ SmallVector<Value> forPlaces(ElementBuilder &b, int64_t rows, int64_t columns, S
         carried = body(b.index(r), b.index(s), carried);
     return carried;
   }
-  Value zero = b.index(0), one = b.index(1);
-  auto outer = scf::ForOp::create(
-      b.builder, b.loc, zero, b.index(rows), one, carried, [&](OpBuilder &, Location, Value r, ValueRange state) {
-        auto inner = scf::ForOp::create(
-            b.builder, b.loc, zero, b.index(columns), one, state,
-            [&](OpBuilder &, Location, Value s, ValueRange innerState) {
-              scf::YieldOp::create(b.builder, b.loc, body(r, s, innerState));
-            });
-        scf::YieldOp::create(b.builder, b.loc, inner.getResults());
-      });
-  return SmallVector<Value>(outer.getResults());
+  return forIndex(b, rows, carried, [&](Value r, ValueRange outer) {
+    return forIndex(b, columns, SmallVector<Value>(outer),
+                    [&](Value s, ValueRange inner) { return body(r, s, inner); });
+  });
 }
 
 /// Place (r, s) of the window of output (.., oh, ow): the input's indices, and whether they exist.
