@@ -65,11 +65,27 @@ void BceWithLogitsOp::buildVjp(Vjp &vjp) {
 }
 
 void BatchNormOp::buildVjp(Vjp &vjp) {
-  if (!vjp.cotangent()) return;
-  auto grad = BatchNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(),
-                                      getMean(), getVariance(), getEps());
-  for (unsigned i = 0; i < 3; ++i)
-    if (vjp.needs(i)) vjp.set(i, grad.getResult(i));
+  if (vjp.cotangent()) {
+    auto grad = BatchNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(),
+                                        getMean(), getVariance(), getEps());
+    for (unsigned i = 0; i < 3; ++i)
+      if (vjp.needs(i)) vjp.set(i, grad.getResult(i));
+  }
+  // The statistics are results, too: the gradient of a gradient reaches x through them.
+  if (!vjp.needs(0) || (!vjp.cotangent(1) && !vjp.cotangent(2))) return;
+  Term x = term(vjp, getX()).wide();
+  SmallVector<int64_t> dims = dimsExcept(x.rank(), 1), kept = keptShape(x.shape(), dims);
+  double count = 1;
+  for (int64_t dim : dims) count *= double(x.shape()[dim]);
+  auto spread = [&](Value v) {
+    return term(vjp, v).cast(x.element()).reshape(kept).broadcast(x.shape());
+  };
+  std::optional<Term> total;
+  if (Value g = vjp.gradient(0)) total = term(vjp, g).wide();
+  auto add = [&](Term part) { total = total ? *total + part : part; };
+  if (Value g = vjp.cotangent(1)) add(spread(g) * (1 / count));
+  if (Value g = vjp.cotangent(2)) add(spread(g) * (x - spread(getMean())) * (2 / count));
+  vjp.set(0, total->cast(elementOf(getX())));
 }
 
 void BatchNormInferenceOp::buildVjp(Vjp &vjp) {
