@@ -122,6 +122,17 @@ struct Cost {
   int64_t stateBytes = 0;
 };
 
+/// One launch of a compiled graph, in order.
+struct LaunchInfo {
+  std::string ops;    // "conv2d_add_relu"
+  std::string source; // "model.cpp:14", the user's line
+  std::string kernel; // the name under which kernel_sources has its text
+};
+/// A kernel's name and its text: CUDA C++, or what there is for other devices.
+struct KernelText {
+  std::string name, text;
+};
+
 /// A compiled graph on its device, with the values of its parameters.
 class Executable {
 public:
@@ -154,8 +165,10 @@ public:
   int64_t kernels() const { return cost().kernels; }
   /// Device, kernels, memory, in words.
   std::string summary() const;
-  /// Names and texts of the kernels: CUDA C++, or LLVM IR for the CPU.
-  std::vector<std::pair<std::string, std::string>> kernel_sources() const;
+  std::vector<LaunchInfo> launches() const;
+  std::vector<KernelText> kernel_sources() const;
+  /// The CUDA C++ that the graph would be on a GPU; needs none.
+  std::vector<KernelText> cuda_kernels() const;
   /// Writes what `sinter-run` runs without a compiler.
   void save_program(const std::string &path) const;
 

@@ -123,11 +123,10 @@ std::string Executable::summary() const {
                      c.stateBytes);
 }
 
-std::vector<std::pair<std::string, std::string>> Executable::kernel_sources() const {
-  std::vector<std::pair<std::string, std::string>> result;
-  for (const auto &kernel : impl_->runner->compiled.program->kernels)
-    result.emplace_back(kernel.name, kernel.source);
-  return result;
+std::vector<LaunchInfo> Executable::launches() const { return impl_->runner->launches(); }
+std::vector<KernelText> Executable::kernel_sources() const { return impl_->runner->kernelTexts(); }
+std::vector<KernelText> Executable::cuda_kernels() const {
+  return detail::cudaTextOf(*impl_->traced.impl(), impl_->options.precision);
 }
 
 void Executable::save_program(const std::string &path) const {

@@ -23,11 +23,12 @@ Cost TrainStep::cost() const { return latest(*session_).cost(); }
 std::string TrainStep::ir() const { return latest(*session_).compiled.tracedIr; }
 std::string TrainStep::planned_ir() const { return latest(*session_).compiled.plannedIr; }
 
-std::vector<std::pair<std::string, std::string>> TrainStep::kernel_sources() const {
-  std::vector<std::pair<std::string, std::string>> result;
-  for (const auto &kernel : latest(*session_).compiled.program->kernels)
-    result.emplace_back(kernel.name, kernel.source);
-  return result;
+std::vector<LaunchInfo> TrainStep::launches() const { return latest(*session_).launches(); }
+std::vector<KernelText> TrainStep::kernel_sources() const {
+  return latest(*session_).kernelTexts();
+}
+std::vector<KernelText> TrainStep::cuda_kernels() const {
+  return detail::cudaTextOf(*latest(*session_).traced, session_->precision());
 }
 
 } // namespace sinter

@@ -53,7 +53,10 @@ public:
   Cost cost() const;
   std::string ir() const;
   std::string planned_ir() const;
-  std::vector<std::pair<std::string, std::string>> kernel_sources() const;
+  std::vector<LaunchInfo> launches() const;
+  std::vector<KernelText> kernel_sources() const;
+  /// The CUDA C++ that the step would be on a GPU; needs none.
+  std::vector<KernelText> cuda_kernels() const;
 
   const std::shared_ptr<detail::Session> &session() const { return session_; }
 

@@ -70,8 +70,12 @@ int main(int argc, char **argv) {
       {.epochs = 3, .batch_size = 32, .lr = 1e-3});
   return examples::guarded([&] {
     bool generated = options.data.empty();
-    auto train = generated ? generate(640, options.seed) : read(options.data, "train");
-    auto test = generated ? generate(160, options.seed + 1) : read(options.data, "test");
+    // Some steps need no more images than they train on.
+    bool few = options.steps > 0;
+    int64_t count = few ? options.steps * options.batch_size : 640;
+    auto train = generated ? generate(count, options.seed) : read(options.data, "train");
+    auto test = generated ? generate(few ? options.batch_size : 160, options.seed + 1)
+                          : read(options.data, "test");
     Cnn112 model;
     sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
                             options.trainer());

@@ -1,7 +1,7 @@
 // Handwritten digits, 8x8: a small convolutional network, trained in seconds.
 #include "../common/Run.h"
 
-#include <filesystem>
+#include <algorithm>
 
 namespace nn = sinter::nn;
 using sinter::Tensor;
@@ -66,12 +66,19 @@ static void show(sinter::Trainer &trainer, const sinter::data::Dataset &test) {
   fmt::print("\n");
 }
 
+/// What one training step is made of, and a kernel as a GPU would get it.
 static void showKernels(const sinter::TrainStep &step) {
   sinter::Cost cost = step.cost();
-  fmt::print("\none training step: {} launches, {} KiB of working memory\n", cost.kernels,
+  fmt::print("\nOne training step: {} launches, {} KiB of working memory\n", cost.kernels,
              (cost.peakBytes + 1023) / 1024);
-  auto kernels = step.kernel_sources();
-  for (const auto &[name, text] : kernels) fmt::print("  {}\n", name);
+  for (const sinter::LaunchInfo &launch : step.launches())
+    fmt::print("  {:<60} {}\n", launch.ops, launch.source);
+  auto kernels = step.cuda_kernels();
+  auto shortest =
+      std::min_element(kernels.begin(), kernels.end(),
+                       [](const auto &a, const auto &b) { return a.text.size() < b.text.size(); });
+  if (shortest != kernels.end())
+    fmt::print("\nOne of its kernels in CUDA:\n\n{}\n", shortest->text);
 }
 
 int main(int argc, char **argv) {

@@ -18,6 +18,13 @@ static OwningOpRef<ModuleOp> joined(const std::vector<const TracedImpl *> &funct
   return module;
 }
 
+static ModuleOptions moduleOptions(const std::string &device, Precision precision) {
+  ModuleOptions options;
+  options.device = device;
+  options.precision = precision == Precision::bf16 ? "bf16" : "f32";
+  return options;
+}
+
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
                           const CompileOptions &options, const std::string &label, bool savable) {
   std::vector<std::string> plugins = runtime::environment::passPlugins();
@@ -29,9 +36,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   result.tracedIr = print(*module, false);
   if (dump) dump.stage("traced", {}, print(*module, true));
 
-  ModuleOptions compile;
-  compile.device = options.device.name();
-  compile.precision = options.precision == Precision::bf16 ? "bf16" : "f32";
+  ModuleOptions compile = moduleOptions(options.device.name(), options.precision);
   compile.savable = savable;
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});
@@ -45,9 +50,22 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   std::string stage;
   FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
   if (failed(program)) throw CompileError(stage, diagnostics.text());
+  if (dump) dump.file("plan.txt", planText(*program));
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
   return result;
+}
+
+std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision) {
+  OwningOpRef<ModuleOp> module = joined({&function});
+  Diagnostics diagnostics;
+  std::string stage;
+  FailureOr<runtime::Program> program =
+      compileModule(*module, moduleOptions("cuda", precision), &stage);
+  if (failed(program)) throw CompileError(stage, diagnostics.text());
+  std::vector<KernelText> texts;
+  for (const auto &kernel : program->kernels) texts.push_back({kernel.name, kernel.source});
+  return texts;
 }
 
 } // namespace sinter::detail

@@ -17,6 +17,10 @@ struct Compiled {
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
                           const CompileOptions &options, const std::string &label,
                           bool savable = false);
+/// The CUDA text of a function's kernels, as they are for the oldest supported GPU.
+std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision);
+/// A program's launches with the places of their operands, for people.
+std::string planText(const runtime::Program &program);
 
 /// A function `init` that gives variables their initial values, from their names and the seed: the
 /// state's, or the one given, which it then writes to the state.
@@ -63,6 +67,8 @@ public:
   /// Runs the program's `init`.
   void initialise(const Device &device, const StateTable &table);
   Cost cost() const;
+  std::vector<LaunchInfo> launches() const;
+  std::vector<KernelText> kernelTexts() const;
 
   const std::shared_ptr<const TracedImpl> traced;
   const Compiled compiled;

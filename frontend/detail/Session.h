@@ -36,6 +36,7 @@ public:
   int64_t steps() const { return numSteps; }
   const Device &device() const { return compileOptions.device; }
   uint64_t seed() const { return compileOptions.seed; }
+  Precision precision() const { return compileOptions.precision; }
   /// The runner of the latest training step; null before the first.
   const std::shared_ptr<Runner> &latestStep() const { return latest; }
 

@@ -98,49 +98,6 @@ void StateTable::set(const std::string &name, const Array &value) {
   check(current->set(name, value.bytes()));
 }
 
-void Runner::bind(const Device &device, const StateTable &table) {
-  if (executor && generation == table.generation()) return;
-  executor =
-      check(runtime::Executor::create(compiled.program, device.runtimeDevice(), table.state()));
-  index = check(executor->entryIndex(entry));
-  generation = table.generation();
-}
-
-void Runner::initialise(const Device &device, const StateTable &table) {
-  bind(device, table);
-  check(executor->run(check(executor->entryIndex("init")), {}, {}));
-}
-
-std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &device,
-                               const StateTable &table) {
-  bind(device, table);
-  std::vector<const void *> in;
-  for (const Array &input : inputs) in.push_back(input.raw());
-  std::vector<Array> results;
-  std::vector<void *> out;
-  for (const runtime::Port &port : compiled.program->entries[index].outputs) {
-    results.push_back(Array::zeros(port.type.shape, port.type.dtype));
-    out.push_back(results.back().raw());
-  }
-  check(executor->run(index, in, out));
-  for (size_t i = traced->numResults; i < results.size(); ++i)
-    fmt::print(stderr, "{} = {}\n", traced->watched[i - traced->numResults], results[i].text());
-  results.resize(traced->numResults);
-  return results;
-}
-
-Cost Runner::cost() const {
-  const runtime::Entry *found = compiled.program->findEntry(entry);
-  Cost cost;
-  if (executor) {
-    cost.kernels = executor->numLaunches(index);
-    cost.stateBytes = executor->state()->bytes();
-  }
-  cost.peakBytes = found->arenaBytes;
-  cost.lowerBoundBytes = found->lowerBoundBytes;
-  return cost;
-}
-
 std::shared_ptr<Runner>
 prepare(std::shared_ptr<const TracedImpl> traced, const std::string &entry,
         const CompileOptions &options, StateTable &table, const std::vector<VariablePtr> &others,

@@ -3,7 +3,7 @@ file(REMOVE_RECURSE "${FOLDER}")
 file(MAKE_DIRECTORY "${FOLDER}")
 if(MNIST)
   string(REPLACE "," ";" counts "${MNIST}")
-  execute_process(COMMAND "${PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/make_mnist.py" "${FOLDER}/data/mnist" ${counts}
+  execute_process(COMMAND "${PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/make_data.py" mnist "${FOLDER}/data/mnist" ${counts}
                   COMMAND_ERROR_IS_FATAL ANY)
 endif()
 execute_process(COMMAND "${PROGRAM}" WORKING_DIRECTORY "${FOLDER}" RESULT_VARIABLE status
