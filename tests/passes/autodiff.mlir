@@ -1,5 +1,5 @@
 // RUN: sinter-opt %s -split-input-file -verify-diagnostics -sinter-autodiff | FileCheck %s
-// RUN: sinter-opt %s -split-input-file -sinter-autodiff -mlir-print-debuginfo -mlir-print-local-scope 2>/dev/null \
+// RUN: not sinter-opt %s -split-input-file -sinter-autodiff -mlir-print-debuginfo -mlir-print-local-scope 2>/dev/null \
 // RUN:   | FileCheck %s --check-prefix=LOC
 
 // A linear layer: the weight's gradient only, none for the input.
