@@ -181,10 +181,14 @@ Array Array::clone() const { return copy(raw(), spec_.shape, dtype()); }
 static void appendText(std::string &out, const Array &array, size_t dim, int64_t offset,
                        int64_t stride) {
   if (dim == array.shape().size()) {
-    double value = array.at(offset);
-    out += array.dtype() == i1               ? (value != 0 ? "true" : "false")
-           : runtime::isFloat(array.dtype()) ? fmt::format("{:.6g}", value)
-                                             : fmt::format("{}", static_cast<int64_t>(value));
+    if (array.dtype() == i64) // which a double does not hold
+      out += fmt::format("{}", static_cast<const int64_t *>(array.raw())[offset]);
+    else if (array.dtype() == i1)
+      out += array.at(offset) != 0 ? "true" : "false";
+    else if (runtime::isFloat(array.dtype()))
+      out += fmt::format("{:.6g}", array.at(offset));
+    else
+      out += fmt::format("{}", static_cast<int64_t>(array.at(offset)));
     return;
   }
   constexpr int64_t most = 8, shown = 3;

@@ -1,5 +1,6 @@
 #include "sinter/frontend/Checkpoint.h"
 
+#include "sinter/frontend/detail/Differences.h"
 #include "sinter/frontend/detail/Store.h"
 #include "sinter/runtime/Safetensors.h"
 
@@ -25,46 +26,19 @@ void save(const nn::Module &model, const std::string &path) {
   check(runtime::writeSafetensors(path, tensors, {{"format", "pt"}}));
 }
 
-/// "'a', 'b' and 12 more"
-static std::string listed(const std::vector<std::string> &names) {
-  constexpr size_t most = 8;
-  std::string text;
-  for (size_t i = 0; i < names.size() && i < most; ++i)
-    text += fmt::format("{}'{}'", i ? ", " : "", names[i]);
-  if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
-  return text;
-}
-
 void load(nn::Module &model, const std::string &path, LoadOptions options) {
   auto file = check(runtime::SafetensorsFile::open(path));
   auto all = allNamed(model);
-  std::vector<std::string> missing, unexpected, different;
+  detail::Differences differences;
   std::set<std::string> known;
   for (const auto &named : all) {
     known.insert(named.name);
-    const runtime::NamedTensor *found = file.find(named.name);
-    const TensorSpec &spec = named.tensor.spec();
-    if (!found)
-      missing.push_back(named.name);
-    else if (found->type.shape != spec.shape || found->type.dtype != spec.dtype)
-      different.push_back(fmt::format("{} is {} in the file, {} in the model", named.name,
-                                      found->type.text(), spec.text()));
+    differences.expect(file, named.name, named.tensor.spec());
   }
   for (const auto &tensor : file.tensors())
-    if (!known.count(tensor.name)) unexpected.push_back(tensor.name);
-  std::string problems;
-  auto complain = [&](const char *what, const std::vector<std::string> &names) {
-    if (!names.empty())
-      problems += fmt::format("{} {} {}", problems.empty() ? "" : ";", what, listed(names));
-  };
-  complain("different:", different);
-  if (options.strict) {
-    complain("missing:", missing);
-    complain("unexpected:", unexpected);
-  }
-  if (!problems.empty())
-    throw RuntimeError({runtime::ErrorCode::invalidArgument,
-                        fmt::format("{} is not a checkpoint of this model;{}", path, problems)});
+    if (!known.count(tensor.name))
+      differences.unexpected.push_back(fmt::format("'{}'", tensor.name));
+  differences.check(path, "this model", options.strict);
   for (const auto &named : all)
     if (const runtime::NamedTensor *found = file.find(named.name))
       model.store()->set(

@@ -1,5 +1,6 @@
 #include "sinter/frontend/detail/Session.h"
 
+#include "sinter/frontend/detail/Differences.h"
 #include "sinter/frontend/detail/Store.h"
 #include "sinter/runtime/Safetensors.h"
 
@@ -152,15 +153,9 @@ void Session::save(const std::string &path) {
 void Session::load(const std::string &path) {
   auto file = check(runtime::SafetensorsFile::open(path));
   std::vector<VariablePtr> fromFile = modelVariables();
-  std::vector<std::string> problems;
-  for (const VariablePtr &variable : fromFile) {
-    const runtime::NamedTensor *found = file.find(variable->name);
-    if (!found)
-      problems.push_back(fmt::format("missing '{}'", variable->name));
-    else if (found->type.shape != variable->spec.shape || found->type.dtype != variable->spec.dtype)
-      problems.push_back(fmt::format("'{}' is {} in the file, {} in the model", variable->name,
-                                     found->type.text(), variable->spec.text()));
-  }
+  Differences differences;
+  for (const VariablePtr &variable : fromFile)
+    differences.expect(file, variable->name, variable->spec);
   // Moments, rates and counters that the state does not have before the first step come with the file.
   const size_t ofModel = fromFile.size();
   for (const auto &tensor : file.tensors()) {
@@ -172,7 +167,7 @@ void Session::load(const std::string &path) {
     }
     if (isModels) continue;
     if (!isState && !isRate) {
-      problems.push_back(fmt::format("unexpected '{}'", tensor.name));
+      differences.unexpected.push_back(fmt::format("'{}'", tensor.name));
       continue;
     }
     auto role = tensor.name == seedName ? runtime::StateRole::seed
@@ -180,14 +175,7 @@ void Session::load(const std::string &path) {
                                         : runtime::StateRole::state;
     fromFile.push_back(state(tensor.name, {tensor.type.shape, tensor.type.dtype}, role));
   }
-  if (!problems.empty()) {
-    size_t shown = std::min<size_t>(problems.size(), 8);
-    std::string text =
-        fmt::format("{}", fmt::join(problems.begin(), problems.begin() + shown, "; "));
-    if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
-    throw RuntimeError({runtime::ErrorCode::invalidArgument,
-                        fmt::format("{} is not a checkpoint of this training: {}", path, text)});
-  }
+  differences.check(path, "this training");
   acquire();
   table.add(table.missing(fromFile));
   check(runtime::loadState(*table.state(), path, /*strict=*/false));

@@ -54,13 +54,13 @@ TEST(Module, SequentialCountsFunctionsToo) {
 
 TEST(Module, TwoChildrenOfOneName) {
   nn::Sequential net;
-  nn::Linear first(&net, "fc", {.in_features = 4, .out_features = 3});
-  int line = __LINE__ - 1;
-  EXPECT_USER_ERROR(
-      nn::Linear(&net, "fc", {.in_features = 4, .out_features = 3}),
-      fmt::format("nn::Module: child 'fc' (line {}) and child 'fc' (line {}) have one name", line,
-                  __LINE__));
-  EXPECT_USER_ERROR(nn::Linear(&net, "a.b", {.in_features = 4, .out_features = 3}),
+  nn::LinearOptions options{.in_features = 4, .out_features = 3};
+  nn::Linear first(&net, "fc", options);
+  std::string expected =
+      fmt::format("nn::Module: child 'fc' (line {}) and child 'fc' (line {}) have one name",
+                  __LINE__ - 2, __LINE__ + 1);
+  EXPECT_USER_ERROR(nn::Linear(&net, "fc", options), expected);
+  EXPECT_USER_ERROR(nn::Linear(&net, "a.b", options),
                     "nn::Module: 'a.b' is no name of a child: it must not be empty or have dots");
 }
 

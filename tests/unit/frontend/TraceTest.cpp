@@ -59,7 +59,7 @@ TEST(Trace, FunctionsMayReturnSeveralTensors) {
   EXPECT_EQ(vector.outputs().size(), 2u);
 }
 
-TEST(Trace, UnusedParametersAreNoArguments) {
+TEST(Trace, ParametersAreArgumentsInOrderOfUse) {
   auto a = parameter("a", {2}), b = parameter("b", {2});
   auto traced = trace(
       [&](Tensor x) {
@@ -68,8 +68,8 @@ TEST(Trace, UnusedParametersAreNoArguments) {
         return x + a;
       },
       {{{2}, f32}});
-  // b is used, by an op whose result is not: dead code is the passes' business.
-  EXPECT_EQ(traced.variables(), (std::vector<std::string>{"a", "b"}));
+  // b is used by an op whose result is not: dead code is the passes' business.
+  EXPECT_EQ(traced.variables(), (std::vector<std::string>{"b", "a"}));
 }
 
 TEST(Trace, RandomOpsTakeSeedAndStepAndAdvanceTheStep) {
