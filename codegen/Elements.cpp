@@ -154,6 +154,24 @@ bool Elements::reaches(Value value) {
   return region && region->isAncestor(builder.getInsertionBlock()->getParent());
 }
 
+/// Whether `tensor` is computed from a value that is bound to a whole run.
+bool Elements::usesBoundRun(Value tensor) {
+  if (bound.empty()) return false;
+  SmallVector<Value> work{tensor};
+  llvm::SmallDenseSet<Value> seen;
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    if (!seen.insert(value).second) continue;
+    if (auto found = bound.find(value); found != bound.end()) {
+      if (isa<VectorType>(found->second.getType())) return true;
+      continue;
+    }
+    if (Operation *producer = value.getDefiningOp())
+      llvm::append_range(work, producer->getOperands());
+  }
+  return false;
+}
+
 void Elements::rollBack(Operation *last, size_t logged, size_t loggedExprs) {
   Block *block = builder.getInsertionBlock();
   auto end = builder.getInsertionPoint();
@@ -194,7 +212,9 @@ Value Elements::element(Value tensor, ValueRange indices) {
   for (AffineExpr &expr : exprs)
     expr = simplify(expr);
   unsigned runDim = run ? dimOf.lookup(run) : 0;
-  if (run && llvm::none_of(exprs, [&](AffineExpr expr) { return dependsOn(expr, runDim); })) {
+  // A dimension of size 1 runs too: what is bound has its lanes, of which the first one counts.
+  if (run && llvm::none_of(exprs, [&](AffineExpr expr) { return dependsOn(expr, runDim); }) &&
+      !usesBoundRun(tensor)) {
     if (mask) { // a guard's lanes differ, so the element may not exist at all
       runFailed = true;
       return constantIntOf(builder, loc, valueType(computeType(elementOf(tensor))), 0);

@@ -82,6 +82,7 @@ private:
   mlir::Value positionValue(mlir::AffineExpr position) { return indexOf(position); }
   mlir::Value fromStorage(mlir::Value value, mlir::Type element);
   bool reaches(mlir::Value value);
+  bool usesBoundRun(mlir::Value tensor);
   void rollBack(mlir::Operation *last, size_t logged, size_t loggedExprs);
   llvm::SmallVector<mlir::AffineExpr> exprsOf(mlir::ValueRange indices);
   std::optional<llvm::SmallVector<int64_t>> offsetsOf(mlir::AffineExpr position);

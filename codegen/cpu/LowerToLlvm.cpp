@@ -36,9 +36,9 @@ void prepareContext(MLIRContext &context) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   context.appendDialectRegistry(registry);
-  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect,
-                      math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
-                      vector::VectorDialect>();
+  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
+                      LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                      ub::UBDialect, vector::VectorDialect>();
 }
 
 namespace {
@@ -62,8 +62,7 @@ struct ExtendBf16 : OpRewritePattern<arith::ExtFOp> {
       return rewriter.notifyMatchFailure(op, "not from bf16 to f32");
     Location loc = op.getLoc();
     auto typed = [&](Type element) -> Type {
-      if (auto vector = dyn_cast<VectorType>(from))
-        return vector.cloneWith(std::nullopt, element);
+      if (auto vector = dyn_cast<VectorType>(from)) return vector.cloneWith(std::nullopt, element);
       return element;
     };
     Type i32 = typed(rewriter.getI32Type());
@@ -73,7 +72,8 @@ struct ExtendBf16 : OpRewritePattern<arith::ExtFOp> {
     if (auto vector = dyn_cast<VectorType>(i32))
       sixteen = DenseElementsAttr::get(vector, Attribute(sixteen));
     Value shift = arith::ConstantOp::create(rewriter, loc, sixteen);
-    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), arith::ShLIOp::create(rewriter, loc, wide, shift));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(
+        op, op.getType(), arith::ShLIOp::create(rewriter, loc, wide, shift));
     return success();
   }
 };
@@ -87,8 +87,7 @@ struct TruncateBf16 : OpRewritePattern<arith::TruncFOp> {
       return rewriter.notifyMatchFailure(op, "not from f32 to bf16");
     Location loc = op.getLoc();
     auto typed = [&](Type element) -> Type {
-      if (auto vector = dyn_cast<VectorType>(from))
-        return vector.cloneWith(std::nullopt, element);
+      if (auto vector = dyn_cast<VectorType>(from)) return vector.cloneWith(std::nullopt, element);
       return element;
     };
     Type i32 = typed(rewriter.getI32Type());
@@ -102,10 +101,11 @@ struct TruncateBf16 : OpRewritePattern<arith::TruncFOp> {
     Value high = arith::ShRUIOp::create(rewriter, loc, bits, number(16));
     Value odd = arith::AndIOp::create(rewriter, loc, high, number(1));
     Value bias = arith::AddIOp::create(rewriter, loc, odd, number(0x7fff));
-    Value rounded =
-        arith::ShRUIOp::create(rewriter, loc, arith::AddIOp::create(rewriter, loc, bits, bias), number(16));
+    Value rounded = arith::ShRUIOp::create(
+        rewriter, loc, arith::AddIOp::create(rewriter, loc, bits, bias), number(16));
     Value quiet = arith::OrIOp::create(rewriter, loc, high, number(0x40));
-    Value nan = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
+    Value nan =
+        arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
     Value chosen = arith::SelectOp::create(rewriter, loc, nan, quiet, rounded);
     Value narrow = arith::TruncIOp::create(rewriter, loc, typed(rewriter.getI16Type()), chosen);
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), narrow);
@@ -113,8 +113,28 @@ struct TruncateBf16 : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// A constant of bf16 as its bits (see lowerToLlvm).
+struct ConstantBf16 : ConvertOpToLLVMPattern<arith::ConstantOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+  LogicalResult matchAndRewrite(arith::ConstantOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isBF16())
+      return rewriter.notifyMatchFailure(op, "not of bf16");
+    Type bits = rewriter.getI16Type();
+    TypedAttr value;
+    if (auto number = dyn_cast<FloatAttr>(op.getValue()))
+      value = rewriter.getIntegerAttr(bits, number.getValue().bitcastToAPInt());
+    else
+      value = cast<DenseElementsAttr>(op.getValue()).bitcast(bits);
+    rewriter.replaceOpWithNewOp<LLVM::ConstantOp>(op, getTypeConverter()->convertType(op.getType()),
+                                                  value);
+    return success();
+  }
+};
+
 bool isInstruction(Operation *op) {
-  return isa<math::AbsFOp, math::FloorOp, math::CeilOp, math::SqrtOp, math::FmaOp, math::CopySignOp>(op);
+  return isa<math::AbsFOp, math::FloorOp, math::CeilOp, math::SqrtOp, math::FmaOp,
+             math::CopySignOp>(op);
 }
 
 LogicalResult expandMath(ModuleOp module, const Isa &isa) {
@@ -124,31 +144,29 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa) {
     // sin and cos are left to libm: the polynomials lose all digits of large angles.
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
       return name == math::ExpOp::getOperationName() || name == math::LogOp::getOperationName() ||
-             name == math::Log1pOp::getOperationName() || name == math::TanhOp::getOperationName() ||
-             name == math::ErfOp::getOperationName();
+             name == math::Log1pOp::getOperationName() ||
+             name == math::TanhOp::getOperationName() || name == math::ErfOp::getOperationName();
     });
     patterns.add<ExtendBf16, TruncateBf16>(context);
-    if (failed(applyPatternsGreedily(module, std::move(patterns))))
-      return failure();
+    if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
   }
   if (!isa.fma) {
     RewritePatternSet patterns(context);
     patterns.add<SplitFma>(context);
-    if (failed(applyPatternsGreedily(module, std::move(patterns))))
-      return failure();
+    if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
   }
   bool calls = false;
   module.walk([&](Operation *op) {
     calls |= isa_and_nonnull<math::MathDialect>(op->getDialect()) && !isInstruction(op);
   });
-  if (!calls)
-    return success();
+  if (!calls) return success();
   RewritePatternSet patterns(context);
   populateMathToLibmConversionPatterns(patterns);
   ConversionTarget target(*context);
-  target.addLegalDialect<arith::ArithDialect, BuiltinDialect, func::FuncDialect, memref::MemRefDialect, scf::SCFDialect,
-                         vector::VectorDialect>();
-  target.addDynamicallyLegalDialect<math::MathDialect>([](Operation *op) { return isInstruction(op); });
+  target.addLegalDialect<arith::ArithDialect, BuiltinDialect, func::FuncDialect,
+                         memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  target.addDynamicallyLegalDialect<math::MathDialect>(
+      [](Operation *op) { return isInstruction(op); });
   return applyPartialConversion(module, target, std::move(patterns));
 }
 
@@ -156,21 +174,24 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa) {
 
 LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa) {
   MLIRContext *context = module.getContext();
-  if (failed(expandMath(module, isa)))
-    return failure();
+  if (failed(expandMath(module, isa))) return failure();
   {
     RewritePatternSet patterns(context);
     populateSCFToControlFlowConversionPatterns(patterns);
     ConversionTarget target(*context);
     target.addIllegalDialect<scf::SCFDialect>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
-    if (failed(applyPartialConversion(module, target, std::move(patterns))))
-      return failure();
+    if (failed(applyPartialConversion(module, target, std::move(patterns)))) return failure();
   }
   LowerToLLVMOptions options(context);
   options.useBarePtrCallConv = true;
   LLVMTypeConverter converter(context, options);
+  // Kernels only move bf16 and convert it by its bits. As bfloat, LLVM would keep a lane that it takes
+  // apart as a float, and call the compiler's runtime library to round it again.
+  converter.addConversion(
+      [](BFloat16Type type) { return IntegerType::get(type.getContext(), 16); });
   RewritePatternSet patterns(context);
+  patterns.add<ConstantBf16>(converter, /*benefit=*/10);
   arith::populateCeilFloorDivExpandOpsPatterns(patterns);
   arith::populateArithToLLVMConversionPatterns(converter, patterns);
   populateMathToLLVMConversionPatterns(converter, patterns);
