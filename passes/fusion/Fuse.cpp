@@ -117,7 +117,7 @@ private:
     llvm::MapVector<Operation *, Operation *> copies = duplicateFreeOps(func);
     TargetAttr target = targetOf(func);
     CostModel costs(target);
-    {
+    if (!singletons) {
       // A first plan tells which copies stay alone; the real one is made without them.
       Groups groups(func);
       fusion::plan(groups, costs, Legality(groups, costs, target));
