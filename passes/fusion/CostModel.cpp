@@ -1,5 +1,7 @@
 #include "sinter/passes/fusion/CostModel.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace sinter::ir;
 
@@ -37,6 +39,7 @@ CostModel::CostModel(TargetAttr target) {
   bool isGpu = target && target.getKind() == "cuda";
   operationsPerByte = isGpu ? 14 : 10;
   launch = isGpu ? 5e6 : 4e3;
+  contractionTile = isGpu ? 64 : 240;
 }
 
 int64_t CostModel::bytesOf(const KernelBody &body) const {
@@ -46,11 +49,14 @@ int64_t CostModel::bytesOf(const KernelBody &body) const {
   return total;
 }
 
-// How often each op's elements are computed. Readers at the same point share one evaluation; readers
-// through views, windows and loads of a contraction ask anew. Values of one element, and values of
-// rows in row kernels, are computed once.
-static llvm::SmallDenseMap<Operation *, double> evaluations(const KernelBody &body,
-                                                            KernelKind kind) {
+static double product(ArrayRef<int64_t> extents) {
+  double result = 1;
+  for (int64_t extent : extents) result *= double(extent);
+  return result;
+}
+
+llvm::SmallDenseMap<Operation *, double> CostModel::evaluations(const KernelBody &body,
+                                                                KernelKind kind) const {
   double rows = 0;
   if (kind == KernelKind::Row)
     for (Operation *op : body.ops)
@@ -74,13 +80,10 @@ static llvm::SmallDenseMap<Operation *, double> evaluations(const KernelBody &bo
         atPoint[def] = std::max(atPoint[def], elements(use.get()));
       } else if (contraction) {
         ContractionDims dims = contraction.getContractionDims();
-        auto product = [](ArrayRef<int64_t> extents) {
-          double result = 1;
-          for (int64_t extent : extents) result *= double(extent);
-          return result;
-        };
-        unsigned side = use.getOperandNumber() == contraction.getSideOperand(0) ? 0 : 1;
-        anew[def] += product(dims.batch) * product(side == 0 ? dims.m : dims.n) * product(dims.k);
+        bool left = use.getOperandNumber() == contraction.getSideOperand(0);
+        double own = product(left ? dims.m : dims.n), other = product(left ? dims.n : dims.m);
+        anew[def] +=
+            product(dims.batch) * own * product(dims.k) * std::ceil(other / contractionTile);
       } else if (fusible.getFusionKind() == FusionKind::Pointwise || isa<ReshapeOp>(op)) {
         atPoint[def] = std::max(atPoint[def], count);
       } else if (fusible.getFusionKind() == FusionKind::Window) {

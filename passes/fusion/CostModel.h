@@ -14,11 +14,18 @@ public:
 
   double costOf(const ir::KernelBody &body, ir::KernelKind kind) const;
   int64_t bytesOf(const ir::KernelBody &body) const;
+  /// How many elements of each op the kernel computes. Readers at the same point share one evaluation;
+  /// readers through views, windows and loads of a contraction ask anew. Values of one element, and
+  /// values of rows in row kernels, are computed once.
+  llvm::SmallDenseMap<mlir::Operation *, double> evaluations(const ir::KernelBody &body,
+                                                             ir::KernelKind kind) const;
   /// Operations beyond computing every element of every op once.
   double repeatedOperations(const ir::KernelBody &body, ir::KernelKind kind) const;
 
   double operationsPerByte;
   double launch;
+  double
+      contractionTile; // a contraction loads an operand again for so many rows or columns of the other
 };
 
 int64_t bytesOf(mlir::Value value);

@@ -1,4 +1,5 @@
 #include "sinter/passes/Passes.h"
+#include "sinter/passes/fusion/Copies.h"
 #include "sinter/passes/fusion/Ledger.h"
 #include "sinter/passes/fusion/Plan.h"
 
@@ -51,56 +52,6 @@ void openComposites(func::FuncOp func) {
   }
 }
 
-// Whether computing the op again costs nothing: it only maps indices.
-bool isFree(Operation *op) {
-  auto fusible = dyn_cast<FusibleOpInterface>(op);
-  if (!fusible || fusible.getFusionKind() != FusionKind::View || isa<ConstantOp, ReshapeOp>(op) ||
-      !isa<ElementOpInterface>(op))
-    return false;
-  return op->getNumOperands() == 0 || !fusible.getIndexingMaps().empty();
-}
-
-// Gives each reader of a free op a copy of its own, so that each kernel can take one. Returns the
-// copies with their original.
-llvm::MapVector<Operation *, Operation *> duplicateFreeOps(func::FuncOp func) {
-  llvm::MapVector<Operation *, Operation *> originals;
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front()))) {
-    if (!isFree(&op)) continue;
-    llvm::SmallSetVector<Operation *, 4> readers;
-    for (Operation *user : op.getUsers()) readers.insert(user);
-    // Users come newest first; the original stays with the earliest.
-    SmallVector<Operation *> ordered = readers.takeVector();
-    llvm::sort(ordered, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-    for (Operation *user : llvm::drop_begin(ordered)) {
-      if (user->hasTrait<OpTrait::IsTerminator>()) continue;
-      Operation *copy = op.clone();
-      op.getBlock()->getOperations().insertAfter(op.getIterator(), copy);
-      user->replaceUsesOfWith(op.getResult(0), copy->getResult(0));
-      originals[copy] = &op;
-    }
-  }
-  return originals;
-}
-
-// Copies that no kernel took become one again.
-void mergeLeftCopies(const Groups &groups,
-                     const llvm::MapVector<Operation *, Operation *> &originals,
-                     SmallVectorImpl<Operation *> &dead) {
-  llvm::MapVector<Operation *, Operation *> kept;
-  auto isAlone = [&](Operation *op) { return groups[groups.groupOf(op)].ops.size() == 1; };
-  for (auto [copy, original] : originals) {
-    if (!isAlone(copy)) continue;
-    Operation *root = original;
-    Operation *&representative = kept[root];
-    if (!representative) representative = isAlone(root) ? root : copy;
-    if (representative == copy || representative->getOperands() != copy->getOperands()) continue;
-    // The earlier one in the block serves both.
-    if (copy->isBeforeInBlock(representative)) representative->moveBefore(copy);
-    copy->replaceAllUsesWith(representative);
-    dead.push_back(copy);
-  }
-}
-
 class FusionPass : public sinter::passes::impl::FusionBase<FusionPass> {
 public:
   using FusionBase::FusionBase;
@@ -114,17 +65,9 @@ public:
 private:
   void run(func::FuncOp func) {
     openComposites(func);
-    llvm::MapVector<Operation *, Operation *> copies = duplicateFreeOps(func);
     TargetAttr target = targetOf(func);
     CostModel costs(target);
-    if (!singletons) {
-      // A first plan tells which copies stay alone; the real one is made without them.
-      Groups groups(func);
-      fusion::plan(groups, costs, Legality(groups, costs, target));
-      SmallVector<Operation *> dead;
-      mergeLeftCopies(groups, copies, dead);
-      for (Operation *op : dead) op->erase();
-    }
+    if (!singletons) makeCopies(func, costs, target);
     Groups groups(func);
     Legality legality(groups, costs, target);
     if (!singletons) fusion::plan(groups, costs, legality);
@@ -139,6 +82,20 @@ private:
       func->setAttr(ledgerAttr,
                     toAttribute(record(groups, costs, legality, kernelNames), &getContext()));
     apply(groups, order, kernelNames);
+  }
+
+  // The plan is a function of the graph, so each change of the graph asks for a new one.
+  static void makeCopies(func::FuncOp func, const CostModel &costs, TargetAttr target) {
+    Copies copies(func);
+    copies.copyFreeOps();
+    for (bool triedProducers = false;;) {
+      Groups groups(func);
+      Legality legality(groups, costs, target);
+      fusion::plan(groups, costs, legality);
+      if (copies.dropUnused(groups)) continue;
+      if (triedProducers || !copies.copyProducers(groups, costs, legality)) return;
+      triedProducers = true;
+    }
   }
 
   // Every edge between two computing ops, in program order.

@@ -29,7 +29,7 @@ static std::optional<RefusedBecause> whyNotAny(const KernelBody &body, TargetAtt
   return refused;
 }
 
-// What a contraction may compute in its loads, which run once for every tile that wants the element:
+// What a contraction may compute in its loads although they want the same element several times:
 // moving of indices and single functions of one operand.
 static bool isCheapLoad(Operation *op) {
   auto fusible = cast<FusibleOpInterface>(op);
@@ -43,6 +43,7 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
                                                   KernelKind kind) const {
   if (kind == KernelKind::Contraction) {
     llvm::SmallPtrSet<Operation *, 16> inLoads;
+    llvm::SmallDenseMap<Operation *, double> times = costs.evaluations(body, kind);
     for (Operation *op : llvm::reverse(body.ops)) {
       bool feeds = llvm::any_of(op->getUsers(), [&](Operation *user) {
         return inLoads.contains(user) ||
@@ -50,7 +51,8 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
       });
       if (!feeds) continue;
       inLoads.insert(op);
-      if (!isCheapLoad(op))
+      if (!isCheapLoad(op) &&
+          times.lookup(op) > 1.01 * double(tensorType(op->getResult(0)).getNumElements()))
         return RefusedBecause{
             Refusal::would_duplicate_heavy_work,
             (op->getName().stripDialect() + " would be computed at each load of the contraction")
@@ -92,6 +94,15 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
   if (groups.wouldCreateCycle(a, b))
     return RefusedBecause{Refusal::would_create_cycle, "another kernel lies between"};
   return kind;
+}
+
+std::optional<double> Legality::costOfAbsorbing(unsigned reader, unsigned producer) const {
+  if (groups[reader].update || groups[producer].update) return std::nullopt;
+  KernelBody body = groups.bodyOf(producer, reader), own = groups.bodyOf(reader);
+  llvm::erase_if(body.outputs, [&](Value output) { return !is_contained(own.outputs, output); });
+  KernelKind kind;
+  if (whyNotAny(body, target, kind) || heavyWork(producer, reader, body, kind)) return std::nullopt;
+  return costs.costOf(body, kind) - costs.costOf(own, groups[reader].kind);
 }
 
 } // namespace sinter::passes::fusion

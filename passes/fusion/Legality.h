@@ -16,6 +16,10 @@ public:
 
   std::variant<ir::KernelKind, ir::RefusedBecause> check(unsigned a, unsigned b) const;
 
+  /// What `reader` costs more when it computes for itself what it reads of `producer`; nothing where no
+  /// kernel can.
+  std::optional<double> costOfAbsorbing(unsigned reader, unsigned producer) const;
+
 private:
   std::optional<ir::RefusedBecause> heavyWork(unsigned a, unsigned b, const ir::KernelBody &body,
                                               ir::KernelKind kind) const;

@@ -48,13 +48,13 @@ func.func @no_would_create_cycle(%x: tensor<16x16xf32>) -> tensor<16xf32> {
   return %r : tensor<16xf32>
 }
 
-// An exponential in the loads of a contraction runs once for each tile.
+// An exponential in the loads of a contraction runs for each tile of the other operand.
 // CHECK-LABEL: func.func @no_would_duplicate_heavy_work
 // CHECK-SAME: producer = "exp"{{.*}}refused = "would_duplicate_heavy_work"
-func.func @no_would_duplicate_heavy_work(%a: tensor<64x64xf32>, %b: tensor<64x64xf32>) -> tensor<64x64xf32> {
+func.func @no_would_duplicate_heavy_work(%a: tensor<64x64xf32>, %b: tensor<64x1024xf32>) -> tensor<64x1024xf32> {
   %e = sinter.exp %a : tensor<64x64xf32>
-  %x = sinter.matmul %e, %b : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
-  return %x : tensor<64x64xf32>
+  %x = sinter.matmul %e, %b : (tensor<64x64xf32>, tensor<64x1024xf32>) -> tensor<64x1024xf32>
+  return %x : tensor<64x1024xf32>
 }
 
 // The cast could be a load, but is a result as well.
@@ -76,4 +76,26 @@ func.func @no_is_output_of_other_kind(%w: tensor<8x4xf32> {sinter.role = "parame
   %w2 = sinter.sub %w, %gw : tensor<8x4xf32>
   %b2 = sinter.sub %b, %gb : tensor<4xf32>
   return %w2, %b2 : tensor<8x4xf32>, tensor<4xf32>
+}
+
+// Both sides compute more than they move: computing the first one twice costs more than its bytes.
+// CHECK-LABEL: func.func @no_no_profit
+// CHECK-SAME: refused = "no_profit"
+func.func @no_no_profit(%x: tensor<4096xf32>) -> tensor<2x4096xf32> {
+  %e0 = sinter.exp %x : tensor<4096xf32>
+  %e1 = sinter.exp %e0 : tensor<4096xf32>
+  %e2 = sinter.exp %e1 : tensor<4096xf32>
+  %e3 = sinter.exp %e2 : tensor<4096xf32>
+  %b = sinter.broadcast %e3 : (tensor<4096xf32>) -> tensor<2x4096xf32>
+  %f0 = sinter.exp %b : tensor<2x4096xf32>
+  %f1 = sinter.exp %f0 : tensor<2x4096xf32>
+  %f2 = sinter.exp %f1 : tensor<2x4096xf32>
+  %f3 = sinter.exp %f2 : tensor<2x4096xf32>
+  %f4 = sinter.exp %f3 : tensor<2x4096xf32>
+  %f5 = sinter.exp %f4 : tensor<2x4096xf32>
+  %f6 = sinter.exp %f5 : tensor<2x4096xf32>
+  %f7 = sinter.exp %f6 : tensor<2x4096xf32>
+  %f8 = sinter.exp %f7 : tensor<2x4096xf32>
+  %f9 = sinter.exp %f8 : tensor<2x4096xf32>
+  return %f9 : tensor<2x4096xf32>
 }

@@ -1,4 +1,4 @@
-// What becomes one kernel. Refusals are in sinter-fusion-refusals.mlir.
+// What becomes one kernel. Refusals are in fusion-refusals.mlir.
 // RUN: sinter-opt %s --sinter-fusion | FileCheck %s
 
 // A chain of pointwise ops; the splat constant and the broadcast are inside.
