@@ -19,13 +19,17 @@ static double pointsOf(Operation *op) {
   return isa<ReductionOpInterface>(op) ? elements(op->getOperand(0)) : elements(op->getResult(0));
 }
 
-double operationsPerElement(Operation *op) {
+double CostModel::operationsPerElement(Operation *op) const {
   auto fusible = dyn_cast<FusibleOpInterface>(op);
-  if (!fusible || fusible.getFusionKind() == FusionKind::View) return 0;
+  if (!fusible || isa<ConstantOp, ReshapeOp>(op)) return 0;
+  // A window or gather visits its elements one by one, where other ops fill vectors.
+  auto element = dyn_cast<ElementOpInterface>(op);
   double each = double(fusible.getFlops()) / std::max(1.0, pointsOf(op));
+  if (element && !element.isVectorizable()) return each * scalarElement;
+  if (fusible.getFusionKind() == FusionKind::View) return 0;
+  if (fusible.getFusionKind() == FusionKind::Random) return 20 * each;
   // What mixed precision keeps in f32 pointwise are the functions: exp, log, pow, ...
   auto precision = dyn_cast<PrecisionOpInterface>(op);
-  if (fusible.getFusionKind() == FusionKind::Random) return 20 * each;
   if (fusible.getFusionKind() == FusionKind::Pointwise && precision &&
       precision.getPrecisionPolicy() == PrecisionPolicy::Full)
     return 12 * each;
@@ -40,6 +44,7 @@ CostModel::CostModel(TargetAttr target) {
   operationsPerByte = isGpu ? 14 : 10;
   launch = isGpu ? 5e6 : 4e3;
   contractionTile = isGpu ? 64 : 240;
+  scalarElement = isGpu ? 4 : 50;
 }
 
 int64_t CostModel::bytesOf(const KernelBody &body) const {
@@ -55,47 +60,103 @@ static double product(ArrayRef<int64_t> extents) {
   return result;
 }
 
-llvm::SmallDenseMap<Operation *, double> CostModel::evaluations(const KernelBody &body,
-                                                                KernelKind kind) const {
-  double rows = 0;
-  if (kind == KernelKind::Row)
-    for (Operation *op : body.ops)
-      if (isa<ReductionOpInterface>(op)) rows = elements(op->getResult(0));
-  llvm::SmallDenseMap<Operation *, double> atPoint, anew;
-  for (Value output : body.outputs)
-    if (Operation *def = output.getDefiningOp())
-      atPoint[def] = std::max(atPoint[def], elements(output));
+namespace {
+
+// Counts how often each op's elements are computed, from the outputs upwards.
+class Evaluations {
+public:
+  Evaluations(const KernelBody &body, KernelKind kind, double contractionTile)
+      : contractionTile(contractionTile) {
+    if (kind == KernelKind::Row) findPasses(body);
+    for (Value output : body.outputs)
+      if (Operation *def = output.getDefiningOp())
+        demands[def].passes |= isRow(output) ? 1 : 1u << lastPass;
+    for (Operation *op : llvm::reverse(body.ops)) visit(op);
+  }
+
   llvm::SmallDenseMap<Operation *, double> times;
-  for (Operation *op : llvm::reverse(body.ops)) {
-    double count = atPoint.lookup(op) + anew.lookup(op);
-    if (elements(op->getResult(0)) == 1) count = std::min(count, 1.0);
-    auto fusible = cast<FusibleOpInterface>(op);
+
+private:
+  struct Demand {
+    unsigned passes = 0; // of a row kernel, each of which computes the element at its point
+    double anew = 0;     // asked for elsewhere, by views and windows: each reader for itself
+    double shared = 0;   // the same, through pointwise readers that share it
+  };
+
+  // Reductions of level i are folded in pass i; what waits for the last of them is written in a pass
+  // after them, and so is everything of the domain then.
+  void findPasses(const KernelBody &body) {
+    llvm::SmallDenseMap<Operation *, unsigned> level;
+    for (Operation *op : body.ops) {
+      unsigned known = 0;
+      for (Value operand : op->getOperands())
+        if (Operation *def = operand.getDefiningOp()) known = std::max(known, level.lookup(def));
+      if (isa<ReductionOpInterface>(op)) {
+        passOf[op] = known++;
+        rows = elements(op->getResult(0));
+        lastPass = std::max(lastPass, known);
+      }
+      level[op] = known;
+    }
+    if (lastPass == 1 && llvm::all_of(body.outputs, [&](Value output) {
+          Operation *def = output.getDefiningOp();
+          return isRow(output) || !def || level.lookup(def) == 0;
+        }))
+      lastPass = 0;
+    lastPass = std::min(lastPass, 31u);
+  }
+  bool isRow(Value value) const { return rows && elements(value) == rows; }
+
+  void visit(Operation *op) {
+    Value result = op->getResult(0);
+    Demand demand = demands.lookup(op);
+    unsigned passes = isRow(result) ? demand.passes != 0 : llvm::popcount(demand.passes);
+    double count = passes * elements(result) + demand.anew + demand.shared;
     auto contraction = dyn_cast<ContractionOpInterface>(op);
-    if (isa<ReductionOpInterface>(op) || contraction) count = elements(op->getResult(0));
+    if (isa<ReductionOpInterface>(op) || contraction) count = elements(result);
+    if (elements(result) == 1) count = std::min(count, 1.0);
     times[op] = count;
+    FusionKind kind = cast<FusibleOpInterface>(op).getFusionKind();
     for (OpOperand &use : op->getOpOperands()) {
       Operation *def = use.get().getDefiningOp();
       if (!def) continue;
+      Demand &asked = demands[def];
       if (isa<ReductionOpInterface>(op)) {
-        atPoint[def] = std::max(atPoint[def], elements(use.get()));
+        asked.passes |= 1u << std::min(passOf.lookup(op), 31u);
       } else if (contraction) {
-        ContractionDims dims = contraction.getContractionDims();
-        bool left = use.getOperandNumber() == contraction.getSideOperand(0);
-        double own = product(left ? dims.m : dims.n), other = product(left ? dims.n : dims.m);
-        anew[def] +=
-            product(dims.batch) * own * product(dims.k) * std::ceil(other / contractionTile);
-      } else if (fusible.getFusionKind() == FusionKind::Pointwise || isa<ReshapeOp>(op)) {
-        atPoint[def] = std::max(atPoint[def], count);
-      } else if (fusible.getFusionKind() == FusionKind::Window) {
-        anew[def] += count * std::max(1.0, elements(use.get()) / elements(op->getResult(0)));
-      } else if (rows && elements(use.get()) == rows) {
-        atPoint[def] = std::max(atPoint[def], rows);
+        asked.anew += loads(contraction, use.getOperandNumber());
+      } else if (kind == FusionKind::Pointwise || isa<ReshapeOp>(op)) {
+        asked.passes |= demand.passes;
+        asked.shared = std::max(asked.shared, demand.anew + demand.shared);
+      } else if (kind == FusionKind::Window) {
+        asked.anew += count * std::max(1.0, elements(use.get()) / elements(result));
+      } else if (isRow(use.get())) {
+        asked.passes |= 1;
       } else {
-        anew[def] += count;
+        asked.anew += count;
       }
     }
   }
-  return times;
+
+  double loads(ContractionOpInterface contraction, unsigned operand) const {
+    ContractionDims dims = contraction.getContractionDims();
+    bool left = operand == contraction.getSideOperand(0);
+    double own = product(left ? dims.m : dims.n), other = product(left ? dims.n : dims.m);
+    return product(dims.batch) * own * product(dims.k) * std::ceil(other / contractionTile);
+  }
+
+  double contractionTile;
+  double rows = 0;
+  unsigned lastPass = 0;
+  llvm::SmallDenseMap<Operation *, unsigned> passOf;
+  llvm::SmallDenseMap<Operation *, Demand> demands;
+};
+
+} // namespace
+
+llvm::SmallDenseMap<Operation *, double> CostModel::evaluations(const KernelBody &body,
+                                                                KernelKind kind) const {
+  return std::move(Evaluations(body, kind, contractionTile).times);
 }
 
 double CostModel::repeatedOperations(const KernelBody &body, KernelKind kind) const {

@@ -14,6 +14,8 @@ public:
 
   double costOf(const ir::KernelBody &body, ir::KernelKind kind) const;
   int64_t bytesOf(const ir::KernelBody &body) const;
+  /// Operations for one element of the op's result (for a reduction: of its operand).
+  double operationsPerElement(mlir::Operation *op) const;
   /// How many elements of each op the kernel computes. Readers at the same point share one evaluation;
   /// readers through views, windows and loads of a contraction ask anew. Values of one element, and
   /// values of rows in row kernels, are computed once.
@@ -24,12 +26,11 @@ public:
 
   double operationsPerByte;
   double launch;
-  double
-      contractionTile; // a contraction loads an operand again for so many rows or columns of the other
+  double scalarElement; // operations that an element costs where vectors cannot be used
+  /// A contraction loads an operand again for each so many rows or columns of the other.
+  double contractionTile;
 };
 
 int64_t bytesOf(mlir::Value value);
-/// Operations for one element of the op's result (for a reduction: of its operand).
-double operationsPerElement(mlir::Operation *op);
 
 } // namespace sinter::passes::fusion

@@ -31,12 +31,12 @@ static std::optional<RefusedBecause> whyNotAny(const KernelBody &body, TargetAtt
 
 // What a contraction may compute in its loads although they want the same element several times:
 // moving of indices and single functions of one operand.
-static bool isCheapLoad(Operation *op) {
+static bool isCheapLoad(Operation *op, const CostModel &costs) {
   auto fusible = cast<FusibleOpInterface>(op);
   if (fusible.getFusionKind() == FusionKind::View)
     return isa<ConstantOp, ReshapeOp>(op) || !fusible.getIndexingMaps().empty();
   return fusible.getFusionKind() == FusionKind::Pointwise && op->getNumOperands() == 1 &&
-         operationsPerElement(op) <= 1;
+         costs.operationsPerElement(op) <= 1;
 }
 
 std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const KernelBody &body,
@@ -51,7 +51,7 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
       });
       if (!feeds) continue;
       inLoads.insert(op);
-      if (!isCheapLoad(op) &&
+      if (!isCheapLoad(op, costs) &&
           times.lookup(op) > 1.01 * double(tensorType(op->getResult(0)).getNumElements()))
         return RefusedBecause{
             Refusal::would_duplicate_heavy_work,

@@ -109,7 +109,8 @@ TEST_F(LedgerTest, EveryEdgeIsFusedOrRefused) {
 TEST_F(LedgerTest, KernelsOfFusedEdgesExistAfterOutlining) {
   ASSERT_TRUE(run(true));
   size_t named = 0;
-  for (const LedgerEdge &edge : ledgersOf(*module).front().edges)
+  Ledger ledger = ledgersOf(*module).front();
+  for (const LedgerEdge &edge : ledger.edges)
     if (edge.fused) {
       EXPECT_TRUE(module->lookupSymbol<KernelOp>(edge.kernel)) << edge.kernel;
       ++named;
@@ -124,7 +125,7 @@ TEST_F(LedgerTest, BiasAndActivationAreInTheContraction) {
     return e.producer == "add" && e.consumer == "tanh";
   });
   ASSERT_NE(edge, ledger.edges.end());
-  EXPECT_EQ(edge->kernel, "matmul_add_tanh_0");
+  EXPECT_EQ(edge->kernel.find("matmul_add_tanh"), 0u) << edge->kernel;
   EXPECT_EQ(edge->bytes, 8 * 32 * 4);
   EXPECT_EQ(edge->producerLine, "model.cpp:4");
 }
