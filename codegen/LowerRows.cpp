@@ -59,6 +59,10 @@ private:
       for (Value result : op.getResults())
         level[result] = known;
     }
+    // Outputs that wait for no reduction are written while the one pass folds.
+    storesWhileFolding = passes.size() == 1;
+    for (Value output : frame.yield()->getOperands())
+      storesWhileFolding &= !isDomain(output) || level.lookup(output) == 0;
     // Dimensions of one element have one index: 0.
     SmallVector<int64_t> extents;
     for (auto [dim, extent] : llvm::enumerate(domain)) {
@@ -200,6 +204,13 @@ private:
     return combine(pass, group, lifted);
   }
 
+  Group foldAndStore(ArrayRef<ReductionOpInterface> pass, ValueRange row, ValueRange column, const Group &group) {
+    Group folded = fold(pass, row, column, group);
+    if (storesWhileFolding)
+      storeDomainOutputs(domainOutputs(), row, column);
+    return folded;
+  }
+
   /// Halves vectors until they are scalars: a tree whose shape depends on the lanes alone.
   Group horizontally(ArrayRef<ReductionOpInterface> pass, Group group, int64_t lanes) {
     for (; lanes > 1; lanes /= 2) {
@@ -310,7 +321,7 @@ private:
     llvm::append_range(state, single);
     state = overColumns(state, single.size(), sets, vectorize,
                         [&](ValueRange column, int64_t, int64_t, const Group &group) {
-                          return fold(pass, row, column, group);
+                          return foldAndStore(pass, row, column, group);
                         });
     auto group = [&](int64_t number) {
       return Group(state.begin() + number * single.size(), state.begin() + (number + 1) * single.size());
@@ -337,7 +348,7 @@ private:
       foldPass(pass, row);
     storeRowOutputs(row);
     auto outputs = domainOutputs();
-    if (outputs.empty())
+    if (outputs.empty() || storesWhileFolding)
       return;
     overColumns({}, 0, 1, !runAlongRows && !frame.options.gpu,
                 [&](ValueRange column, int64_t, int64_t, const Group &) {
@@ -386,7 +397,7 @@ private:
     for (auto &pass : passes) {
       Group own = emitLoop(b, frame.loc, thread, total, step, initial(pass, 1), [&](Value counter, ValueRange carried) {
         elements->variable(counter, 0, reducedElements - 1);
-        return fold(pass, row, delinearized(counter, reducedExtents, reducedElements), Group(carried));
+        return foldAndStore(pass, row, delinearized(counter, reducedExtents, reducedElements), Group(carried));
       });
       finish(pass, acrossBlock(pass, own, thread, threads));
     }
@@ -398,7 +409,7 @@ private:
       storeRowOutputs(row);
     }
     auto outputs = domainOutputs();
-    if (!outputs.empty())
+    if (!outputs.empty() && !storesWhileFolding)
       emitLoop(b, frame.loc, thread, total, step, {}, [&](Value counter, ValueRange) {
         elements->variable(counter, 0, reducedElements - 1);
         storeDomainOutputs(outputs, row, delinearized(counter, reducedExtents, reducedElements));
@@ -482,6 +493,7 @@ private:
   SmallVector<bool> mergedReduced;
   SmallVector<int64_t> keptExtents, reducedExtents;
   bool runAlongRows = false; // neighbouring rows are neighbours in memory
+  bool storesWhileFolding = false;
 };
 
 } // namespace

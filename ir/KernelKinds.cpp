@@ -264,10 +264,7 @@ private:
         return refuse(Refusal::different_domain,
                       word(op) + " after the " + of + " does not loop over its result");
     for (Value output : body.outputs)
-      if (Operation *def = output.getDefiningOp();
-          !def || !(after.contains(def) || roots.contains(def)))
-        return refuse(Refusal::different_domain, "an output that is made before the " + of);
-      else if (elements(output) != count)
+      if (elements(output) != count)
         return refuse(Refusal::different_domain, "an output of shape " + text(shapeOf(output)) +
                                                      " beside a " + of + " with " + Twine(count) +
                                                      " results");
@@ -285,6 +282,9 @@ private:
     if (!contraction) return refuse(Refusal::different_domain, "no contraction");
     if (!onlyElementOps(contraction)) return false;
     markAfter(contraction);
+    for (Value output : body.outputs)
+      if (Operation *def = output.getDefiningOp(); def != contraction && !after.contains(def))
+        return refuse(Refusal::different_domain, "an output that is made before the contraction");
     return checkEpilogue(elements(contraction->getResult(0)), "contraction");
   }
 

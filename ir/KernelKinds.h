@@ -56,8 +56,8 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 /// Why a kernel of `kind` does not accept `body`, or nothing when it does:
 ///  - pointwise: ops with ElementOpInterface; outputs of one shape, or reshapes of one another;
 ///  - reduction: reductions of one operand shape over the same dimensions, none after another; element
-///    ops before them; after them pointwise ops and reshapes only; outputs are these and have as many
-///    elements as the reduced shape;
+///    ops before them; after them pointwise ops and reshapes only; outputs have as many elements as the
+///    reduced shape;
 ///  - row: the same, but reductions may follow each other through pointwise ops on the domain or the row
 ///    shape, broadcasts from rows to the domain and reshapes of rows; outputs of the domain or of a row
 ///    shape;

@@ -124,8 +124,8 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
 
     Order of decisions: donated pointwise results become one `update` kernel; pointwise ends join their
     contraction; then edges and ops with a common operand by gain (bytes and launches saved); then
-    small reductions of one shape. Refusals are named in ir/KernelKinds.h (enum Refusal); with `ledger`
-    every edge and its fate stand in the function's attribute sinter.ledger (passes/fusion/Ledger.h).
+    small reductions of one shape, and arithmetic on single elements beside them. Refusals are
+    named in ir/KernelKinds.h (enum Refusal); with `ledger` every edge and its fate stand in the function's attribute sinter.ledger (passes/fusion/Ledger.h).
   }];
   let options = [
     Option<"ledger", "ledger", "bool", "false", "Record every edge in the attribute sinter.ledger">,

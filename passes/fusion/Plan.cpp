@@ -18,7 +18,7 @@ public:
   void run() {
     fuseUpdate();
     fuseByGain();
-    fuseEqualReductions();
+    fuseSmallNeighbours();
   }
 
 private:
@@ -147,20 +147,31 @@ private:
     }
   }
 
-  // --- Reductions of one shape without a common operand: one launch instead of several, where each
-  // is too small to fill the machine.
-  void fuseEqualReductions() {
-    SmallVector<unsigned> reductions;
+  // --- Reductions of one shape without a common operand, and arithmetic on single elements beside
+  // them: one launch instead of several, where each is too small to fill the machine.
+
+  bool isSmall(unsigned group) const {
+    KernelBody body = groups.bodyOf(group);
+    bool scalars = llvm::all_of(
+        body.outputs, [](Value output) { return tensorType(output).getNumElements() == 1; });
+    return (groups[group].kind == KernelKind::Reduction ||
+            (groups[group].kind == KernelKind::Pointwise && scalars)) &&
+           double(costs.bytesOf(body)) < 4 * costs.launch;
+  }
+
+  void fuseSmallNeighbours() {
+    SmallVector<unsigned> small;
     for (unsigned group = 0; group < groups.size(); ++group)
-      if (groups.isAlive(group) && groups[group].kind == KernelKind::Reduction &&
-          double(costs.bytesOf(groups.bodyOf(group))) < 4 * costs.launch)
-        reductions.push_back(group);
-    for (size_t i = 0; i < reductions.size(); ++i)
-      for (size_t j = i + 1; j < reductions.size(); ++j) {
-        unsigned a = reductions[i], b = reductions[j];
+      if (groups.isAlive(group) && !groups.isAlias(group) && !groups[group].update &&
+          isSmall(group))
+        small.push_back(group);
+    for (size_t i = 0; i < small.size(); ++i)
+      for (size_t j = i + 1; j < small.size(); ++j) {
+        unsigned a = small[i], b = small[j];
         if (!groups.isAlive(a) || !groups.isAlive(b) || connected(a, b)) continue;
         auto verdict = legality.check(a, b);
-        if (auto *kind = std::get_if<KernelKind>(&verdict); kind && *kind == KernelKind::Reduction)
+        auto *kind = std::get_if<KernelKind>(&verdict);
+        if (kind && (*kind == KernelKind::Reduction || *kind == KernelKind::Pointwise))
           groups.merge(a, b, *kind);
       }
   }

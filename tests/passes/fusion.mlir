@@ -172,3 +172,13 @@ func.func @update(%w: tensor<8x4xf32> {sinter.role = "parameter", sinter.donated
   %b2 = sinter.sub %b, %db : tensor<4xf32>
   return %w2, %b2, %step : tensor<8x4xf32>, tensor<4xf32>, tensor<f32>
 }
+
+// So do small reductions to one element and arithmetic on single elements.
+// CHECK-LABEL: func.func @scalars_beside_a_reduction
+// CHECK: %{{.*}}:2 = sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK-NOT: sinter.fused
+func.func @scalars_beside_a_reduction(%a: tensor<8x4xf32>, %t: tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+  %x = sinter.sum %a {dim = array<i64: 0, 1>} : (tensor<8x4xf32>) -> tensor<f32>
+  %y = sinter.exp %t : tensor<f32>
+  return %x, %y : tensor<f32>, tensor<f32>
+}
