@@ -1,5 +1,6 @@
 #include "sinter/codegen/cpu/LowerToLlvm.h"
 
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
@@ -190,6 +191,10 @@ LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa) {
   // apart as a float, and call the compiler's runtime library to round it again.
   converter.addConversion(
       [](BFloat16Type type) { return IntegerType::get(type.getContext(), 16); });
+  converter.addConversion([](VectorType type) -> std::optional<Type> {
+    if (!type.getElementType().isBF16()) return std::nullopt;
+    return type.cloneWith(std::nullopt, IntegerType::get(type.getContext(), 16));
+  });
   RewritePatternSet patterns(context);
   patterns.add<ConstantBf16>(converter, /*benefit=*/10);
   arith::populateCeilFloorDivExpandOpsPatterns(patterns);

@@ -58,7 +58,7 @@ TEST(Module, TwoChildrenOfOneName) {
   nn::Linear first(&net, "fc", options);
   std::string expected =
       fmt::format("nn::Module: child 'fc' (line {}) and child 'fc' (line {}) have one name",
-                  __LINE__ - 2, __LINE__ + 1);
+                  __LINE__ - 3, __LINE__ + 1);
   EXPECT_USER_ERROR(nn::Linear(&net, "fc", options), expected);
   EXPECT_USER_ERROR(nn::Linear(&net, "a.b", options),
                     "nn::Module: 'a.b' is no name of a child: it must not be empty or have dots");
