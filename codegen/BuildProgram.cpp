@@ -28,20 +28,18 @@ runtime::TensorType typeOf(Type type) { return tensorTypeOf(cast<RankedTensorTyp
 std::string sourceOf(Location location) {
   std::string name, place;
   location->walk([&](Location part) {
-    if (auto named = dyn_cast<NameLoc>(part); named && name.empty())
-      name = named.getName().str();
+    if (auto named = dyn_cast<NameLoc>(part); named && name.empty()) name = named.getName().str();
     if (auto file = dyn_cast<FileLineColLoc>(part); file && place.empty())
-      place = fmt::format("{}:{}", llvm::sys::path::filename(file.getFilename()).str(), file.getLine());
+      place =
+          fmt::format("{}:{}", llvm::sys::path::filename(file.getFilename()).str(), file.getLine());
     return WalkResult::advance();
   });
-  if (place.empty())
-    return name;
+  if (place.empty()) return name;
   return name.empty() ? place : place + " " + name;
 }
 
 bool overlap(const runtime::Location &a, const runtime::Location &b) {
-  if (a.space != b.space || (a.space != runtime::Space::arena && a.index != b.index))
-    return false;
+  if (a.space != b.space || (a.space != runtime::Space::arena && a.index != b.index)) return false;
   return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 }
 
@@ -49,26 +47,26 @@ bool overlap(const runtime::Location &a, const runtime::Location &b) {
 class EntryBuilder {
 public:
   EntryBuilder(runtime::Program &program, func::FuncOp function,
-               const llvm::DenseMap<Operation *, CompiledKernel> &kernels, std::map<std::string, uint32_t> &constants)
+               const llvm::DenseMap<Operation *, CompiledKernel> &kernels,
+               std::map<std::string, uint32_t> &constants)
       : program(program), function(function), kernels(kernels), constants(constants) {}
 
   LogicalResult build() {
     entry.name = function.getName().str();
-    if (failed(placeBorders()))
-      return failure();
+    if (failed(placeBorders())) return failure();
     for (Operation &op : function.getBody().front().without_terminator()) {
-      LogicalResult added = TypeSwitch<Operation *, LogicalResult>(&op)
-                                .Case([&](LaunchOp launch) { return addLaunch(launch); })
-                                .Case([&](ReshapeOp reshape) {
-                                  place[reshape.getResult()] = place.lookup(reshape.getX());
-                                  return success();
-                                })
-                                .Case([&](ConstantOp constant) { return addConstant(constant); })
-                                .Default([](Operation *other) {
-                                  return other->emitOpError("is not inside a kernel: the module is not outlined");
-                                });
-      if (failed(added))
-        return failure();
+      LogicalResult added =
+          TypeSwitch<Operation *, LogicalResult>(&op)
+              .Case([&](LaunchOp launch) { return addLaunch(launch); })
+              .Case([&](ReshapeOp reshape) {
+                place[reshape.getResult()] = place.lookup(reshape.getX());
+                return success();
+              })
+              .Case([&](ConstantOp constant) { return addConstant(constant); })
+              .Default([](Operation *other) {
+                return other->emitOpError("is not inside a kernel: the module is not outlined");
+              });
+      if (failed(added)) return failure();
     }
     returnValues();
     finishSizes();
@@ -78,10 +76,8 @@ public:
 
 private:
   static runtime::StateRole stateRoleOf(StringRef role) {
-    if (role == "state")
-      return runtime::StateRole::state;
-    if (role == "scalar")
-      return runtime::StateRole::scalar;
+    if (role == "state") return runtime::StateRole::state;
+    if (role == "scalar") return runtime::StateRole::scalar;
     return role == "seed" ? runtime::StateRole::seed : runtime::StateRole::parameter;
   }
 
@@ -89,7 +85,8 @@ private:
     unsigned number = argument.getArgNumber();
     auto name = function.getArgAttrOfType<StringAttr>(number, nameAttr);
     if (!name) {
-      function.emitOpError("argument ") << number << " of role '" << roleOf(argument) << "' has no sinter.name";
+      function.emitOpError("argument ")
+          << number << " of role '" << roleOf(argument) << "' has no sinter.name";
       return failure();
     }
     int known = program.findState(name.getValue());
@@ -98,8 +95,9 @@ private:
       return program.state.size() - 1;
     }
     if (program.state[known].type != type) {
-      function.emitOpError("variable '") << name.getValue() << "' is " << type.text() << " here and "
-                                         << program.state[known].type.text() << " in another entry";
+      function.emitOpError("variable '")
+          << name.getValue() << "' is " << type.text() << " here and "
+          << program.state[known].type.text() << " in another entry";
       return failure();
     }
     return known;
@@ -118,11 +116,11 @@ private:
         auto name = function.getArgAttrOfType<StringAttr>(number, nameAttr);
         location.space = runtime::Space::input;
         location.index = entry.inputs.size();
-        entry.inputs.push_back({name ? name.str() : fmt::format("in{}", entry.inputs.size()), type});
+        entry.inputs.push_back(
+            {name ? name.str() : fmt::format("in{}", entry.inputs.size()), type});
       } else {
         FailureOr<uint32_t> index = stateIndex(argument, type);
-        if (failed(index))
-          return failure();
+        if (failed(index)) return failure();
         location.space = runtime::Space::state;
         location.index = *index;
         if (auto result = function.getArgAttrOfType<IntegerAttr>(number, donatedAttr)) {
@@ -133,12 +131,13 @@ private:
       place[argument] = location;
     }
     for (unsigned result = 0; result < function.getNumResults(); ++result) {
-      if (donated[result])
-        continue;
+      if (donated[result]) continue;
       runtime::TensorType type = typeOf(function.getResultTypes()[result]);
       auto name = function.getResultAttrOfType<StringAttr>(result, nameAttr);
-      results[result] = {runtime::Space::output, uint32_t(entry.outputs.size()), 0, type.numBytes()};
-      entry.outputs.push_back({name ? name.str() : fmt::format("out{}", entry.outputs.size()), type});
+      results[result] = {runtime::Space::output, uint32_t(entry.outputs.size()), 0,
+                         type.numBytes()};
+      entry.outputs.push_back(
+          {name ? name.str() : fmt::format("out{}", entry.outputs.size()), type});
     }
     return success();
   }
@@ -148,8 +147,7 @@ private:
     std::string key(bytes.begin(), bytes.end());
     auto [known, isNew] = constants.try_emplace(key, program.constants.size());
     int64_t size = int64_t(bytes.size());
-    if (isNew)
-      program.constants.push_back(std::move(bytes));
+    if (isNew) program.constants.push_back(std::move(bytes));
     place[op.getResult()] = {runtime::Space::constant, known->second, 0, size};
     return success();
   }
@@ -157,11 +155,9 @@ private:
   /// The number of the function's result that a value is returned as, through reshapes; -1 for none.
   int64_t returnedAs(Value value) {
     for (OpOperand &use : value.getUses()) {
-      if (isa<func::ReturnOp>(use.getOwner()))
-        return use.getOperandNumber();
+      if (isa<func::ReturnOp>(use.getOwner())) return use.getOperandNumber();
       if (auto reshape = dyn_cast<ReshapeOp>(use.getOwner()))
-        if (int64_t result = returnedAs(reshape.getResult()); result >= 0)
-          return result;
+        if (int64_t result = returnedAs(reshape.getResult()); result >= 0) return result;
     }
     return -1;
   }
@@ -170,18 +166,19 @@ private:
     for (auto &[value, at] : place)
       if (at == location)
         for (Operation *user : value.getUsers())
-          if (isa<func::ReturnOp>(user) || (user != launch && !user->isBeforeInBlock(launch) && !isa<ReshapeOp>(user)))
+          if (isa<func::ReturnOp>(user) ||
+              (user != launch && !user->isBeforeInBlock(launch) && !isa<ReshapeOp>(user)))
             return true;
     return false;
   }
   bool mayOverwrite(LaunchOp launch, unsigned result, const runtime::Location &location) {
-    if (isNeededLater(location, launch))
-      return false;
+    if (isNeededLater(location, launch)) return false;
     auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
     KernelBody body = KernelBody::of(kernel.getBody().front());
     for (auto [number, input] : llvm::enumerate(launch.getInputs()))
       if (place.lookup(input) == location &&
-          !mayShareStorage(body, *kindOf(kernel.getSchedule()), result, kernel.getBody().front().getArgument(number)))
+          !mayShareStorage(body, *kindOf(kernel.getSchedule()), result,
+                           kernel.getBody().front().getArgument(number)))
         return false;
     return true;
   }
@@ -191,11 +188,12 @@ private:
     Value value = launch.getResult(number);
     int64_t bytes = typeOf(value.getType()).numBytes();
     int64_t result = returnedAs(value);
-    if (auto home = launch.getHome(); home && (*home)[number] >= 0)
-      return results[(*home)[number]];
+    if (auto home = launch.getHome(); home && (*home)[number] >= 0) return results[(*home)[number]];
     if (auto offset = launch.getOffset())
       return runtime::Location{runtime::Space::arena, 0, (*offset)[number], bytes};
-    if (result >= 0 && (results[result].space == runtime::Space::output || mayOverwrite(launch, number, results[result])) &&
+    if (result >= 0 &&
+        (results[result].space == runtime::Space::output ||
+         mayOverwrite(launch, number, results[result])) &&
         written.insert(result).second)
       return results[result];
     runtime::Location location{runtime::Space::arena, 0, entry.arenaBytes, bytes};
@@ -219,7 +217,8 @@ private:
       launch.params.push_back(runtime::PointerParam{location, true});
       if (location.space == runtime::Space::arena) {
         entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
-        entry.largest.push_back({location.bytes, launch.source.empty() ? launch.label : launch.source});
+        entry.largest.push_back(
+            {location.bytes, launch.source.empty() ? launch.label : launch.source});
       }
     }
     std::vector<runtime::Location> reads, writes;
@@ -233,26 +232,28 @@ private:
 
   void returnValues() {
     for (OpOperand &operand : function.getBody().front().getTerminator()->getOpOperands()) {
-      const runtime::Location &from = place.lookup(operand.get()), &to = results[operand.getOperandNumber()];
-      if (from == to || to.bytes == 0)
-        continue;
+      const runtime::Location &from = place.lookup(operand.get()),
+                              &to = results[operand.getOperandNumber()];
+      if (from == to || to.bytes == 0) continue;
       runtime::Copy copy{from, to, sourceOf(operand.get().getLoc())};
       append(std::move(copy), {from}, {to});
     }
   }
 
   /// Adds an instruction after everything it must wait for.
-  template <class Op>
-  void append(Op op, const std::vector<runtime::Location> &reads, const std::vector<runtime::Location> &writes) {
+  template <class Op> void append(Op op, const std::vector<runtime::Location> &reads,
+                                  const std::vector<runtime::Location> &writes) {
     runtime::Instruction instruction;
     instruction.op = std::move(op);
-    auto meets = [](const std::vector<runtime::Location> &one, const std::vector<runtime::Location> &other) {
+    auto meets = [](const std::vector<runtime::Location> &one,
+                    const std::vector<runtime::Location> &other) {
       return llvm::any_of(one, [&](const runtime::Location &a) {
         return llvm::any_of(other, [&](const runtime::Location &b) { return overlap(a, b); });
       });
     };
     for (size_t i = 0; i < effects.size(); ++i)
-      if (meets(writes, effects[i].first) || meets(writes, effects[i].second) || meets(reads, effects[i].second))
+      if (meets(writes, effects[i].first) || meets(writes, effects[i].second) ||
+          meets(reads, effects[i].second))
         instruction.dependencies.push_back(i);
     effects.push_back({reads, writes});
     entry.body.push_back(std::move(instruction));
@@ -265,9 +266,9 @@ private:
       entry.lowerBoundBytes = bound.getInt();
     else
       entry.lowerBoundBytes = mostLiveBytes();
-    llvm::stable_sort(entry.largest, [](const auto &a, const auto &b) { return a.bytes > b.bytes; });
-    if (entry.largest.size() > 8)
-      entry.largest.resize(8);
+    llvm::stable_sort(entry.largest,
+                      [](const auto &a, const auto &b) { return a.bytes > b.bytes; });
+    if (entry.largest.size() > 8) entry.largest.resize(8);
   }
 
   /// Most bytes of the arena that are live at once, each place from its first to its last instruction.
@@ -284,8 +285,7 @@ private:
     for (size_t i = 0; i < effects.size(); ++i) {
       int64_t live = 0;
       for (auto &[range, life] : lives)
-        if (life.first <= i && i <= life.second)
-          live += range.second;
+        if (life.first <= i && i <= life.second) live += range.second;
       most = std::max(most, live);
     }
     return most;
@@ -309,16 +309,13 @@ FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
   program.target = backend.kind();
   SmallVector<KernelOp> kernels(module.getOps<KernelOp>());
   FailureOr<std::vector<CompiledKernel>> compiled = backend.compile(kernels, program);
-  if (failed(compiled))
-    return failure();
+  if (failed(compiled)) return failure();
   llvm::DenseMap<Operation *, CompiledKernel> compiledOf;
-  for (auto [kernel, result] : llvm::zip_equal(kernels, *compiled))
-    compiledOf[kernel] = result;
+  for (auto [kernel, result] : llvm::zip_equal(kernels, *compiled)) compiledOf[kernel] = result;
   std::map<std::string, uint32_t> constants;
   for (auto function : module.getOps<func::FuncOp>())
     if (function.isPublic() && !function.isExternal())
-      if (failed(EntryBuilder(program, function, compiledOf, constants).build()))
-        return failure();
+      if (failed(EntryBuilder(program, function, compiledOf, constants).build())) return failure();
   if (runtime::Status status = runtime::checkProgram(program); !status) {
     module.emitError() << status.error().message;
     return failure();
@@ -327,8 +324,7 @@ FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
 }
 
 FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptions &options) {
-  if (options.target == runtime::TargetKind::reference)
-    return referenceProgram(module);
+  if (options.target == runtime::TargetKind::reference) return referenceProgram(module);
   if (options.target == runtime::TargetKind::cuda)
     return buildProgram(module, *cudaBackend(options.dump));
   CpuBackendOptions cpu;

@@ -34,6 +34,7 @@ struct CodegenOptions {
 };
 /// buildProgram with the backend that `options` name; for the reference device, a Program that calls the
 /// evaluator (the module then need not be outlined).
-mlir::FailureOr<runtime::Program> compileToProgram(mlir::ModuleOp module, const CodegenOptions &options);
+mlir::FailureOr<runtime::Program> compileToProgram(mlir::ModuleOp module,
+                                                   const CodegenOptions &options);
 
 } // namespace sinter::codegen

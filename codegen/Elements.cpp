@@ -6,7 +6,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/ScopeExit.h"
+
+#include <limits>
+#include <numeric>
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -19,7 +21,8 @@ Type storageType(Type element) {
   return element;
 }
 
-Elements::Elements(OpBuilder &builder, Location loc, Block *entry) : ElementBuilder(builder, loc), entry(entry) {}
+Elements::Elements(OpBuilder &builder, Location loc, Block *entry)
+    : ElementBuilder(builder, loc), entry(entry) {}
 
 Value Elements::variable(Value index, int64_t least, int64_t most) {
   exprLog.push_back(index);
@@ -33,8 +36,7 @@ AffineExpr Elements::exprOf(Value index) {
   APInt constant;
   if (matchPattern(index, m_ConstantInt(&constant)))
     return builder.getAffineConstantExpr(constant.getSExtValue());
-  if (auto known = exprs.find(index); known != exprs.end())
-    return known->second;
+  if (auto known = exprs.find(index); known != exprs.end()) return known->second;
   auto known = dimOf.find(index);
   if (known == dimOf.end()) {
     std::optional<IndexRange> range;
@@ -56,8 +58,7 @@ AffineExpr Elements::exprOf(Value index) {
 
 SmallVector<AffineExpr> Elements::exprsOf(ValueRange indices) {
   SmallVector<AffineExpr> result;
-  for (Value index : indices)
-    result.push_back(exprOf(index));
+  for (Value index : indices) result.push_back(exprOf(index));
   return result;
 }
 
@@ -65,8 +66,7 @@ SmallVector<AffineExpr> Elements::exprsOf(ValueRange indices) {
 static bool dividesNonNegative(AffineExpr expr, IndexRanges ranges) {
   bool result = true;
   expr.walk([&](AffineExpr part) {
-    if (part.getKind() != AffineExprKind::FloorDiv && part.getKind() != AffineExprKind::Mod)
-      return;
+    if (part.getKind() != AffineExprKind::FloorDiv && part.getKind() != AffineExprKind::Mod) return;
     std::optional<IndexRange> range = rangeOf(cast<AffineBinaryOpExpr>(part).getLHS(), ranges);
     result &= range && range->least >= 0;
   });
@@ -75,10 +75,8 @@ static bool dividesNonNegative(AffineExpr expr, IndexRanges ranges) {
 
 Value Elements::indexOf(AffineExpr expr) {
   expr = simplify(expr);
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return index(constant.getValue());
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return variables[dim.getPosition()];
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) return index(constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) return variables[dim.getPosition()];
   SmallVector<Value> operands;
   SmallVector<AffineExpr> replacements(variables.size(), builder.getAffineConstantExpr(0));
   for (unsigned dim = 0; dim < variables.size(); ++dim)
@@ -88,8 +86,7 @@ Value Elements::indexOf(AffineExpr expr) {
     }
   auto map = AffineMap::get(operands.size(), 0, expr.replaceDimsAndSymbols(replacements, {}));
   auto op = affine::AffineApplyOp::create(builder, loc, map, operands);
-  if (dividesNonNegative(expr, ranges))
-    op->setAttr("sinter.non_negative", builder.getUnitAttr());
+  if (dividesNonNegative(expr, ranges)) op->setAttr("sinter.non_negative", builder.getUnitAttr());
   Value result = op;
   exprs[result] = expr;
   exprLog.push_back(result);
@@ -105,18 +102,18 @@ void Elements::setRun(Value variable, int64_t lanes) {
   runLanes = lanes;
 }
 
-Type Elements::valueType(Type scalar) { return run ? Type(VectorType::get(runLanes, scalar)) : scalar; }
+Type Elements::valueType(Type scalar) {
+  return run ? Type(VectorType::get(runLanes, scalar)) : scalar;
+}
 
 Value Elements::spread(Value value) {
-  if (!run || isa<VectorType>(value.getType()))
-    return value;
+  if (!run || isa<VectorType>(value.getType())) return value;
   return vector::BroadcastOp::create(builder, loc, valueType(value.getType()), value);
 }
 
 /// The scalar that a vector was spread from, or null.
 Value Elements::uniformOf(Value value) {
-  if (!isa<VectorType>(value.getType()))
-    return value;
+  if (!isa<VectorType>(value.getType())) return value;
   if (auto broadcast = value.getDefiningOp<vector::BroadcastOp>())
     return isa<VectorType>(broadcast.getSource().getType()) ? Value() : broadcast.getSource();
   DenseElementsAttr constant;
@@ -130,18 +127,16 @@ Value Elements::uniformOf(Value value) {
   SmallVector<Value> operands;
   for (Value operand : op->getOperands()) {
     Value uniform = uniformOf(operand);
-    if (!uniform)
-      return nullptr;
+    if (!uniform) return nullptr;
     operands.push_back(uniform);
   }
-  OperationState state(op->getLoc(), op->getName(), operands, cast<VectorType>(value.getType()).getElementType(),
-                       op->getAttrs());
+  OperationState state(op->getLoc(), op->getName(), operands,
+                       cast<VectorType>(value.getType()).getElementType(), op->getAttrs());
   return builder.create(state)->getResult(0);
 }
 
 void Elements::record(AffineExpr position) {
-  if (recorder)
-    recorder->push_back(simplify(position));
+  if (recorder) recorder->push_back(simplify(position));
 }
 
 std::optional<SmallVector<int64_t>> Elements::offsetsOf(AffineExpr position) {
@@ -177,19 +172,41 @@ void Elements::rollBack(Operation *last, size_t logged, size_t loggedExprs) {
   auto end = builder.getInsertionPoint();
   while (end != block->begin()) {
     Operation *op = &*std::prev(end);
-    if (op == last)
-      break;
+    if (op == last) break;
     op->dropAllUses();
     op->erase();
   }
-  for (size_t i = logged; i < memoLog.size(); ++i)
-    memo.erase(memoLog[i]);
+  for (size_t i = logged; i < memoLog.size(); ++i) memo.erase(memoLog[i]);
   memoLog.resize(logged);
   for (size_t i = loggedExprs; i < exprLog.size(); ++i) {
     exprs.erase(exprLog[i]);
     dimOf.erase(exprLog[i]);
   }
   exprLog.resize(loggedExprs);
+}
+
+Value Elements::firstLanes(Value count) {
+  APInt known;
+  auto booleans = VectorType::get(runLanes, builder.getI1Type());
+  if (matchPattern(count, m_ConstantInt(&known))) {
+    SmallVector<bool> lanes;
+    for (int64_t lane = 0; lane < runLanes; ++lane) lanes.push_back(lane < known.getSExtValue());
+    return arith::ConstantOp::create(builder, loc,
+                                     DenseElementsAttr::get(booleans, ArrayRef<bool>(lanes)));
+  }
+  auto numbers = VectorType::get(runLanes, builder.getI32Type());
+  SmallVector<int32_t> lanes(runLanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  Value iota = arith::ConstantOp::create(builder, loc,
+                                         DenseElementsAttr::get(numbers, ArrayRef<int32_t>(lanes)));
+  Value bound = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), count);
+  bound = vector::BroadcastOp::create(builder, loc, numbers, bound);
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, iota, bound);
+}
+
+Value Elements::masked(Value value, Value otherwise) {
+  if (!mask) return value;
+  return arith::SelectOp::create(builder, loc, mask, value, otherwise);
 }
 
 bool Elements::attempt(function_ref<void()> emit) {
@@ -200,17 +217,14 @@ bool Elements::attempt(function_ref<void()> emit) {
   bool outerFailed = std::exchange(runFailed, false);
   emit();
   bool worked = !std::exchange(runFailed, outerFailed);
-  if (!worked)
-    rollBack(last, logged, loggedExprs);
+  if (!worked) rollBack(last, logged, loggedExprs);
   return worked;
 }
 
 Value Elements::element(Value tensor, ValueRange indices) {
-  if (auto value = bound.find(tensor); value != bound.end())
-    return spread(value->second);
+  if (auto value = bound.find(tensor); value != bound.end()) return spread(value->second);
   SmallVector<AffineExpr> exprs = exprsOf(indices);
-  for (AffineExpr &expr : exprs)
-    expr = simplify(expr);
+  for (AffineExpr &expr : exprs) expr = simplify(expr);
   unsigned runDim = run ? dimOf.lookup(run) : 0;
   // A dimension of size 1 runs too: what is bound has its lanes, of which the first one counts.
   if (run && llvm::none_of(exprs, [&](AffineExpr expr) { return dependsOn(expr, runDim); }) &&
@@ -225,13 +239,11 @@ Value Elements::element(Value tensor, ValueRange indices) {
     return spread(scalar);
   }
   Key key{tensor.getAsOpaquePointer(), run.getAsOpaquePointer(), mask.getAsOpaquePointer()};
-  for (AffineExpr expr : exprs)
-    key.push_back(expr.getAsOpaquePointer());
+  for (AffineExpr expr : exprs) key.push_back(expr.getAsOpaquePointer());
   if (auto known = memo.find(key); known != memo.end() && reaches(known->second))
     return known->second;
   Location outer = loc;
-  if (tensor.getDefiningOp())
-    loc = tensor.getLoc();
+  if (tensor.getDefiningOp()) loc = tensor.getLoc();
   Value result = compute(tensor, indices);
   loc = outer;
   memo[key] = result;
@@ -242,19 +254,21 @@ Value Elements::element(Value tensor, ValueRange indices) {
 Value Elements::compute(Value tensor, ValueRange indices) {
   // A reshape of memory is the same memory.
   Value source = tensor;
-  while (auto reshape = source.getDefiningOp<ReshapeOp>())
-    source = reshape.getX();
+  while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
   Value buffer = memory.lookup(source);
-  if (auto constant = source.getDefiningOp<ConstantOp>(); constant && !buffer && !constant.getValue().isSplat())
+  if (auto constant = source.getDefiningOp<ConstantOp>();
+      constant && !buffer && !constant.getValue().isSplat())
     buffer = constantMemory(constant);
   if (buffer)
-    return load(buffer, elementOf(tensor), linearIndex(exprsOf(indices), shapeOf(tensor), builder.getContext()));
+    return load(buffer, elementOf(tensor),
+                linearIndex(exprsOf(indices), shapeOf(tensor), builder.getContext()));
 
   auto op = dyn_cast_or_null<ElementOpInterface>(tensor.getDefiningOp());
   if (!op) {
     if (!std::exchange(broken, true))
       emitError(loc) << "a kernel cannot compute single elements of "
-                     << (tensor.getDefiningOp() ? tensor.getDefiningOp()->getName().getStringRef() : "this value");
+                     << (tensor.getDefiningOp() ? tensor.getDefiningOp()->getName().getStringRef()
+                                                : "this value");
     return constantIntOf(builder, loc, valueType(computeType(elementOf(tensor))), 0);
   }
   unsigned number = cast<OpResult>(tensor).getResultNumber();
@@ -292,15 +306,13 @@ Value Elements::laneByLane(Value tensor, ValueRange indices) {
     for (AffineExpr expr : exprs)
       laneIndices.push_back(indexOf(expr.replace(builder.getAffineDimExpr(runDim), moved)));
     Value value = element(tensor, laneIndices);
-    if (boolean)
-      value = arith::ExtUIOp::create(builder, loc, builder.getI8Type(), value);
+    if (boolean) value = arith::ExtUIOp::create(builder, loc, builder.getI8Type(), value);
     memref::StoreOp::create(builder, loc, value, lanesOf, lane);
   }
   run = variable;
   Type stored = VectorType::get(runLanes, boolean ? builder.getI8Type() : scalar);
   Value result = vector::LoadOp::create(builder, loc, stored, lanesOf, index(0));
-  if (boolean)
-    result = arith::TruncIOp::create(builder, loc, valueType(scalar), result);
+  if (boolean) result = arith::TruncIOp::create(builder, loc, valueType(scalar), result);
   return result;
 }
 
@@ -308,11 +320,9 @@ Value Elements::asData(Value index, Type type) {
   AffineExpr expr = simplify(exprOf(index));
   record(expr);
   Value base = arith::IndexCastOp::create(builder, loc, type, indexOf(expr));
-  if (!run)
-    return base;
+  if (!run) return base;
   Value all = vector::BroadcastOp::create(builder, loc, valueType(type), base);
-  if (!dependsOn(expr, dimOf.lookup(run)))
-    return all;
+  if (!dependsOn(expr, dimOf.lookup(run))) return all;
   auto offsets = offsetsOf(expr);
   if (!offsets) {
     runFailed = true;
@@ -320,8 +330,7 @@ Value Elements::asData(Value index, Type type) {
   }
   unsigned bits = type.getIntOrFloatBitWidth();
   SmallVector<APInt> values;
-  for (int64_t offset : *offsets)
-    values.push_back(APInt(bits, uint64_t(offset), true, true));
+  for (int64_t offset : *offsets) values.push_back(APInt(bits, uint64_t(offset), true, true));
   auto vector = cast<VectorType>(valueType(type));
   Value step = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, values));
   return arith::AddIOp::create(builder, loc, all, step);
@@ -341,24 +350,22 @@ Value Elements::guarded(Value condition, Value otherwise, function_ref<Value()> 
   if (!uniform) {
     // Lanes differ: loads inside are masked, arithmetic on the other lanes is thrown away.
     Value outer = mask;
-    if (mask)
-      condition = arith::AndIOp::create(builder, loc, mask, condition);
+    if (mask) condition = arith::AndIOp::create(builder, loc, mask, condition);
     mask = condition;
     Value value = spread(inside());
     mask = outer;
     return arith::SelectOp::create(builder, loc, condition, value, spread(otherwise));
   }
   APInt known;
-  if (matchPattern(uniform, m_ConstantInt(&known)))
-    return known.isZero() ? otherwise : inside();
-  auto branch = scf::IfOp::create(builder, loc, otherwise.getType(), uniform, /*withElseRegion=*/true);
+  if (matchPattern(uniform, m_ConstantInt(&known))) return known.isZero() ? otherwise : inside();
+  auto branch =
+      scf::IfOp::create(builder, loc, otherwise.getType(), uniform, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.elseBlock());
   scf::YieldOp::create(builder, loc, otherwise);
   builder.setInsertionPointToStart(branch.thenBlock());
   Value value = inside();
-  if (value.getType() != otherwise.getType())
-    value = spread(value);
+  if (value.getType() != otherwise.getType()) value = spread(value);
   scf::YieldOp::create(builder, loc, value);
   return branch.getResult(0);
 }
@@ -369,10 +376,8 @@ Value Elements::fromStorage(Value value, Type element) {
     Value zero = constantIntOf(builder, loc, value.getType(), 0);
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value, zero);
   }
-  if (compute == element)
-    return value;
-  if (isa<FloatType>(compute))
-    return arith::ExtFOp::create(builder, loc, target, value);
+  if (compute == element) return value;
+  if (isa<FloatType>(compute)) return arith::ExtFOp::create(builder, loc, target, value);
   return arith::ExtUIOp::create(builder, loc, target, value);
 }
 
@@ -387,32 +392,38 @@ Value Elements::load(Value buffer, Type element, AffineExpr position) {
   auto vector = VectorType::get(runLanes, stored);
   auto offsets = offsetsOf(position);
   bool contiguous = offsets && llvm::all_of(llvm::enumerate(*offsets), [](auto at) {
-    return at.value() == int64_t(at.index());
-  });
+                      return at.value() == int64_t(at.index());
+                    });
+  if (mask && !contiguous) {
+    if (Value shuffled = maskedShuffle(buffer, vector, position, offsets))
+      return fromStorage(shuffled, element);
+    runFailed = true;
+    return constantIntOf(builder, loc, valueType(computeType(element)), 0);
+  }
   if (mask) {
-    if (!contiguous) {
-      runFailed = true;
-      return constantIntOf(builder, loc, valueType(computeType(element)), 0);
-    }
     Value zero = constantIntOf(builder, loc, vector, 0);
-    Value loaded = vector::MaskedLoadOp::create(builder, loc, vector, buffer, positionValue(position), mask, zero);
+    Value loaded = vector::MaskedLoadOp::create(builder, loc, vector, buffer,
+                                                positionValue(position), mask, zero);
     return fromStorage(loaded, element);
   }
   if (contiguous)
-    return fromStorage(vector::LoadOp::create(builder, loc, vector, buffer, positionValue(position)), element);
+    return fromStorage(
+        vector::LoadOp::create(builder, loc, vector, buffer, positionValue(position)), element);
   if (offsets) {
     auto [least, most] = std::minmax_element(offsets->begin(), offsets->end());
     int64_t low = *least, span = *most - low + 1;
     if (span > runLanes && span <= 2 * runLanes) {
       // Two loads that both lie inside, and a shuffle.
       auto at = [&](int64_t offset) -> Value {
-        return vector::LoadOp::create(builder, loc, vector, buffer, positionValue(position + offset));
+        return vector::LoadOp::create(builder, loc, vector, buffer,
+                                      positionValue(position + offset));
       };
       int64_t second = low + span - runLanes;
       SmallVector<int64_t> lanes;
       for (int64_t offset : *offsets)
         lanes.push_back(offset < second ? offset - low : runLanes + offset - second);
-      return fromStorage(vector::ShuffleOp::create(builder, loc, at(low), at(second), lanes), element);
+      return fromStorage(vector::ShuffleOp::create(builder, loc, at(low), at(second), lanes),
+                         element);
     }
     SmallVector<Value> loaded;
     for (int64_t offset : *offsets) {
@@ -420,16 +431,46 @@ Value Elements::load(Value buffer, Type element, AffineExpr position) {
       size_t first = std::distance(offsets->begin(), same);
       loaded.push_back(first < loaded.size()
                            ? loaded[first]
-                           : Value(memref::LoadOp::create(builder, loc, buffer, positionValue(position + offset))));
+                           : Value(memref::LoadOp::create(builder, loc, buffer,
+                                                          positionValue(position + offset))));
     }
     return fromStorage(vector::FromElementsOp::create(builder, loc, vector, loaded), element);
   }
   AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
   SmallVector<Value> loaded;
   for (int64_t lane = 0; lane < runLanes; ++lane)
-    loaded.push_back(
-        memref::LoadOp::create(builder, loc, buffer, positionValue(position.replace(variable, variable + lane))));
+    loaded.push_back(memref::LoadOp::create(
+        builder, loc, buffer, positionValue(position.replace(variable, variable + lane))));
   return fromStorage(vector::FromElementsOp::create(builder, loc, vector, loaded), element);
+}
+
+/// Two loads and a shuffle, as far as the lanes of a constant mask need them; null where that does not do.
+Value Elements::maskedShuffle(Value buffer, VectorType vector, AffineExpr position,
+                              const std::optional<SmallVector<int64_t>> &offsets) {
+  DenseElementsAttr known;
+  if (!offsets || !matchPattern(mask, m_Constant(&known))) return nullptr;
+  auto valid = llvm::to_vector(known.getValues<bool>());
+  int64_t low = std::numeric_limits<int64_t>::max(), high = std::numeric_limits<int64_t>::min();
+  for (auto [offset, exists] : llvm::zip_equal(*offsets, valid))
+    if (exists) low = std::min(low, offset), high = std::max(high, offset);
+  if (high - low >= 2 * runLanes) return nullptr;
+  SmallVector<bool> first(runLanes, false), second(runLanes, false);
+  SmallVector<int64_t> lanes;
+  for (auto [offset, exists] : llvm::zip_equal(*offsets, valid)) {
+    int64_t from = exists ? offset - low : 0;
+    (from < runLanes ? first[from] : second[from - runLanes]) = true;
+    lanes.push_back(from);
+  }
+  auto booleans = VectorType::get(runLanes, builder.getI1Type());
+  Value zero = constantIntOf(builder, loc, vector, 0);
+  auto at = [&](int64_t offset, ArrayRef<bool> exists) -> Value {
+    Value some = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(booleans, exists));
+    return vector::MaskedLoadOp::create(builder, loc, vector, buffer,
+                                        positionValue(position + offset), some, zero);
+  };
+  Value lower = at(low, first);
+  Value upper = high - low < runLanes ? lower : at(low + runLanes, second);
+  return vector::ShuffleOp::create(builder, loc, lower, upper, lanes);
 }
 
 void Elements::store(Value value, Value buffer, Type element, AffineExpr position) {
@@ -449,7 +490,8 @@ void Elements::store(Value value, Value buffer, Type element, AffineExpr positio
     return;
   }
   auto offsets = offsetsOf(position);
-  if (offsets && llvm::all_of(llvm::enumerate(*offsets), [](auto at) { return at.value() == int64_t(at.index()); })) {
+  if (offsets && llvm::all_of(llvm::enumerate(*offsets),
+                              [](auto at) { return at.value() == int64_t(at.index()); })) {
     if (mask)
       vector::MaskedStoreOp::create(builder, loc, buffer, positionValue(position), mask, value);
     else
@@ -463,24 +505,28 @@ void Elements::store(Value value, Value buffer, Type element, AffineExpr positio
   AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
   for (int64_t lane = 0; lane < runLanes; ++lane) {
     Value scalar = vector::ExtractOp::create(builder, loc, value, lane);
-    memref::StoreOp::create(builder, loc, scalar, buffer, positionValue(position.replace(variable, variable + lane)));
+    memref::StoreOp::create(builder, loc, scalar, buffer,
+                            positionValue(position.replace(variable, variable + lane)));
   }
 }
 
 Value Elements::rounded(Value value, Type declared) {
   if (declared.isBF16() || declared.isF16()) {
-    Value narrow = arith::TruncFOp::create(builder, loc, withElement(value.getType(), declared), value);
+    Value narrow =
+        arith::TruncFOp::create(builder, loc, withElement(value.getType(), declared), value);
     return arith::ExtFOp::create(builder, loc, value.getType(), narrow);
   }
   if (declared.isUnsignedInteger(8))
-    return arith::AndIOp::create(builder, loc, value, constantIntOf(builder, loc, value.getType(), 255));
+    return arith::AndIOp::create(builder, loc, value,
+                                 constantIntOf(builder, loc, value.getType(), 255));
   return value;
 }
 
 Value Elements::temporary(int64_t count, Type element) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(entry);
-  return memref::AllocaOp::create(builder, loc, MemRefType::get(count, element), builder.getI64IntegerAttr(64));
+  return memref::AllocaOp::create(builder, loc, MemRefType::get(count, element),
+                                  builder.getI64IntegerAttr(64));
 }
 
 Value Elements::constantMemory(ConstantOp op) {
@@ -496,18 +542,19 @@ Value Elements::constantMemory(ConstantOp op) {
     values = elements.reshape(flat);
   } else {
     SmallVector<APInt> bytes;
-    for (APInt value : elements.getValues<APInt>())
-      bytes.push_back(value.zextOrTrunc(8));
+    for (APInt value : elements.getValues<APInt>()) bytes.push_back(value.zextOrTrunc(8));
     values = DenseElementsAttr::get(flat, bytes);
   }
   OpBuilder::InsertionGuard guard(builder);
   auto function = cast<FunctionOpInterface>(entry->getParentOp());
   builder.setInsertionPoint(function);
   std::string name = (function.getName() + "_constant" + Twine(memory.size())).str();
-  auto global = memref::GlobalOp::create(builder, loc, builder.getStringAttr(name), builder.getStringAttr("private"),
-                                         TypeAttr::get(type), values, builder.getUnitAttr(), IntegerAttr());
+  auto global = memref::GlobalOp::create(builder, loc, builder.getStringAttr(name),
+                                         builder.getStringAttr("private"), TypeAttr::get(type),
+                                         values, builder.getUnitAttr(), IntegerAttr());
   builder.setInsertionPointToStart(entry);
-  return memory[op.getResult()] = memref::GetGlobalOp::create(builder, loc, type, global.getSymName());
+  return memory[op.getResult()] =
+             memref::GetGlobalOp::create(builder, loc, type, global.getSymName());
 }
 
 } // namespace sinter::codegen

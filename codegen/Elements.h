@@ -42,6 +42,10 @@ public:
 
   /// In vector mode: only lanes where `lanes` (a vector of i1) holds exist; null ends it.
   void setMask(mlir::Value lanes) { mask = lanes; }
+  /// The first `count` lanes, as a mask.
+  mlir::Value firstLanes(mlir::Value count);
+  /// `value` where the mask holds, `otherwise` elsewhere; `value` without a mask.
+  mlir::Value masked(mlir::Value value, mlir::Value otherwise);
   /// Runs `emit`; takes back what it emitted and returns false if it cannot be done for a run of
   /// neighbours (under a mask, or at data-dependent places).
   bool attempt(llvm::function_ref<void()> emit);
@@ -80,6 +84,8 @@ private:
   mlir::Value uniformOf(mlir::Value value);
   mlir::Value constantMemory(ir::ConstantOp op);
   mlir::Value positionValue(mlir::AffineExpr position) { return indexOf(position); }
+  mlir::Value maskedShuffle(mlir::Value buffer, mlir::VectorType vector, mlir::AffineExpr position,
+                            const std::optional<llvm::SmallVector<int64_t>> &offsets);
   mlir::Value fromStorage(mlir::Value value, mlir::Type element);
   bool reaches(mlir::Value value);
   bool usesBoundRun(mlir::Value tensor);
@@ -94,13 +100,13 @@ private:
   std::vector<mlir::Value> variables;
   llvm::SmallVector<std::optional<IndexRange>> ranges;
   std::map<Key, mlir::Value> memo;
-  std::vector<Key> memoLog;         // what to forget when emitted code is taken back
+  std::vector<Key> memoLog; // what to forget when emitted code is taken back
   std::vector<mlir::Value> exprLog;
 
   mlir::Value run;
   int64_t runLanes = 1;
-  mlir::Value mask;        // vector mode, inside a guard: the lanes that exist
-  bool runFailed = false;  // the code being emitted does not work for a run
+  mlir::Value mask;       // vector mode, inside a guard: the lanes that exist
+  bool runFailed = false; // the code being emitted does not work for a run
   bool broken = false;
 };
 

@@ -17,8 +17,7 @@ struct Sum {
   int64_t constant = 0;
 
   void add(AffineExpr atom, int64_t coefficient) {
-    if (coefficient == 0)
-      return;
+    if (coefficient == 0) return;
     for (auto &[known, sum] : terms)
       if (known == atom) {
         sum += coefficient;
@@ -27,8 +26,7 @@ struct Sum {
     terms.push_back({atom, coefficient});
   }
   void add(const Sum &other, int64_t factor) {
-    for (auto [atom, coefficient] : other.terms)
-      add(atom, coefficient * factor);
+    for (auto [atom, coefficient] : other.terms) add(atom, coefficient * factor);
     constant += other.constant * factor;
   }
   void dropZeros() {
@@ -36,13 +34,11 @@ struct Sum {
   }
   AffineExpr expr(MLIRContext *context) const {
     AffineExpr result = getAffineConstantExpr(constant, context);
-    for (auto [atom, coefficient] : terms)
-      result = result + atom * coefficient;
+    for (auto [atom, coefficient] : terms) result = result + atom * coefficient;
     return result;
   }
   std::optional<int64_t> asConstant() const {
-    if (terms.empty())
-      return constant;
+    if (terms.empty()) return constant;
     return std::nullopt;
   }
 };
@@ -55,8 +51,7 @@ public:
     IndexRange result{sum.constant, sum.constant};
     for (auto [atom, coefficient] : sum.terms) {
       std::optional<IndexRange> of = rangeOf(atom, ranges);
-      if (!of)
-        return std::nullopt;
+      if (!of) return std::nullopt;
       int64_t a = of->least * coefficient, b = of->most * coefficient;
       result.least += std::min(a, b);
       result.most += std::max(a, b);
@@ -102,12 +97,10 @@ public:
       }
       break;
     case AffineExprKind::FloorDiv:
-      if (factor && *factor > 0)
-        return floorDivide(lhs, *factor);
+      if (factor && *factor > 0) return floorDivide(lhs, *factor);
       break;
     case AffineExprKind::Mod:
-      if (factor && *factor > 0)
-        return modulo(lhs, *factor);
+      if (factor && *factor > 0) return modulo(lhs, *factor);
       break;
     default:
       break;
@@ -134,17 +127,14 @@ private:
   }
 
   Sum floorDivide(Sum sum, int64_t divisor) {
-    if (divisor == 1)
-      return sum;
+    if (divisor == 1) return sum;
     Sum result = takeMultiples(sum, divisor);
     std::optional<IndexRange> left = range(sum);
-    if (left && left->least >= 0 && left->most < divisor)
-      return result;
+    if (left && left->least >= 0 && left->most < divisor) return result;
     // (g a + r) floordiv (g k) is a floordiv k when 0 <= r < g.
     for (auto [atom, coefficient] : sum.terms) {
       int64_t g = std::gcd(coefficient, divisor);
-      if (g <= 1)
-        continue;
+      if (g <= 1) continue;
       Sum small = sum;
       Sum large = takeMultiples(small, g);
       std::optional<IndexRange> rest = range(small);
@@ -167,11 +157,9 @@ private:
 
   Sum modulo(Sum sum, int64_t divisor) {
     takeMultiples(sum, divisor);
-    if (divisor == 1)
-      return {};
+    if (divisor == 1) return {};
     std::optional<IndexRange> left = range(sum);
-    if (left && left->least >= 0 && left->most < divisor)
-      return sum;
+    if (left && left->least >= 0 && left->most < divisor) return sum;
     Sum result;
     result.add(sum.expr(context) % divisor, 1);
     return result;
@@ -184,20 +172,18 @@ private:
       changed = false;
       for (auto [atom, coefficient] : sum.terms) {
         auto mod = dyn_cast<AffineBinaryOpExpr>(atom);
-        if (!mod || mod.getKind() != AffineExprKind::Mod)
-          continue;
+        if (!mod || mod.getKind() != AffineExprKind::Mod) continue;
         auto by = dyn_cast<AffineConstantExpr>(mod.getRHS());
-        if (!by)
-          continue;
+        if (!by) continue;
         AffineExpr quotient = floorDivide(visit(mod.getLHS()), by.getValue()).expr(context);
         auto *found = find_if(sum.terms, [&, c = coefficient](auto term) {
           return term.first == quotient && term.second == c * by.getValue();
         });
-        if (found == sum.terms.end())
-          continue;
+        if (found == sum.terms.end()) continue;
         int64_t factor = coefficient;
         AffineExpr whole = mod.getLHS(), remainder = atom;
-        erase_if(sum.terms, [&](auto term) { return term.first == quotient || term.first == remainder; });
+        erase_if(sum.terms,
+                 [&](auto term) { return term.first == quotient || term.first == remainder; });
         sum.add(visit(whole), factor);
         sum.dropZeros();
         changed = true;
@@ -218,18 +204,15 @@ std::optional<IndexRange> rangeOf(AffineExpr expr, IndexRanges ranges) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
     return dim.getPosition() < ranges.size() ? ranges[dim.getPosition()] : std::nullopt;
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return std::nullopt;
-  std::optional<IndexRange> lhs = rangeOf(binary.getLHS(), ranges), rhs = rangeOf(binary.getRHS(), ranges);
-  if (!rhs)
-    return std::nullopt;
+  if (!binary) return std::nullopt;
+  std::optional<IndexRange> lhs = rangeOf(binary.getLHS(), ranges),
+                            rhs = rangeOf(binary.getRHS(), ranges);
+  if (!rhs) return std::nullopt;
   if (expr.getKind() == AffineExprKind::Mod && rhs->least == rhs->most && rhs->least > 0) {
-    if (lhs && lhs->least >= 0 && lhs->most < rhs->least)
-      return lhs;
+    if (lhs && lhs->least >= 0 && lhs->most < rhs->least) return lhs;
     return IndexRange{0, rhs->least - 1};
   }
-  if (!lhs)
-    return std::nullopt;
+  if (!lhs) return std::nullopt;
   switch (expr.getKind()) {
   case AffineExprKind::Add:
     return IndexRange{lhs->least + rhs->least, lhs->most + rhs->most};
@@ -240,7 +223,8 @@ std::optional<IndexRange> rangeOf(AffineExpr expr, IndexRanges ranges) {
   }
   case AffineExprKind::FloorDiv:
     if (rhs->least == rhs->most && rhs->least > 0)
-      return IndexRange{divideFloorSigned(lhs->least, rhs->least), divideFloorSigned(lhs->most, rhs->least)};
+      return IndexRange{divideFloorSigned(lhs->least, rhs->least),
+                        divideFloorSigned(lhs->most, rhs->least)};
     return std::nullopt;
   default:
     return std::nullopt;
@@ -253,13 +237,15 @@ AffineExpr simplifyIndex(AffineExpr expr, IndexRanges ranges) {
 
 bool dependsOn(AffineExpr expr, unsigned dim) { return expr.isFunctionOfDim(dim); }
 
-std::optional<SmallVector<int64_t>> laneOffsets(AffineExpr expr, unsigned dim, int64_t lanes, IndexRanges ranges) {
+std::optional<SmallVector<int64_t>> laneOffsets(AffineExpr expr, unsigned dim, int64_t lanes,
+                                                IndexRanges ranges) {
   MLIRContext *context = expr.getContext();
   SmallVector<std::optional<IndexRange>> blockRanges(ranges);
   AffineExpr variable = getAffineDimExpr(dim, context);
   // The dimension now counts blocks of `lanes`.
   if (auto &range = blockRanges[dim])
-    range = IndexRange{range->least / lanes, std::max(range->least, range->most - lanes + 1) / lanes};
+    range =
+        IndexRange{range->least / lanes, std::max(range->least, range->most - lanes + 1) / lanes};
   auto at = [&](int64_t lane) {
     AffineExpr moved = expr.replace(variable, variable * lanes + lane);
     return simplifyIndex(moved, blockRanges);
@@ -268,17 +254,16 @@ std::optional<SmallVector<int64_t>> laneOffsets(AffineExpr expr, unsigned dim, i
   SmallVector<int64_t> offsets;
   for (int64_t lane = 0; lane < lanes; ++lane) {
     auto distance = dyn_cast<AffineConstantExpr>(simplifyIndex(at(lane) - first, blockRanges));
-    if (!distance)
-      return std::nullopt;
+    if (!distance) return std::nullopt;
     offsets.push_back(distance.getValue());
   }
   return offsets;
 }
 
-AffineExpr linearIndex(ArrayRef<AffineExpr> indices, ArrayRef<int64_t> shape, MLIRContext *context) {
+AffineExpr linearIndex(ArrayRef<AffineExpr> indices, ArrayRef<int64_t> shape,
+                       MLIRContext *context) {
   AffineExpr linear = getAffineConstantExpr(0, context);
-  for (auto [index, size] : zip_equal(indices, shape))
-    linear = linear * size + index;
+  for (auto [index, size] : zip_equal(indices, shape)) linear = linear * size + index;
   return linear;
 }
 

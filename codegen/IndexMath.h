@@ -27,11 +27,11 @@ bool dependsOn(mlir::AffineExpr expr, unsigned dim);
 
 /// How far `expr` moves when dimension `dim`, a multiple of `lanes`, grows by 0, 1, ..., lanes - 1; nullopt
 /// when that depends on where it starts.
-std::optional<llvm::SmallVector<int64_t>> laneOffsets(mlir::AffineExpr expr, unsigned dim, int64_t lanes,
-                                                      IndexRanges ranges);
+std::optional<llvm::SmallVector<int64_t>> laneOffsets(mlir::AffineExpr expr, unsigned dim,
+                                                      int64_t lanes, IndexRanges ranges);
 
 /// Row-major position of `indices` in a tensor of `shape`.
-mlir::AffineExpr linearIndex(llvm::ArrayRef<mlir::AffineExpr> indices, llvm::ArrayRef<int64_t> shape,
-                             mlir::MLIRContext *context);
+mlir::AffineExpr linearIndex(llvm::ArrayRef<mlir::AffineExpr> indices,
+                             llvm::ArrayRef<int64_t> shape, mlir::MLIRContext *context);
 
 } // namespace sinter::codegen

@@ -21,8 +21,7 @@ void openComposites(Block &block, OpBuilder &builder) {
     changed = false;
     for (Operation &op : llvm::make_early_inc_range(block)) {
       auto composite = dyn_cast<DecomposableOpInterface>(op);
-      if (!composite)
-        continue;
+      if (!composite) continue;
       builder.setInsertionPoint(&op);
       op.replaceAllUsesWith(composite.decompose(builder));
       op.erase();
@@ -30,8 +29,7 @@ void openComposites(Block &block, OpBuilder &builder) {
     }
   }
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+    if (isOpTriviallyDead(&op)) op.erase();
 }
 
 MemRefType bufferType(Type tensor) {
@@ -48,14 +46,11 @@ KernelFrame::KernelFrame(KernelOp original, OpBuilder &builder, const LoweringOp
     : kernel(original.clone()), builder(builder), options(options), loc(original.getLoc()) {
   openComposites(body(), builder);
   SmallVector<Type> parameters;
-  for (Value argument : body().getArguments())
-    parameters.push_back(bufferType(argument.getType()));
-  for (Value result : yield()->getOperands())
-    parameters.push_back(bufferType(result.getType()));
-  if (!options.gpu)
-    parameters.append(2, builder.getIndexType());
-  auto function =
-      func::FuncOp::create(builder, loc, kernel.getSymName(), builder.getFunctionType(parameters, {}));
+  for (Value argument : body().getArguments()) parameters.push_back(bufferType(argument.getType()));
+  for (Value result : yield()->getOperands()) parameters.push_back(bufferType(result.getType()));
+  if (!options.gpu) parameters.append(2, builder.getIndexType());
+  auto function = func::FuncOp::create(builder, loc, kernel.getSymName(),
+                                       builder.getFunctionType(parameters, {}));
   Block *entry = function.addEntryBlock();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(entry);
@@ -99,24 +94,23 @@ std::vector<AffineExpr> KernelFrame::trial(ArrayRef<int64_t> extents, TrialBody 
   return positions;
 }
 
-Value KernelFrame::constant(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
+Value KernelFrame::constant(int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
 
 /// Whether every position walks through dimensions `outer` and `outer + 1`, of which the inner one has
 /// `size` elements, as through one.
 static bool walksAsOne(ArrayRef<AffineExpr> positions, ArrayRef<int64_t> extents, unsigned outer) {
   int64_t size = extents[outer + 1];
   SmallVector<std::optional<IndexRange>> ranges;
-  for (int64_t extent : extents)
-    ranges.push_back(IndexRange{0, extent - 1});
+  for (int64_t extent : extents) ranges.push_back(IndexRange{0, extent - 1});
   unsigned merged = ranges.size();
   ranges.push_back(IndexRange{0, extents[outer] * size - 1});
   // Later dimensions are what emission found on its way; they move up by one.
   for (AffineExpr position : positions) {
     MLIRContext *context = position.getContext();
-    if (!position.isFunctionOfDim(outer) && !position.isFunctionOfDim(outer + 1))
-      continue;
-    if (size == 1 || extents[outer] == 1)
-      continue;
+    if (!position.isFunctionOfDim(outer) && !position.isFunctionOfDim(outer + 1)) continue;
+    if (size == 1 || extents[outer] == 1) continue;
     unsigned highest = merged;
     position.walk([&](AffineExpr expr) {
       if (auto dim = dyn_cast<AffineDimExpr>(expr))
@@ -131,19 +125,20 @@ static bool walksAsOne(ArrayRef<AffineExpr> positions, ArrayRef<int64_t> extents
                                                 : getAffineDimExpr(dim, context));
     AffineExpr replaced = simplifyIndex(position.replaceDimsAndSymbols(replacements, {}), ranges);
     bool apart = false;
-    AffineExpr high = simplifyIndex(joint.floorDiv(size), ranges), low = simplifyIndex(joint % size, ranges);
+    AffineExpr high = simplifyIndex(joint.floorDiv(size), ranges),
+               low = simplifyIndex(joint % size, ranges);
     replaced.walk([&](AffineExpr expr) { apart |= expr == high || expr == low; });
     // Any other division by which the two were told apart is of another divisor: compare with the
     // number of divisions before.
     auto divisions = [](AffineExpr expr) {
       int count = 0;
       expr.walk([&](AffineExpr part) {
-        count += part.getKind() == AffineExprKind::FloorDiv || part.getKind() == AffineExprKind::Mod;
+        count +=
+            part.getKind() == AffineExprKind::FloorDiv || part.getKind() == AffineExprKind::Mod;
       });
       return count;
     };
-    if (apart || divisions(replaced) > divisions(position))
-      return false;
+    if (apart || divisions(replaced) > divisions(position)) return false;
   }
   return true;
 }
@@ -159,8 +154,7 @@ MergedDims mergeDims(ArrayRef<int64_t> extents, ArrayRef<AffineExpr> positions,
   merged.mergedOf.resize(extents.size());
   for (unsigned first = 0; first < extents.size();) {
     unsigned last = first;
-    while (joined[last])
-      ++last;
+    while (joined[last]) ++last;
     AffineExpr variable = getAffineDimExpr(merged.extents.size(), context);
     int64_t stride = 1;
     for (unsigned dim = last + 1; dim-- > first;) {
@@ -175,8 +169,8 @@ MergedDims mergeDims(ArrayRef<int64_t> extents, ArrayRef<AffineExpr> positions,
   return merged;
 }
 
-SmallVector<Value> emitLoop(OpBuilder &b, Location loc, Value lower, Value upper, Value step, ValueRange carried,
-                            LoopBody body) {
+SmallVector<Value> emitLoop(OpBuilder &b, Location loc, Value lower, Value upper, Value step,
+                            ValueRange carried, LoopBody body) {
   auto loop = scf::ForOp::create(b, loc, lower, upper, step, carried);
   OpBuilder::InsertionGuard guard(b);
   if (carried.empty())
@@ -184,8 +178,7 @@ SmallVector<Value> emitLoop(OpBuilder &b, Location loc, Value lower, Value upper
   else
     b.setInsertionPointToEnd(loop.getBody());
   SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty())
-    scf::YieldOp::create(b, loc, next);
+  if (!carried.empty()) scf::YieldOp::create(b, loc, next);
   return SmallVector<Value>(loop.getResults());
 }
 
@@ -194,14 +187,13 @@ static int64_t product(ArrayRef<int64_t> extents) {
 }
 
 /// Sequential loops over the dimensions from `dim` on; the last in runs where `vectorize`.
-static void emitInnerLoops(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents, unsigned dim,
-                           SmallVector<Value> indices, bool vectorize, NestBody body) {
+static void emitInnerLoops(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
+                           unsigned dim, SmallVector<Value> indices, bool vectorize,
+                           NestBody body) {
   OpBuilder &b = frame.builder;
-  if (dim == extents.size())
-    return body(indices, 1);
+  if (dim == extents.size()) return body(indices, 1);
   auto loop = [&](int64_t from, int64_t to, int64_t step) {
-    if (from >= to)
-      return;
+    if (from >= to) return;
     emitLoop(b, frame.loc, frame.constant(from), frame.constant(to), frame.constant(step), {},
              [&](Value counter, ValueRange) {
                elements.variable(counter, from, to - step);
@@ -220,15 +212,31 @@ static void emitInnerLoops(KernelFrame &frame, Elements &elements, ArrayRef<int6
   };
   int64_t lanes = frame.options.vectorLanes, extent = extents[dim];
   if (dim + 1 == extents.size() && vectorize && lanes > 1) {
-    loop(0, extent / lanes * lanes, lanes);
-    loop(extent / lanes * lanes, extent, 1);
+    int64_t whole = extent / lanes * lanes;
+    loop(0, whole, lanes);
+    // The rest under a mask, where that works, if it is worth one.
+    bool done = whole == extent ||
+                (frame.options.maskedTails && extent - whole > 2 && elements.attempt([&] {
+                  Value start =
+                      arith::AddIOp::create(b, frame.loc, frame.constant(whole), frame.constant(0));
+                  elements.variable(start, whole, extent - 1);
+                  elements.setRun(start, lanes);
+                  elements.setMask(elements.firstLanes(frame.constant(extent - whole)));
+                  SmallVector<Value> inner(indices);
+                  inner.push_back(start);
+                  body(inner, lanes);
+                  elements.setMask({});
+                  elements.setRun({}, 1);
+                }));
+    if (!done) loop(whole, extent, 1);
   } else {
     loop(0, extent, 1);
   }
 }
 
 /// The GPU's form: one thread a point.
-static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents, NestBody body) {
+static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
+                        NestBody body) {
   OpBuilder &b = frame.builder;
   int64_t total = product(extents), threads = std::min<int64_t>(256, frame.options.maxThreads);
   frame.lowered.block = threads;
@@ -237,8 +245,10 @@ static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t
   Value thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
   elements.variable(block, 0, frame.lowered.grid - 1);
   elements.variable(thread, 0, threads - 1);
-  Value point = elements.apply(b.getAffineDimExpr(0) * threads + b.getAffineDimExpr(1), {block, thread});
-  Value inside = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ult, point, frame.constant(total));
+  Value point =
+      elements.apply(b.getAffineDimExpr(0) * threads + b.getAffineDimExpr(1), {block, thread});
+  Value inside =
+      arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ult, point, frame.constant(total));
   auto branch = scf::IfOp::create(b, frame.loc, inside, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
@@ -254,11 +264,10 @@ static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t
   body(indices, 1);
 }
 
-void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents, bool vectorize, int64_t cost,
-                      NestBody body) {
+void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
+                      bool vectorize, int64_t cost, NestBody body) {
   OpBuilder &b = frame.builder;
-  if (frame.options.gpu)
-    return emitThreads(frame, elements, extents, body);
+  if (frame.options.gpu) return emitThreads(frame, elements, extents, body);
   LoweredKernel &lowered = frame.lowered;
   int64_t lanes = vectorize ? frame.options.vectorLanes : 1;
   cost = std::max<int64_t>(cost, 1);
@@ -269,12 +278,14 @@ void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> 
   Value one = frame.constant(1);
   if (extents.size() == 1) {
     lowered.range = extents[0];
-    lowered.grain = llvm::alignTo(std::max<int64_t>(1, grainWork / cost), lanes > 1 ? 4 * lanes : 1);
+    lowered.grain =
+        llvm::alignTo(std::max<int64_t>(1, grainWork / cost), lanes > 1 ? 4 * lanes : 1);
     Value middle = frame.begin();
     if (lanes > 1) {
       // `begin` is a multiple of `lanes`.
       Value width = frame.constant(lanes);
-      middle = arith::MulIOp::create(b, frame.loc, arith::DivUIOp::create(b, frame.loc, frame.end(), width), width);
+      middle = arith::MulIOp::create(
+          b, frame.loc, arith::DivUIOp::create(b, frame.loc, frame.end(), width), width);
       middle = arith::MaxUIOp::create(b, frame.loc, middle, frame.begin());
       emitLoop(b, frame.loc, frame.begin(), middle, width, {}, [&](Value counter, ValueRange) {
         elements.variable(counter, 0, extents[0] - 1);
@@ -283,8 +294,7 @@ void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> 
         elements.setRun({}, 1);
         return SmallVector<Value>();
       });
-      if (extents[0] % lanes == 0)
-        return;
+      if (extents[0] % lanes == 0) return;
     }
     emitLoop(b, frame.loc, middle, frame.end(), one, {}, [&](Value counter, ValueRange) {
       elements.variable(counter, 0, extents[0] - 1);
@@ -295,9 +305,9 @@ void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> 
   }
   // Enough leading dimensions to keep many threads busy.
   unsigned parallel = 1;
-  while (parallel + 1 < extents.size() && product(extents.take_front(parallel)) < 64)
-    ++parallel;
-  int64_t units = product(extents.take_front(parallel)), inner = product(extents.drop_front(parallel));
+  while (parallel + 1 < extents.size() && product(extents.take_front(parallel)) < 64) ++parallel;
+  int64_t units = product(extents.take_front(parallel)),
+          inner = product(extents.drop_front(parallel));
   lowered.range = units;
   lowered.grain = std::max<int64_t>(1, grainWork / std::max<int64_t>(1, cost * inner));
   emitLoop(b, frame.loc, frame.begin(), frame.end(), one, {}, [&](Value unit, ValueRange) {

@@ -20,7 +20,9 @@ public:
 
   mlir::Block &body() { return kernel.getBody().front(); }
   mlir::Operation *yield() { return body().getTerminator(); }
-  mlir::Value begin() { return lowered.function.getArgument(lowered.function.getNumArguments() - 2); }
+  mlir::Value begin() {
+    return lowered.function.getArgument(lowered.function.getNumArguments() - 2);
+  }
   mlir::Value end() { return lowered.function.getArgument(lowered.function.getNumArguments() - 1); }
   mlir::Value outputBuffer(unsigned result) {
     return lowered.function.getArgument(body().getNumArguments() + result);
@@ -52,16 +54,17 @@ MergedDims mergeDims(llvm::ArrayRef<int64_t> extents, llvm::ArrayRef<mlir::Affin
 /// Emits `scf.for` from `lower` to `upper`; `body` gets the counter and the carried values and returns
 /// the next ones.
 using LoopBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)>;
-llvm::SmallVector<mlir::Value> emitLoop(mlir::OpBuilder &b, mlir::Location loc, mlir::Value lower, mlir::Value upper,
-                                        mlir::Value step, mlir::ValueRange carried, LoopBody body);
+llvm::SmallVector<mlir::Value> emitLoop(mlir::OpBuilder &b, mlir::Location loc, mlir::Value lower,
+                                        mlir::Value upper, mlir::Value step,
+                                        mlir::ValueRange carried, LoopBody body);
 
 /// Emits the parallel loops over `extents` (outermost first) and calls `body(indices, lanes)` for each
 /// point, or for each run of `lanes` points of the last dimension where `vectorize`. Sets the
 /// kernel's range, grain and grid. `cost` is about how many element operations a point takes.
 /// With `offset` the nest is units [offset, offset + its own range) of a kernel of several nests.
 using NestBody = llvm::function_ref<void(mlir::ValueRange, int64_t)>;
-void emitParallelNest(KernelFrame &frame, Elements &elements, llvm::ArrayRef<int64_t> extents, bool vectorize,
-                      int64_t cost, NestBody body);
+void emitParallelNest(KernelFrame &frame, Elements &elements, llvm::ArrayRef<int64_t> extents,
+                      bool vectorize, int64_t cost, NestBody body);
 
 mlir::LogicalResult lowerPointwise(KernelFrame &frame);
 mlir::LogicalResult lowerRows(KernelFrame &frame);

@@ -17,34 +17,37 @@ public:
 
   LogicalResult run() {
     for (Operation &op : frame.body())
-      if (auto found = dyn_cast<ContractionOpInterface>(op))
-        contraction = found;
+      if (auto found = dyn_cast<ContractionOpInterface>(op)) contraction = found;
     dims = contraction.getContractionDims();
     SmallVector<int64_t> extents;
-    for (ArrayRef<int64_t> group : {ArrayRef(dims.batch), ArrayRef(dims.m), ArrayRef(dims.n), ArrayRef(dims.k)})
+    for (ArrayRef<int64_t> group :
+         {ArrayRef(dims.batch), ArrayRef(dims.m), ArrayRef(dims.n), ArrayRef(dims.k)})
       extents.append(group.begin(), group.end());
     unsigned kept = extents.size() - dims.k.size();
-    std::vector<AffineExpr> positions = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
+    std::vector<AffineExpr> positions = frame.trial(extents, [&](Elements &trial,
+                                                                 ValueRange indices) {
       product(trial, indices);
       trial.bindValue(contraction->getResult(0), constantOf(b, frame.loc, accumulatorType(), 0));
       storeResults(trial, indices.take_front(kept));
     });
-    merged = mergeDims(extents, positions, [&](unsigned dim) { return dim + 1 != kept; }, b.getContext());
+    merged = mergeDims(
+        extents, positions, [&](unsigned dim) { return dim + 1 != kept; }, b.getContext());
     unsigned keptMerged = kept ? merged.mergedOf[kept - 1] + 1 : 0;
     ArrayRef<int64_t> keptExtents = ArrayRef(merged.extents).take_front(keptMerged);
     ArrayRef<int64_t> sumExtents = ArrayRef(merged.extents).drop_front(keptMerged);
     int64_t terms = 1;
-    for (int64_t extent : sumExtents)
-      terms *= extent;
+    for (int64_t extent : sumExtents) terms *= extent;
     auto elements = frame.elements();
-    emitParallelNest(frame, *elements, keptExtents, /*vectorize=*/true, terms, [&](ValueRange point, int64_t) {
-      Value zero = constantOf(b, frame.loc, elements->valueType(accumulatorType()), 0);
-      Value sum = overTerms(*elements, sumExtents, SmallVector<Value>(point), zero, 0);
-      elements->bindValue(contraction->getResult(0), elements->rounded(sum, elementOf(contraction->getResult(0))));
-      SmallVector<Value> all(point);
-      all.append(sumExtents.size(), elements->index(0));
-      storeResults(*elements, originals(*elements, all).take_front(kept));
-    });
+    emitParallelNest(
+        frame, *elements, keptExtents, /*vectorize=*/true, terms, [&](ValueRange point, int64_t) {
+          Value zero = constantOf(b, frame.loc, elements->valueType(accumulatorType()), 0);
+          Value sum = overTerms(*elements, sumExtents, SmallVector<Value>(point), zero, 0);
+          elements->bindValue(contraction->getResult(0),
+                              elements->rounded(sum, elementOf(contraction->getResult(0))));
+          SmallVector<Value> all(point);
+          all.append(sumExtents.size(), elements->index(0));
+          storeResults(*elements, originals(*elements, all).take_front(kept));
+        });
     return failure(elements->failed());
   }
 
@@ -53,36 +56,41 @@ private:
 
   ArrayRef<Value> originals(Elements &elements, ValueRange point) {
     original.clear();
-    for (AffineExpr expr : merged.exprs)
-      original.push_back(elements.apply(expr, point));
+    for (AffineExpr expr : merged.exprs) original.push_back(elements.apply(expr, point));
     return original;
   }
 
   /// lhs * rhs at a point of all loops, zero where either does not exist.
   std::pair<Value, Value> product(Elements &elements, ValueRange point) {
-    ValueRange batch = point.take_front(dims.batch.size()), rest = point.drop_front(dims.batch.size());
-    ValueRange m = rest.take_front(dims.m.size()), n = rest.drop_front(dims.m.size()).take_front(dims.n.size());
+    ValueRange batch = point.take_front(dims.batch.size()),
+               rest = point.drop_front(dims.batch.size());
+    ValueRange m = rest.take_front(dims.m.size()),
+               n = rest.drop_front(dims.m.size()).take_front(dims.n.size());
     ValueRange k = point.take_back(dims.k.size());
     Value sides[2];
     for (unsigned side = 0; side < 2; ++side) {
-      ElementAddress address = contraction.getSideAddress(elements, side, batch, side == 0 ? m : n, k);
+      ElementAddress address =
+          contraction.getSideAddress(elements, side, batch, side == 0 ? m : n, k);
       Value operand = contraction->getOperand(contraction.getSideOperand(side));
       auto element = [&] { return elements.spread(elements.element(operand, address.indices)); };
       Value zero = constantOf(b, frame.loc, elements.valueType(computeType(elementOf(operand))), 0);
-      sides[side] = address.inBounds ? elements.guarded(address.inBounds, zero, element) : element();
+      sides[side] =
+          address.inBounds ? elements.guarded(address.inBounds, zero, element) : element();
     }
     return {sides[0], sides[1]};
   }
 
-  Value overTerms(Elements &elements, ArrayRef<int64_t> extents, SmallVector<Value> point, Value sum, unsigned dim) {
+  Value overTerms(Elements &elements, ArrayRef<int64_t> extents, SmallVector<Value> point,
+                  Value sum, unsigned dim) {
     if (dim == extents.size()) {
       SmallVector<Value> all(originals(elements, point));
       auto [lhs, rhs] = product(elements, all);
-      if (frame.options.fma)
-        return math::FmaOp::create(b, frame.loc, lhs, rhs, sum);
-      return arith::AddFOp::create(b, frame.loc, sum, arith::MulFOp::create(b, frame.loc, lhs, rhs));
+      if (frame.options.fma) return math::FmaOp::create(b, frame.loc, lhs, rhs, sum);
+      return arith::AddFOp::create(b, frame.loc, sum,
+                                   arith::MulFOp::create(b, frame.loc, lhs, rhs));
     }
-    return emitLoop(b, frame.loc, frame.constant(0), frame.constant(extents[dim]), frame.constant(1), sum,
+    return emitLoop(b, frame.loc, frame.constant(0), frame.constant(extents[dim]),
+                    frame.constant(1), sum,
                     [&](Value counter, ValueRange carried) -> SmallVector<Value> {
                       elements.variable(counter, 0, extents[dim] - 1);
                       SmallVector<Value> inner(point);
@@ -93,12 +101,12 @@ private:
 
   void storeResults(Elements &elements, ValueRange point) {
     Value result = contraction->getResult(0);
-    ValueRange batch = point.take_front(dims.batch.size()), rest = point.drop_front(dims.batch.size());
+    ValueRange batch = point.take_front(dims.batch.size()),
+               rest = point.drop_front(dims.batch.size());
     ValueRange m = rest.take_front(dims.m.size()), n = rest.drop_front(dims.m.size());
     SmallVector<Value> place = contraction.getResultIndices(elements, batch, m, n);
     SmallVector<AffineExpr> exprs;
-    for (Value index : place)
-      exprs.push_back(elements.exprOf(index));
+    for (Value index : place) exprs.push_back(elements.exprOf(index));
     AffineExpr position = elements.simplify(linearIndex(exprs, shapeOf(result), b.getContext()));
     SmallVector<Value> values;
     for (Value output : frame.yield()->getOperands()) {
@@ -114,7 +122,8 @@ private:
       values.push_back(elements.element(output, indices));
     }
     for (auto [number, value] : llvm::enumerate(values))
-      elements.store(value, frame.outputBuffer(number), elementOf(frame.yield()->getOperand(number)), position);
+      elements.store(value, frame.outputBuffer(number),
+                     elementOf(frame.yield()->getOperand(number)), position);
   }
 
   KernelFrame &frame;
@@ -129,8 +138,7 @@ private:
 
 LogicalResult lowerContraction(KernelFrame &frame) {
   LogicalResult result = success();
-  if (lowerPackedContraction(frame, result))
-    return result;
+  if (lowerPackedContraction(frame, result)) return result;
   return PlainContraction(frame).run();
 }
 

@@ -6,10 +6,10 @@
 #include "mlir/IR/AffineExprVisitor.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/IR/Verifier.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "mlir/Transforms/CSE.h"
-#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -18,11 +18,11 @@ namespace sinter::codegen {
 
 LoweringOptions LoweringOptions::of(TargetAttr target) {
   LoweringOptions options;
-  if (!target)
-    return options;
+  if (!target) return options;
   options.gpu = target.getKind() == "cuda";
   options.vectorLanes = options.gpu ? 1 : std::max<int64_t>(1, target.getVectorBytes() / 4);
   options.registers = target.getIsa() == "avx512" ? 32 : 16;
+  options.maskedTails = target.getIsa() == "avx512";
   options.fma = target.getIsa() != "generic";
   options.l1Bytes = target.getL1Bytes();
   options.l2Bytes = target.getL2Bytes();
@@ -48,10 +48,10 @@ public:
   }
   Value visitFloorDivExpr(AffineBinaryOpExpr expr) {
     Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
-    if (nonNegative)
-      return arith::DivUIOp::create(b, loc, lhs, rhs);
+    if (nonNegative) return arith::DivUIOp::create(b, loc, lhs, rhs);
     // floor for a positive divisor: divide -1 - x where x is negative, and turn the result round.
-    Value zero = arith::ConstantIndexOp::create(b, loc, 0), minusOne = arith::ConstantIndexOp::create(b, loc, -1);
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0),
+          minusOne = arith::ConstantIndexOp::create(b, loc, -1);
     Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, lhs, zero);
     Value mirrored = arith::SubIOp::create(b, loc, minusOne, lhs);
     Value dividend = arith::SelectOp::create(b, loc, negative, mirrored, lhs);
@@ -61,14 +61,16 @@ public:
   }
   Value visitModExpr(AffineBinaryOpExpr expr) {
     Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
-    if (nonNegative)
-      return arith::RemUIOp::create(b, loc, lhs, rhs);
+    if (nonNegative) return arith::RemUIOp::create(b, loc, lhs, rhs);
     Value rest = arith::RemSIOp::create(b, loc, lhs, rhs);
     Value zero = arith::ConstantIndexOp::create(b, loc, 0);
     Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, rest, zero);
-    return arith::SelectOp::create(b, loc, negative, arith::AddIOp::create(b, loc, rest, rhs), rest);
+    return arith::SelectOp::create(b, loc, negative, arith::AddIOp::create(b, loc, rest, rhs),
+                                   rest);
   }
-  Value visitCeilDivExpr(AffineBinaryOpExpr) { llvm_unreachable("index expressions divide by floor"); }
+  Value visitCeilDivExpr(AffineBinaryOpExpr) {
+    llvm_unreachable("index expressions divide by floor");
+  }
   Value visitConstantExpr(AffineConstantExpr expr) {
     return arith::ConstantIndexOp::create(b, loc, expr.getValue());
   }
@@ -88,12 +90,12 @@ void expandIndexMath(func::FuncOp function) {
   IRRewriter rewriter(function.getContext());
   // Unused index computations first, from the last on.
   function.walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
-    if (isOpTriviallyDead(op))
-      rewriter.eraseOp(op);
+    if (isOpTriviallyDead(op)) rewriter.eraseOp(op);
   });
   function.walk([&](affine::AffineApplyOp op) {
     rewriter.setInsertionPoint(op);
-    IndexWriter writer(rewriter, op.getLoc(), op.getMapOperands(), op->hasAttr("sinter.non_negative"));
+    IndexWriter writer(rewriter, op.getLoc(), op.getMapOperands(),
+                       op->hasAttr("sinter.non_negative"));
     rewriter.replaceOp(op, writer.visit(op.getAffineMap().getResult(0)));
   });
   DominanceInfo dominance(function);
@@ -102,7 +104,8 @@ void expandIndexMath(func::FuncOp function) {
   eliminateCommonSubExpressions(rewriter, dominance, function);
 }
 
-FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder, const LoweringOptions &options) {
+FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
+                                     const LoweringOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
   std::optional<KernelKind> kind = kindOf(kernel.getSchedule());
   if (!kind || *kind == KernelKind::Custom) {

@@ -36,9 +36,10 @@ namespace sinter::codegen {
 /// What the lowering needs to know of the machine. Taken from #sinter.target.
 struct LoweringOptions {
   bool gpu = false;
-  int64_t vectorLanes = 16;   // CPU: f32 lanes of a vector register; 1 keeps everything scalar
-  int64_t registers = 32;     // CPU: vector registers, for the tiles of contractions
-  bool fma = true;            // CPU: a fused multiply-add is one instruction
+  int64_t vectorLanes = 16; // CPU: f32 lanes of a vector register; 1 keeps everything scalar
+  int64_t registers = 32;   // CPU: vector registers, for the tiles of contractions
+  bool maskedTails = true;  // CPU: a masked run is cheaper than one element after the other
+  bool fma = true;          // CPU: a fused multiply-add is one instruction
   int64_t l1Bytes = 32768, l2Bytes = 1048576;
   int64_t sharedBytes = 49152; // GPU: of one block
   int64_t maxThreads = 1024;

@@ -14,52 +14,54 @@ namespace sinter::codegen {
 namespace {
 
 /// The place in `value` of domain point `indices`: the same, or another shape's with as many elements.
-SmallVector<Value> placeIn(Elements &elements, Value value, ArrayRef<int64_t> domain, ValueRange indices) {
+SmallVector<Value> placeIn(Elements &elements, Value value, ArrayRef<int64_t> domain,
+                           ValueRange indices) {
   ArrayRef<int64_t> shape = shapeOf(value);
-  if (shape == domain)
-    return SmallVector<Value>(indices);
+  if (shape == domain) return SmallVector<Value>(indices);
   MLIRContext *context = value.getContext();
   SmallVector<AffineExpr> dims;
-  for (unsigned dim = 0; dim < domain.size(); ++dim)
-    dims.push_back(getAffineDimExpr(dim, context));
+  for (unsigned dim = 0; dim < domain.size(); ++dim) dims.push_back(getAffineDimExpr(dim, context));
   AffineExpr linear = linearIndex(dims, domain, context);
   int64_t stride = tensorType(value).getNumElements();
   SmallVector<Value> place;
   for (int64_t extent : shape) {
     stride /= std::max<int64_t>(extent, 1);
-    place.push_back(elements.apply(linear.floorDiv(std::max<int64_t>(stride, 1)) % std::max<int64_t>(extent, 1), indices));
+    place.push_back(elements.apply(
+        linear.floorDiv(std::max<int64_t>(stride, 1)) % std::max<int64_t>(extent, 1), indices));
   }
   return place;
 }
 
 /// Computes all outputs at a point before storing any: an output may lie where an input does.
-void emitPoint(KernelFrame &frame, Elements &elements, ArrayRef<unsigned> outputs, ArrayRef<int64_t> domain,
-               ValueRange indices) {
+void emitPoint(KernelFrame &frame, Elements &elements, ArrayRef<unsigned> outputs,
+               ArrayRef<int64_t> domain, ValueRange indices) {
   SmallVector<Value> values;
   for (unsigned output : outputs) {
     Value yielded = frame.yield()->getOperand(output);
     values.push_back(elements.element(yielded, placeIn(elements, yielded, domain, indices)));
   }
   SmallVector<AffineExpr> exprs;
-  for (Value index : indices)
-    exprs.push_back(elements.exprOf(index));
+  for (Value index : indices) exprs.push_back(elements.exprOf(index));
   AffineExpr position = linearIndex(exprs, domain, frame.builder.getContext());
   for (auto [output, value] : llvm::zip_equal(outputs, values))
-    elements.store(value, frame.outputBuffer(output), elementOf(frame.yield()->getOperand(output)), position);
+    elements.store(value, frame.outputBuffer(output), elementOf(frame.yield()->getOperand(output)),
+                   position);
 }
 
 /// The dimensions of `domain`, merged where every access of these outputs allows it.
 MergedDims mergedDomain(KernelFrame &frame, ArrayRef<unsigned> outputs, ArrayRef<int64_t> domain) {
-  std::vector<AffineExpr> positions = frame.trial(domain, [&](Elements &elements, ValueRange indices) {
-    emitPoint(frame, elements, outputs, domain, indices);
-  });
-  return mergeDims(domain, positions, [](unsigned) { return true; }, frame.builder.getContext());
+  std::vector<AffineExpr> positions =
+      frame.trial(domain, [&](Elements &elements, ValueRange indices) {
+        emitPoint(frame, elements, outputs, domain, indices);
+      });
+  return mergeDims(
+      domain, positions, [](unsigned) { return true; }, frame.builder.getContext());
 }
 
-SmallVector<Value> originalIndices(Elements &elements, const MergedDims &merged, ValueRange indices) {
+SmallVector<Value> originalIndices(Elements &elements, const MergedDims &merged,
+                                   ValueRange indices) {
   SmallVector<Value> result;
-  for (AffineExpr expr : merged.exprs)
-    result.push_back(elements.apply(expr, indices));
+  for (AffineExpr expr : merged.exprs) result.push_back(elements.apply(expr, indices));
   return result;
 }
 
@@ -70,9 +72,10 @@ LogicalResult lowerPointwise(KernelFrame &frame) {
   auto outputs = llvm::to_vector(llvm::seq<unsigned>(0, frame.yield()->getNumOperands()));
   MergedDims merged = mergedDomain(frame, outputs, domain);
   auto elements = frame.elements();
-  emitParallelNest(frame, *elements, merged.extents, /*vectorize=*/true, int64_t(frame.body().getOperations().size()),
-                   [&](ValueRange indices, int64_t) {
-                     emitPoint(frame, *elements, outputs, domain, originalIndices(*elements, merged, indices));
+  emitParallelNest(frame, *elements, merged.extents, /*vectorize=*/true,
+                   int64_t(frame.body().getOperations().size()), [&](ValueRange indices, int64_t) {
+                     emitPoint(frame, *elements, outputs, domain,
+                               originalIndices(*elements, merged, indices));
                    });
   return failure(elements->failed());
 }
@@ -94,10 +97,8 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
   for (const KernelBody &component : componentsOf(KernelBody::of(frame.body()))) {
     Nest nest;
     for (auto [number, value] : llvm::enumerate(frame.yield()->getOperands()))
-      if (llvm::is_contained(component.outputs, value))
-        nest.outputs.push_back(number);
-    if (nest.outputs.empty())
-      continue;
+      if (llvm::is_contained(component.outputs, value)) nest.outputs.push_back(number);
+    if (nest.outputs.empty()) continue;
     nest.domain.assign(shapeOf(component.outputs.front()));
     nest.merged = mergedDomain(frame, nest.outputs, nest.domain);
     int64_t elements = tensorType(component.outputs.front()).getNumElements();
@@ -133,8 +134,7 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
   }
   for (Nest &nest : nests) {
     int64_t total = 1;
-    for (int64_t extent : nest.merged.extents)
-      total *= extent;
+    for (int64_t extent : nest.merged.extents) total *= extent;
     auto point = [&](Value element) {
       SmallVector<Value> merged, original;
       int64_t stride = total;
@@ -142,27 +142,31 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
         stride /= extent;
         merged.push_back(elements->apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, element));
       }
-      emitPoint(frame, *elements, nest.outputs, nest.domain, originalIndices(*elements, nest.merged, merged));
+      emitPoint(frame, *elements, nest.outputs, nest.domain,
+                originalIndices(*elements, nest.merged, merged));
     };
     auto unit = [&](Value number) { // of this nest
       elements->variable(number, 0, nest.units - 1);
       Value from = elements->apply(b.getAffineDimExpr(0) * blockElements, number);
       Value to = arith::MinUIOp::create(
-          b, frame.loc, elements->apply((b.getAffineDimExpr(0) + 1) * blockElements, number), frame.constant(total));
+          b, frame.loc, elements->apply((b.getAffineDimExpr(0) + 1) * blockElements, number),
+          frame.constant(total));
       int64_t lanes = frame.options.gpu ? 1 : frame.options.vectorLanes;
       if (frame.options.gpu) {
         Value own = elements->apply(b.getAffineDimExpr(0) + b.getAffineDimExpr(1), {from, thread});
-        emitLoop(b, frame.loc, own, to, frame.constant(frame.lowered.block), {}, [&](Value element, ValueRange) {
-          elements->variable(element, 0, total - 1);
-          point(element);
-          return SmallVector<Value>();
-        });
+        emitLoop(b, frame.loc, own, to, frame.constant(frame.lowered.block), {},
+                 [&](Value element, ValueRange) {
+                   elements->variable(element, 0, total - 1);
+                   point(element);
+                   return SmallVector<Value>();
+                 });
         return;
       }
       Value middle = from;
       if (lanes > 1) {
         Value width = frame.constant(lanes);
-        middle = arith::MulIOp::create(b, frame.loc, arith::DivUIOp::create(b, frame.loc, to, width), width);
+        middle = arith::MulIOp::create(b, frame.loc,
+                                       arith::DivUIOp::create(b, frame.loc, to, width), width);
         emitLoop(b, frame.loc, from, middle, width, {}, [&](Value element, ValueRange) {
           elements->variable(element, 0, total - 1);
           elements->setRun(element, lanes);
@@ -181,7 +185,8 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
     Value first = frame.constant(nest.first), last = frame.constant(nest.first + nest.units);
     if (frame.options.gpu) {
       Value mine = arith::AndIOp::create(
-          b, frame.loc, arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::uge, block, first),
+          b, frame.loc,
+          arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::uge, block, first),
           arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ult, block, last));
       auto branch = scf::IfOp::create(b, frame.loc, mine, /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(b);

@@ -46,18 +46,15 @@ private:
     DenseMap<Value, unsigned> level;
     for (Operation &op : frame.body().without_terminator()) {
       unsigned known = 0;
-      for (Value operand : op.getOperands())
-        known = std::max(known, level.lookup(operand));
+      for (Value operand : op.getOperands()) known = std::max(known, level.lookup(operand));
       if (auto reduction = dyn_cast<ReductionOpInterface>(op)) {
         if (passes.empty())
           domain.assign(shapeOf(op.getOperand(0))), reducedDims = reduction.getReducedDims();
-        if (passes.size() <= known)
-          passes.resize(known + 1);
+        if (passes.size() <= known) passes.resize(known + 1);
         passes[known].push_back(reduction);
         ++known;
       }
-      for (Value result : op.getResults())
-        level[result] = known;
+      for (Value result : op.getResults()) level[result] = known;
     }
     // Outputs that wait for no reduction are written while the one pass folds.
     storesWhileFolding = passes.size() == 1;
@@ -68,36 +65,37 @@ private:
     for (auto [dim, extent] : llvm::enumerate(domain)) {
       bool isReduced = llvm::is_contained(reducedDims, int64_t(dim));
       (isReduced ? reducedElements : rows) *= extent;
-      if (extent == 1)
-        continue;
+      if (extent == 1) continue;
       dims.push_back(dim);
       extents.push_back(extent);
       reduced.push_back(isReduced);
     }
-    std::vector<AffineExpr> positions = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
-      elements.reset();
-      SmallVector<Value> all = fullIndices(trial, indices);
-      for (auto &pass : passes)
-        for (ReductionOpInterface reduction : pass) {
-          trial.element(reduction->getOperand(0), all);
-          components[reduction] = reduction.buildInit(b, frame.loc, accumulatorType(reduction)).size();
-          if (usesPosition(reduction))
-            trial.record(columnPosition(trial, all));
-          trial.bindValue(reduction->getResult(0),
-                          constantIntOf(b, frame.loc, computeType(elementOf(reduction->getResult(0))), 0));
-        }
-      for (Value output : frame.yield()->getOperands()) {
-        trial.element(output, placeOf(trial, output, all));
-        trial.record(positionOf(trial, output, all));
-      }
-    });
-    merged = mergeDims(extents, positions, [&](unsigned dim) { return reduced[dim] == reduced[dim + 1]; },
-                       b.getContext());
+    std::vector<AffineExpr> positions =
+        frame.trial(extents, [&](Elements &trial, ValueRange indices) {
+          elements.reset();
+          SmallVector<Value> all = fullIndices(trial, indices);
+          for (auto &pass : passes)
+            for (ReductionOpInterface reduction : pass) {
+              trial.element(reduction->getOperand(0), all);
+              components[reduction] =
+                  reduction.buildInit(b, frame.loc, accumulatorType(reduction)).size();
+              if (usesPosition(reduction)) trial.record(columnPosition(trial, all));
+              trial.bindValue(
+                  reduction->getResult(0),
+                  constantIntOf(b, frame.loc, computeType(elementOf(reduction->getResult(0))), 0));
+            }
+          for (Value output : frame.yield()->getOperands()) {
+            trial.element(output, placeOf(trial, output, all));
+            trial.record(positionOf(trial, output, all));
+          }
+        });
+    merged = mergeDims(
+        extents, positions, [&](unsigned dim) { return reduced[dim] == reduced[dim + 1]; },
+        b.getContext());
     for (auto [dim, extent] : llvm::enumerate(merged.extents)) {
       bool isReduced = false;
       for (unsigned original = 0; original < extents.size(); ++original)
-        if (merged.mergedOf[original] == dim)
-          isReduced = reduced[original];
+        if (merged.mergedOf[original] == dim) isReduced = reduced[original];
       (isReduced ? reducedExtents : keptExtents).push_back(extent);
       mergedReduced.push_back(isReduced);
     }
@@ -105,25 +103,20 @@ private:
     runAlongRows = !lastIsReduced;
   }
 
-
   /// Domain indices from those of the dimensions with more than one element.
   SmallVector<Value> fullIndices(Elements &in, ValueRange indices) {
     SmallVector<Value> all(domain.size());
-    for (auto [dim, index] : llvm::zip_equal(dims, indices))
-      all[dim] = index;
+    for (auto [dim, index] : llvm::zip_equal(dims, indices)) all[dim] = index;
     for (Value &index : all)
-      if (!index)
-        index = in.index(0);
+      if (!index) index = in.index(0);
     return all;
   }
   /// Domain indices at merged row and column indices.
   SmallVector<Value> domainIndices(ValueRange row, ValueRange column) {
     SmallVector<Value> both, original;
     auto nextRow = row.begin(), nextColumn = column.begin();
-    for (bool isReduced : mergedReduced)
-      both.push_back(isReduced ? *nextColumn++ : *nextRow++);
-    for (AffineExpr expr : merged.exprs)
-      original.push_back(elements->apply(expr, both));
+    for (bool isReduced : mergedReduced) both.push_back(isReduced ? *nextColumn++ : *nextRow++);
+    for (AffineExpr expr : merged.exprs) original.push_back(elements->apply(expr, both));
     return fullIndices(*elements, original);
   }
   SmallVector<Value> someColumn() {
@@ -140,16 +133,13 @@ private:
   AffineExpr columnPosition(Elements &in, ArrayRef<Value> all) { return positionIn(in, all, true); }
   bool isDomain(Value value) { return shapeOf(value) == ArrayRef<int64_t>(domain); }
   AffineExpr positionOf(Elements &in, Value output, ArrayRef<Value> all) {
-    if (!isDomain(output))
-      return positionIn(in, all, false);
+    if (!isDomain(output)) return positionIn(in, all, false);
     SmallVector<AffineExpr> exprs;
-    for (Value index : all)
-      exprs.push_back(in.exprOf(index));
+    for (Value index : all) exprs.push_back(in.exprOf(index));
     return linearIndex(exprs, domain, b.getContext());
   }
   SmallVector<Value> placeOf(Elements &in, Value output, ArrayRef<Value> all) {
-    if (isDomain(output))
-      return SmallVector<Value>(all);
+    if (isDomain(output)) return SmallVector<Value>(all);
     AffineExpr row = positionIn(in, all, false);
     SmallVector<Value> place;
     int64_t stride = rows;
@@ -162,15 +152,18 @@ private:
 
   // --- Folding.
 
-  Type accumulatorType(ReductionOpInterface reduction) { return computeType(elementOf(reduction->getOperand(0))); }
+  Type accumulatorType(ReductionOpInterface reduction) {
+    return computeType(elementOf(reduction->getOperand(0)));
+  }
 
   /// Initial accumulators; vectors of `lanes` where that is more than one.
   Group initial(ArrayRef<ReductionOpInterface> pass, int64_t lanes) {
     Group group;
     for (ReductionOpInterface reduction : pass) {
       Type type = accumulatorType(reduction);
-      llvm::append_range(group, ReductionOpInterface(reduction).buildInit(
-                                    b, frame.loc, lanes > 1 ? Type(VectorType::get(lanes, type)) : type));
+      llvm::append_range(group,
+                         ReductionOpInterface(reduction).buildInit(
+                             b, frame.loc, lanes > 1 ? Type(VectorType::get(lanes, type)) : type));
     }
     return group;
   }
@@ -191,15 +184,22 @@ private:
   bool usesPosition(ReductionOpInterface reduction) { return componentsOf(reduction) > 1; }
 
   /// Folds the elements at a column (or run of columns) into `group`.
-  Group fold(ArrayRef<ReductionOpInterface> pass, ValueRange row, ValueRange column, const Group &group) {
+  Group fold(ArrayRef<ReductionOpInterface> pass, ValueRange row, ValueRange column,
+             const Group &group) {
     SmallVector<Value> all = domainIndices(row, column);
     Group lifted;
     for (ReductionOpInterface reduction : pass) {
       Value element = elements->spread(elements->element(reduction->getOperand(0), all));
       Value position;
       if (usesPosition(reduction))
-        position = elements->asData(elements->indexOf(columnPosition(*elements, all)), b.getI64Type());
-      llvm::append_range(lifted, reduction.buildLift(b, frame.loc, element, position));
+        position =
+            elements->asData(elements->indexOf(columnPosition(*elements, all)), b.getI64Type());
+      SmallVector<Value> parts = reduction.buildLift(b, frame.loc, element, position);
+      SmallVector<Value> neutral;
+      if (elements->lanes() > 1 && !runAlongRows)
+        neutral = reduction.buildInit(b, frame.loc, element.getType());
+      for (auto [number, part] : llvm::enumerate(parts))
+        lifted.push_back(neutral.empty() ? part : elements->masked(part, neutral[number]));
     }
     return combine(pass, group, lifted);
   }
@@ -226,8 +226,7 @@ private:
       }
       group = combine(pass, low, high);
     }
-    for (Value &value : group)
-      value = vector::ExtractOp::create(b, frame.loc, value, int64_t(0));
+    for (Value &value : group) value = vector::ExtractOp::create(b, frame.loc, value, int64_t(0));
     return group;
   }
 
@@ -236,64 +235,88 @@ private:
     unsigned at = 0;
     for (ReductionOpInterface reduction : pass) {
       unsigned count = componentsOf(reduction);
-      Value result = reduction.buildFinish(b, frame.loc, ValueRange(group).slice(at, count), reducedElements);
+      Value result =
+          reduction.buildFinish(b, frame.loc, ValueRange(group).slice(at, count), reducedElements);
       at += count;
-      elements->bindValue(reduction->getResult(0), elements->rounded(result, elementOf(reduction->getResult(0))));
+      elements->bindValue(reduction->getResult(0),
+                          elements->rounded(result, elementOf(reduction->getResult(0))));
     }
   }
 
   // --- Loops over the columns of a row on the CPU (or by one thread of a GPU).
 
-  using ColumnBody = llvm::function_ref<Group(ValueRange column, int64_t set, int64_t lanes, const Group &)>;
+  using ColumnBody =
+      llvm::function_ref<Group(ValueRange column, int64_t set, int64_t lanes, const Group &)>;
 
   /// Calls `body` for every column or run of columns. The state is `sets` groups for runs, then one for
   /// single columns; `body` gets and returns the group that it works on.
-  Group overColumns(Group state, unsigned groupSize, int64_t sets, bool vectorize, ColumnBody body) {
+  Group overColumns(Group state, unsigned groupSize, int64_t sets, bool vectorize,
+                    ColumnBody body) {
     return overColumnsFrom(0, {}, state, groupSize, sets, vectorize, body);
   }
-  Group overColumnsFrom(unsigned dim, SmallVector<Value> column, Group state, unsigned groupSize, int64_t sets,
-                        bool vectorize, ColumnBody body) {
+  Group overColumnsFrom(unsigned dim, SmallVector<Value> column, Group state, unsigned groupSize,
+                        int64_t sets, bool vectorize, ColumnBody body) {
     if (dim == reducedExtents.size())
-      return withGroup(state, groupSize, sets, [&](const Group &group) { return body(column, sets, 1, group); });
+      return withGroup(state, groupSize, sets,
+                       [&](const Group &group) { return body(column, sets, 1, group); });
     int64_t extent = reducedExtents[dim];
     if (dim + 1 < reducedExtents.size())
-      return emitLoop(b, frame.loc, frame.constant(0), frame.constant(extent), frame.constant(1), state,
-                      [&](Value counter, ValueRange carried) {
+      return emitLoop(b, frame.loc, frame.constant(0), frame.constant(extent), frame.constant(1),
+                      state, [&](Value counter, ValueRange carried) {
                         elements->variable(counter, 0, extent - 1);
                         SmallVector<Value> inner(column);
                         inner.push_back(counter);
-                        return overColumnsFrom(dim + 1, inner, Group(carried), groupSize, sets, vectorize, body);
+                        return overColumnsFrom(dim + 1, inner, Group(carried), groupSize, sets,
+                                               vectorize, body);
                       });
     int64_t lanes = vectorize ? frame.options.vectorLanes : 1, done = 0;
     auto part = [&](int64_t until, int64_t step, int64_t unroll) {
-      if (until <= done)
-        return;
-      state = emitLoop(b, frame.loc, frame.constant(done), frame.constant(until), frame.constant(step * unroll), state,
-                       [&](Value counter, ValueRange carried) {
-                         Group next(carried);
-                         elements->variable(counter, done, until - 1);
-                         if (step > 1)
-                           elements->setRun(counter, step);
-                         for (int64_t set = 0; set < unroll; ++set) {
-                           SmallVector<Value> inner(column);
-                           inner.push_back(elements->apply(b.getAffineDimExpr(0) + set * step, counter));
-                           next = withGroup(next, groupSize, step > 1 ? set : sets, [&](const Group &group) {
-                             return body(inner, set, step, group);
-                           });
-                         }
-                         if (step > 1)
-                           elements->setRun({}, 1);
-                         return next;
-                       });
+      if (until <= done) return;
+      state = emitLoop(
+          b, frame.loc, frame.constant(done), frame.constant(until), frame.constant(step * unroll),
+          state, [&](Value counter, ValueRange carried) {
+            Group next(carried);
+            elements->variable(counter, done, until - 1);
+            if (step > 1) elements->setRun(counter, step);
+            for (int64_t set = 0; set < unroll; ++set) {
+              SmallVector<Value> inner(column);
+              inner.push_back(elements->apply(b.getAffineDimExpr(0) + set * step, counter));
+              next = withGroup(next, groupSize, step > 1 ? set : sets,
+                               [&](const Group &group) { return body(inner, set, step, group); });
+            }
+            if (step > 1) elements->setRun({}, 1);
+            return next;
+          });
       done = until;
     };
     if (lanes > 1) {
-      if (sets > 1)
-        part(extent / (lanes * sets) * (lanes * sets), lanes, sets);
+      if (sets > 1) part(extent / (lanes * sets) * (lanes * sets), lanes, sets);
       part(extent / lanes * lanes, lanes, 1);
     }
+    if (lanes > 1 && frame.options.maskedTails && extent - done > 2 &&
+        maskedPart(column, state, groupSize, extent, done, body))
+      return state;
     part(extent, 1, 1);
     return state;
+  }
+  /// What is left of a line in one run under a mask, folded into the first set.
+  bool maskedPart(SmallVector<Value> column, Group &state, unsigned groupSize, int64_t extent,
+                  int64_t done, ColumnBody body) {
+    int64_t lanes = frame.options.vectorLanes;
+    Group before = state;
+    bool worked = elements->attempt([&] {
+      Value start = arith::AddIOp::create(b, frame.loc, frame.constant(done), frame.constant(0));
+      elements->variable(start, done, extent - 1);
+      elements->setRun(start, lanes);
+      elements->setMask(elements->firstLanes(frame.constant(extent - done)));
+      column.push_back(start);
+      state = withGroup(state, groupSize, 0,
+                        [&](const Group &group) { return body(column, 0, lanes, group); });
+      elements->setMask({});
+      elements->setRun({}, 1);
+    });
+    if (!worked) state = before;
+    return worked;
   }
   static Group withGroup(Group state, unsigned groupSize, int64_t number,
                          llvm::function_ref<Group(const Group &)> body) {
@@ -310,13 +333,12 @@ private:
   void foldPass(ArrayRef<ReductionOpInterface> pass, ValueRange row) {
     int64_t lanes = frame.options.vectorLanes;
     bool vectorize = !frame.options.gpu && !runAlongRows && lanes > 1 && !reducedExtents.empty() &&
-                     reducedExtents.back() >= lanes;
+                     reducedExtents.back() >= (frame.options.maskedTails ? 4 : lanes);
     int64_t sets = 0;
     if (vectorize)
       sets = reducedExtents.back() >= 2 * accumulatorSets * lanes ? accumulatorSets : 1;
     Group state;
-    for (int64_t set = 0; set < sets; ++set)
-      llvm::append_range(state, initial(pass, lanes));
+    for (int64_t set = 0; set < sets; ++set) llvm::append_range(state, initial(pass, lanes));
     Group single = initial(pass, elements->lanes());
     llvm::append_range(state, single);
     state = overColumns(state, single.size(), sets, vectorize,
@@ -324,13 +346,13 @@ private:
                           return foldAndStore(pass, row, column, group);
                         });
     auto group = [&](int64_t number) {
-      return Group(state.begin() + number * single.size(), state.begin() + (number + 1) * single.size());
+      return Group(state.begin() + number * single.size(),
+                   state.begin() + (number + 1) * single.size());
     };
     Group result = group(sets);
     if (vectorize) {
       SmallVector<Group> parts;
-      for (int64_t set = 0; set < sets; ++set)
-        parts.push_back(group(set));
+      for (int64_t set = 0; set < sets; ++set) parts.push_back(group(set));
       for (; parts.size() > 1; parts.resize(parts.size() / 2))
         for (size_t i = 0; i < parts.size() / 2; ++i)
           parts[i] = combine(pass, parts[i], parts[i + parts.size() / 2]);
@@ -340,17 +362,16 @@ private:
   }
 
   void storeAt(Value output, unsigned number, Value value, ArrayRef<Value> all) {
-    elements->store(value, frame.outputBuffer(number), elementOf(output), positionOf(*elements, output, all));
+    elements->store(value, frame.outputBuffer(number), elementOf(output),
+                    positionOf(*elements, output, all));
   }
 
   void emitRow(ValueRange row) {
-    for (auto &pass : passes)
-      foldPass(pass, row);
+    for (auto &pass : passes) foldPass(pass, row);
     storeRowOutputs(row);
     auto outputs = domainOutputs();
-    if (outputs.empty() || storesWhileFolding)
-      return;
-    overColumns({}, 0, 1, !runAlongRows && !frame.options.gpu,
+    if (outputs.empty() || storesWhileFolding) return;
+    overColumns({}, 0, 1, !runAlongRows && !frame.options.gpu && elements->lanes() == 1,
                 [&](ValueRange column, int64_t, int64_t, const Group &) {
                   storeDomainOutputs(outputs, row, column);
                   return Group();
@@ -368,8 +389,7 @@ private:
   SmallVector<unsigned> domainOutputs() {
     SmallVector<unsigned> outputs;
     for (auto [number, output] : llvm::enumerate(frame.yield()->getOperands()))
-      if (isDomain(output))
-        outputs.push_back(number);
+      if (isDomain(output)) outputs.push_back(number);
     return outputs;
   }
   void storeDomainOutputs(ArrayRef<unsigned> outputs, ValueRange row, ValueRange column) {
@@ -384,8 +404,7 @@ private:
 
   void emitBlockPerRow() {
     int64_t threads = std::min<int64_t>(256, frame.options.maxThreads);
-    while (threads > 32 && threads / 2 >= reducedElements)
-      threads /= 2;
+    while (threads > 32 && threads / 2 >= reducedElements) threads /= 2;
     frame.lowered.block = threads;
     frame.lowered.grid = rows;
     Value block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
@@ -395,13 +414,24 @@ private:
     SmallVector<Value> row = delinearized(block, keptExtents, rows);
     Value total = frame.constant(reducedElements), step = frame.constant(threads);
     for (auto &pass : passes) {
+<<<<<<< HEAD
       Group own = emitLoop(b, frame.loc, thread, total, step, initial(pass, 1), [&](Value counter, ValueRange carried) {
         elements->variable(counter, 0, reducedElements - 1);
         return foldAndStore(pass, row, delinearized(counter, reducedExtents, reducedElements), Group(carried));
       });
+=======
+      Group own =
+          emitLoop(b, frame.loc, thread, total, step, initial(pass, 1),
+                   [&](Value counter, ValueRange carried) {
+                     elements->variable(counter, 0, reducedElements - 1);
+                     return fold(pass, row, delinearized(counter, reducedExtents, reducedElements),
+                                 Group(carried));
+                   });
+>>>>>>> f3ee329 (Packed contractions: rows read in place or packed once, tiles in balance; tails under masks; pooling in vectors)
       finish(pass, acrossBlock(pass, own, thread, threads));
     }
-    Value first = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, thread, frame.constant(0));
+    Value first =
+        arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, thread, frame.constant(0));
     auto branch = scf::IfOp::create(b, frame.loc, first, /*withElseRegion=*/false);
     {
       OpBuilder::InsertionGuard guard(b);
@@ -427,20 +457,24 @@ private:
 
   /// Combines every thread's accumulators: within warps by shuffles, then over the warps' results in
   /// shared memory, which each thread adds up in the same order.
-  Group acrossBlock(ArrayRef<ReductionOpInterface> pass, Group group, Value thread, int64_t threads) {
+  Group acrossBlock(ArrayRef<ReductionOpInterface> pass, Group group, Value thread,
+                    int64_t threads) {
     for (int32_t offset = 16; offset > 0; offset /= 2) {
       Group other;
       for (Value value : group) {
         bool boolean = value.getType().isInteger(1);
-        Value sent = boolean ? arith::ExtUIOp::create(b, frame.loc, b.getI32Type(), value).getResult() : value;
-        Value got = gpu::ShuffleOp::create(b, frame.loc, sent, offset, 32, gpu::ShuffleMode::XOR).getShuffleResult();
-        other.push_back(boolean ? arith::TruncIOp::create(b, frame.loc, b.getI1Type(), got).getResult() : got);
+        Value sent = boolean
+                         ? arith::ExtUIOp::create(b, frame.loc, b.getI32Type(), value).getResult()
+                         : value;
+        Value got = gpu::ShuffleOp::create(b, frame.loc, sent, offset, 32, gpu::ShuffleMode::XOR)
+                        .getShuffleResult();
+        other.push_back(
+            boolean ? arith::TruncIOp::create(b, frame.loc, b.getI1Type(), got).getResult() : got);
       }
       group = combine(pass, group, other);
     }
     int64_t warps = threads / 32;
-    if (warps == 1)
-      return group;
+    if (warps == 1) return group;
     auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
     SmallVector<Value> slots;
     Value warp = elements->apply(b.getAffineDimExpr(0).floorDiv(32), thread);
@@ -449,10 +483,11 @@ private:
       Type stored = value.getType().isInteger(1) ? b.getI8Type() : value.getType();
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&frame.lowered.function.getBody().front());
-      slots.push_back(
-          memref::AllocaOp::create(b, frame.loc, MemRefType::get(warps, stored, MemRefLayoutAttrInterface(), space)));
+      slots.push_back(memref::AllocaOp::create(
+          b, frame.loc, MemRefType::get(warps, stored, MemRefLayoutAttrInterface(), space)));
     }
-    Value leads = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, lane, frame.constant(0));
+    Value leads =
+        arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, lane, frame.constant(0));
     auto branch = scf::IfOp::create(b, frame.loc, leads, /*withElseRegion=*/false);
     {
       OpBuilder::InsertionGuard guard(b);
@@ -470,9 +505,10 @@ private:
       Group part;
       for (auto [value, slot] : llvm::zip_equal(group, slots)) {
         Value loaded = memref::LoadOp::create(b, frame.loc, slot, frame.constant(number));
-        part.push_back(value.getType().isInteger(1)
-                           ? arith::TruncIOp::create(b, frame.loc, b.getI1Type(), loaded).getResult()
-                           : loaded);
+        part.push_back(
+            value.getType().isInteger(1)
+                ? arith::TruncIOp::create(b, frame.loc, b.getI1Type(), loaded).getResult()
+                : loaded);
       }
       result = number ? combine(pass, result, part) : part;
     }

@@ -15,7 +15,8 @@ namespace {
 /// not choose, serial along the rest.
 class ScatterLowering {
 public:
-  explicit ScatterLowering(KernelFrame &frame) : frame(frame), b(frame.builder), elements(frame.elements()) {}
+  explicit ScatterLowering(KernelFrame &frame)
+      : frame(frame), b(frame.builder), elements(frame.elements()) {}
 
   LogicalResult run() {
     Operation *scatter = frame.yield()->getOperand(0).getDefiningOp();
@@ -38,15 +39,15 @@ private:
   Value clamped(Value data, int64_t size) {
     Value zero = constantIntOf(b, frame.loc, data.getType(), 0);
     Value last = constantIntOf(b, frame.loc, data.getType(), size - 1);
-    data = arith::MinSIOp::create(b, frame.loc, arith::MaxSIOp::create(b, frame.loc, data, zero), last);
+    data = arith::MinSIOp::create(b, frame.loc, arith::MaxSIOp::create(b, frame.loc, data, zero),
+                                  last);
     Value index = elements->asIndex(data);
     elements->variable(index, 0, size - 1);
     return index;
   }
   AffineExpr position(ValueRange indices, ArrayRef<int64_t> shape) {
     SmallVector<AffineExpr> exprs;
-    for (Value index : indices)
-      exprs.push_back(elements->exprOf(index));
+    for (Value index : indices) exprs.push_back(elements->exprOf(index));
     return linearIndex(exprs, shape, b.getContext());
   }
   /// result[indices] += value.
@@ -68,33 +69,41 @@ private:
     int64_t rows = shapeOf(result)[0], columns = shapeOf(result)[1];
     ArrayRef<int64_t> shape = shapeOf(op.getIndices());
     int64_t tokens = tensorType(op.getIndices()).getNumElements();
-    emitParallelNest(frame, *elements, {columns}, /*vectorize=*/true, rows + tokens, [&](ValueRange column, int64_t) {
-      Value zero = constantOf(b, frame.loc, elements->valueType(computeType(elementOf(result))), 0);
-      loop(rows, [&](Value row) {
-        elements->store(zero, frame.outputBuffer(0), elementOf(result), position({row, column[0]}, {rows, columns}));
-      });
-      loop(tokens, [&](Value token) {
-        SmallVector<Value> indices;
-        int64_t stride = tokens;
-        for (int64_t extent : shape) {
-          stride /= extent;
-          indices.push_back(elements->apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, token));
-        }
-        Value data = elements->element(op.getIndices(), indices);
-        Value row = clamped(data, rows);
-        indices.push_back(column[0]);
-        auto accumulate = [&] { add(result, {row, column[0]}, elements->element(op.getGrad(), indices)); };
-        if (auto skipped = op.getPaddingIdx()) {
-          Value counts = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ne, row, frame.constant(*skipped));
-          auto branch = scf::IfOp::create(b, frame.loc, counts, /*withElseRegion=*/false);
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(branch.thenBlock());
-          accumulate();
-          return;
-        }
-        accumulate();
-      });
-    });
+    emitParallelNest(
+        frame, *elements, {columns}, /*vectorize=*/true, rows + tokens,
+        [&](ValueRange column, int64_t) {
+          Value zero =
+              constantOf(b, frame.loc, elements->valueType(computeType(elementOf(result))), 0);
+          loop(rows, [&](Value row) {
+            elements->store(zero, frame.outputBuffer(0), elementOf(result),
+                            position({row, column[0]}, {rows, columns}));
+          });
+          loop(tokens, [&](Value token) {
+            SmallVector<Value> indices;
+            int64_t stride = tokens;
+            for (int64_t extent : shape) {
+              stride /= extent;
+              indices.push_back(
+                  elements->apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, token));
+            }
+            Value data = elements->element(op.getIndices(), indices);
+            Value row = clamped(data, rows);
+            indices.push_back(column[0]);
+            auto accumulate = [&] {
+              add(result, {row, column[0]}, elements->element(op.getGrad(), indices));
+            };
+            if (auto skipped = op.getPaddingIdx()) {
+              Value counts = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ne, row,
+                                                   frame.constant(*skipped));
+              auto branch = scf::IfOp::create(b, frame.loc, counts, /*withElseRegion=*/false);
+              OpBuilder::InsertionGuard guard(b);
+              b.setInsertionPointToStart(branch.thenBlock());
+              accumulate();
+              return;
+            }
+            accumulate();
+          });
+        });
     return failure(elements->failed());
   }
 
@@ -104,45 +113,44 @@ private:
     int64_t dim = op.getDim();
     SmallVector<int64_t> others;
     for (auto [number, extent] : llvm::enumerate(shape))
-      if (int64_t(number) != dim)
-        others.push_back(extent);
-    emitParallelNest(frame, *elements, others, /*vectorize=*/false, shape[dim] + indexShape[dim],
-                     [&](ValueRange point, int64_t) {
-                       auto with = [&](Value index) {
-                         SmallVector<Value> all(point);
-                         all.insert(all.begin() + dim, index);
-                         return all;
-                       };
-                       loop(shape[dim], [&](Value place) {
-                         Value old = elements->element(op.getX(), with(place));
-                         elements->store(old, frame.outputBuffer(0), elementOf(result), position(with(place), shape));
-                       });
-                       // The index may be smaller than x.
-                       Value inside;
-                       unsigned at = 0;
-                       for (auto [number, extent] : llvm::enumerate(indexShape)) {
-                         if (int64_t(number) == dim)
-                           continue;
-                         Value index = point[at++];
-                         if (extent == shape[number])
-                           continue;
-                         Value holds = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, index,
-                                                             frame.constant(extent));
-                         inside = inside ? arith::AndIOp::create(b, frame.loc, inside, holds).getResult() : holds;
-                       }
-                       auto accumulate = [&] {
-                         loop(indexShape[dim], [&](Value place) {
-                           Value target = clamped(elements->element(op.getIndex(), with(place)), shape[dim]);
-                           add(result, with(target), elements->element(op.getSrc(), with(place)));
-                         });
-                       };
-                       if (!inside)
-                         return accumulate();
-                       auto branch = scf::IfOp::create(b, frame.loc, inside, /*withElseRegion=*/false);
-                       OpBuilder::InsertionGuard guard(b);
-                       b.setInsertionPointToStart(branch.thenBlock());
-                       accumulate();
-                     });
+      if (int64_t(number) != dim) others.push_back(extent);
+    emitParallelNest(
+        frame, *elements, others, /*vectorize=*/false, shape[dim] + indexShape[dim],
+        [&](ValueRange point, int64_t) {
+          auto with = [&](Value index) {
+            SmallVector<Value> all(point);
+            all.insert(all.begin() + dim, index);
+            return all;
+          };
+          loop(shape[dim], [&](Value place) {
+            Value old = elements->element(op.getX(), with(place));
+            elements->store(old, frame.outputBuffer(0), elementOf(result),
+                            position(with(place), shape));
+          });
+          // The index may be smaller than x.
+          Value inside;
+          unsigned at = 0;
+          for (auto [number, extent] : llvm::enumerate(indexShape)) {
+            if (int64_t(number) == dim) continue;
+            Value index = point[at++];
+            if (extent == shape[number]) continue;
+            Value holds = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, index,
+                                                frame.constant(extent));
+            inside =
+                inside ? arith::AndIOp::create(b, frame.loc, inside, holds).getResult() : holds;
+          }
+          auto accumulate = [&] {
+            loop(indexShape[dim], [&](Value place) {
+              Value target = clamped(elements->element(op.getIndex(), with(place)), shape[dim]);
+              add(result, with(target), elements->element(op.getSrc(), with(place)));
+            });
+          };
+          if (!inside) return accumulate();
+          auto branch = scf::IfOp::create(b, frame.loc, inside, /*withElseRegion=*/false);
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(branch.thenBlock());
+          accumulate();
+        });
     return failure(elements->failed());
   }
 

@@ -29,26 +29,22 @@ int64_t product(ArrayRef<int64_t> extents) {
 
 /// A group of loops of the contraction: where it starts among all dimensions, and its merged dimensions.
 struct LoopGroup {
-  unsigned first = 0;         // of the merged dimensions
+  unsigned first = 0; // of the merged dimensions
   SmallVector<int64_t> extents;
   int64_t size() const { return product(extents); }
 };
 
-
-
 class PackedContraction {
 public:
-  explicit PackedContraction(KernelFrame &frame) : frame(frame), b(frame.builder), W(frame.options.vectorLanes) {}
+  explicit PackedContraction(KernelFrame &frame)
+      : frame(frame), b(frame.builder), W(frame.options.vectorLanes) {}
 
   bool suits() {
-    if (frame.options.gpu || W < 2)
-      return false;
+    if (frame.options.gpu || W < 2) return false;
     for (Operation &op : frame.body())
-      if (auto found = dyn_cast<ContractionOpInterface>(op))
-        contraction = found;
+      if (auto found = dyn_cast<ContractionOpInterface>(op)) contraction = found;
     Value result = contraction->getResult(0);
-    if (!computeType(elementOf(result)).isF32())
-      return false;
+    if (!computeType(elementOf(result)).isF32()) return false;
     dims = contraction.getContractionDims();
     int64_t m = product(dims.m), n = product(dims.n), k = product(dims.k);
     return m * n * k >= 32768 && k >= 4 && std::max(m, n) >= W;
@@ -76,22 +72,21 @@ private:
       groupOf.append(all[group].size(), group);
     }
     for (unsigned side = 0; side < 2; ++side)
-      sidePositions[side] = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
-        sideElement(trial, side, indices);
-      });
+      sidePositions[side] = frame.trial(
+          extents, [&](Elements &trial, ValueRange indices) { sideElement(trial, side, indices); });
     endPositions = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
       trial.bindValue(contraction->getResult(0), constantOf(b, frame.loc, b.getF32Type(), 0));
       storePoint(trial, indices);
     });
     std::vector<AffineExpr> positions = endPositions;
-    for (auto &side : sidePositions)
-      positions.insert(positions.end(), side.begin(), side.end());
+    for (auto &side : sidePositions) positions.insert(positions.end(), side.begin(), side.end());
     auto sameGroup = [&](unsigned dim) { return groupOf[dim] == groupOf[dim + 1]; };
     merged = mergeDims(extents, positions, sameGroup, b.getContext());
     MergedDims atEnd = mergeDims(extents, endPositions, sameGroup, b.getContext());
     for (unsigned group = 0; group < 4; ++group)
       if (!all[group].empty()) {
-        unsigned from = merged.mergedOf[first[group]], to = merged.mergedOf[first[group] + all[group].size() - 1];
+        unsigned from = merged.mergedOf[first[group]],
+                 to = merged.mergedOf[first[group] + all[group].size() - 1];
         groups[group].first = from;
         for (unsigned dim = from; dim <= to; ++dim)
           groups[group].extents.push_back(merged.extents[dim]);
@@ -114,12 +109,10 @@ private:
     AffineExpr variable = b.getAffineDimExpr(original);
     bool moves = false;
     for (AffineExpr position : positions) {
-      if (!position.isFunctionOfDim(original))
-        continue;
+      if (!position.isFunctionOfDim(original)) continue;
       AffineExpr step = simplifyIndex(position.replace(variable, variable + 1) - position, {});
       auto constant = dyn_cast<AffineConstantExpr>(step);
-      if (!constant || constant.getValue() != 1)
-        return false;
+      if (!constant || constant.getValue() != 1) return false;
       moves = true;
     }
     return moves;
@@ -128,9 +121,9 @@ private:
 
   // Estimated cycles per element of the ways to pack, and to store a vector's lanes apart.
   double packCost(ArrayRef<AffineExpr> positions, const LoopGroup &own, bool columnSide) {
-    bool ownUnit = unitAlong(positions, lastOf(own)), kUnit = unitAlong(positions, lastOf(groups[3]));
-    if (columnSide)
-      return ownUnit ? 0.25 : kUnit ? 0.7 : 2.5;
+    bool ownUnit = unitAlong(positions, lastOf(own)),
+         kUnit = unitAlong(positions, lastOf(groups[3]));
+    if (columnSide) return ownUnit ? 0.25 : kUnit ? 0.7 : 2.5;
     return kUnit ? 0.25 : ownUnit && own.extents.size() == 1 ? 0.3 : 2.5;
   }
   void chooseSides() {
@@ -139,8 +132,10 @@ private:
       const LoopGroup &r = groups[transposed ? 2 : 1], &c = groups[transposed ? 1 : 2];
       double rows = double(r.size()), columns = double(c.size()), k = double(groups[3].size());
       double tiles = double(llvm::alignTo(c.size(), W)) * rows * k / (2 * W);
-      double pack = packCost(sidePositions[transposed ? 1 : 0], r, false) * rows * k * std::ceil(columns / 240) +
-                    packCost(sidePositions[transposed ? 0 : 1], c, true) * columns * k * std::ceil(rows / 256);
+      double pack = packCost(sidePositions[transposed ? 1 : 0], r, false) * rows * k *
+                        std::ceil(columns / 240) +
+                    packCost(sidePositions[transposed ? 0 : 1], c, true) * columns * k *
+                        std::ceil(rows / 256);
       double store = rows * columns * (unitAlong(endPositions, lastOf(c)) ? 0.25 : 2);
       double cost = tiles + pack + store;
       if (!transposed || cost < best) {
@@ -150,8 +145,17 @@ private:
     }
     rows = groups[rowSide == 0 ? 1 : 2];
     columns = groups[rowSide == 0 ? 2 : 1];
+    SmallVector<int64_t> extents;
+    for (ArrayRef<int64_t> group :
+         {ArrayRef(dims.batch), ArrayRef(dims.m), ArrayRef(dims.n), ArrayRef(dims.k)})
+      extents.append(group.begin(), group.end());
+    MergedDims alone = mergeDims(
+        extents, sidePositions[rowSide], [&](unsigned dim) { return dim >= first[3]; },
+        b.getContext());
+    rowsWalkKAsOne = alone.mergedOf[first[3]] == alone.mergedOf.back();
     rowsAlongK = unitAlong(sidePositions[rowSide], lastOf(groups[3]));
-    rowsAlongRow = !rowsAlongK && rows.extents.size() == 1 && unitAlong(sidePositions[rowSide], lastOf(rows));
+    rowsAlongRow =
+        !rowsAlongK && rows.extents.size() == 1 && unitAlong(sidePositions[rowSide], lastOf(rows));
     columnsAlongColumn = unitAlong(sidePositions[1 - rowSide], lastOf(columns));
     columnsAlongK = !columnsAlongColumn && unitAlong(sidePositions[1 - rowSide], lastOf(groups[3]));
   }
@@ -160,7 +164,8 @@ private:
     tileRows = frame.options.registers >= 32 ? 8 : 6;
     tileVectors = frame.options.registers >= 32 ? 3 : 2;
     int64_t m = rows.size();
-    tileRows = std::min(tileRows, m);
+    tileRows =
+        llvm::divideCeil(m, llvm::divideCeil(m, tileRows)); // 9 rows are 5 and 4, not 8 and 1
 
     // Columns: the innermost dimensions that the result walks through as one, cut along the first of them.
     unsigned suffix = columns.extents.size() - 1;
@@ -173,7 +178,6 @@ private:
     outerColumns = product(ArrayRef(columns.extents).take_front(suffix));
 
     int64_t mostColumns = 240, mostRows = 256;
-    int64_t outer = groups[0].size() * outerColumns;
     auto blocks = [&](int64_t total, int64_t most, int64_t multiple) {
       int64_t count = llvm::divideCeil(total, most);
       return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
@@ -184,47 +188,73 @@ private:
       rowsPerUnit = blocks(m, mostRows, tileRows);
       columnBlocks = llvm::divideCeil(lines, linesPerUnit);
       rowBlocks = llvm::divideCeil(m, rowsPerUnit);
-      return outer * columnBlocks * rowBlocks;
+      return groups[0].size() * outerColumns * columnBlocks * rowBlocks;
     };
-    // Enough units for many threads, where there is work for them.
+    direct = readsRowsDirectly();
+    double columnPack = packCost(sidePositions[1 - rowSide], columns, true);
+    double rowPack = direct ? 0 : packCost(sidePositions[rowSide], rows, false);
+    // Packing's share of a unit's time: every unit packs for itself.
+    auto packing = [&](int64_t r, int64_t c) {
+      return 32 * (columnPack / double(r) + rowPack / double(c));
+    };
+    // Enough units for many threads, as long as there is work for them and packing stays small.
     int64_t units = cut();
-    double work = double(m) * double(columns.size()) * double(groups[3].size()) * double(groups[0].size());
-    while (units < 16 && work / double(units) > 2e6) {
-      if (rowsPerUnit > 4 * tileRows && rowsPerUnit >= linesPerUnit * lineSize / 2)
-        mostRows = rowsPerUnit / 2;
-      else if (linesPerUnit * lineSize > 2 * tileVectors * W && linesPerUnit > 1)
-        mostColumns = linesPerUnit * lineSize / 2;
-      else
-        break;
+    double work =
+        double(m) * double(columns.size()) * double(groups[3].size()) * double(groups[0].size());
+    while (units < 16 && work / double(units) > 4e6) {
+      int64_t c = linesPerUnit * lineSize, oldRows = mostRows, oldColumns = mostColumns;
+      bool canRows = rowsPerUnit >= 4 * tileRows,
+           canColumns = linesPerUnit > 1 && c >= 2 * tileVectors * W;
+      double byRows = canRows ? packing(rowsPerUnit / 2, c) : 1e9,
+             byColumns = canColumns ? packing(rowsPerUnit, c / 2) : 1e9;
+      if (std::min(byRows, byColumns) > 0.3) break;
+      (byRows < byColumns ? mostRows : mostColumns) = (byRows < byColumns ? rowsPerUnit : c) / 2;
       int64_t next = cut();
-      if (next == units)
+      if (next == units) {
+        mostRows = oldRows, mostColumns = oldColumns;
+        cut();
         break;
+      }
       units = next;
     }
     unitColumns = linesPerUnit * lineSize;
+    tiled = lineSize == 1;
+    // Rows that fit are packed once for several of the outer columns (images).
+    int64_t allRows = rowsPerUnit * (groups[3].size() + W) * 4;
+    resident = !direct && allRows <= 192 * 1024;
+    if (resident)
+      while (outerPerUnit < outerColumns && units / outerPerUnit >= 32) outerPerUnit *= 2;
+    outerUnits = llvm::divideCeil(outerColumns, outerPerUnit);
 
     // K: the innermost dimensions whole, blocks of what is outside them.
     ArrayRef<int64_t> k = groups[3].extents;
-    constexpr int64_t mostK = 320;
+    constexpr int64_t mostK = 256;
     kInnerFirst = k.size();
     kInner = 1;
-    while (kInnerFirst > 0 && kInner * k[kInnerFirst - 1] <= mostK)
-      kInner *= k[--kInnerFirst];
+    while (kInnerFirst > 0 && kInner * k[kInnerFirst - 1] <= mostK) kInner *= k[--kInnerFirst];
     kOuter = product(k.take_front(kInnerFirst));
     kPerBlock = std::max<int64_t>(1, mostK / kInner);
     kPerBlock = llvm::divideCeil(kOuter, llvm::divideCeil(kOuter, kPerBlock));
-    if (kInner == 1 && kOuter > kPerBlock)
-      kPerBlock = llvm::alignTo(kPerBlock, W);
+    if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, W);
     kBlocks = llvm::divideCeil(kOuter, kPerBlock);
     kMost = kPerBlock * kInner;
+    kInRows = resident ? kOuter * kInner : kMost;
+  }
+
+  /// Whether broadcasts may read the row side's operand where it is: f32 in memory, one element after the
+  /// other along K.
+  bool readsRowsDirectly() {
+    Value operand = contraction->getOperand(contraction.getSideOperand(rowSide));
+    while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
+    return isa<BlockArgument>(operand) && elementOf(operand).isF32() && rowsAlongK &&
+           rowsWalkKAsOne && sidePositions[rowSide].size() == 1;
   }
 
   // --- Elements of the sides and of the result, at merged indices.
 
   SmallVector<Value> originals(Elements &in, ArrayRef<Value> point) {
     SmallVector<Value> result;
-    for (AffineExpr expr : merged.exprs)
-      result.push_back(in.apply(expr, point));
+    for (AffineExpr expr : merged.exprs) result.push_back(in.apply(expr, point));
     return result;
   }
   ValueRange group(ValueRange indices, unsigned number) {
@@ -233,13 +263,13 @@ private:
   }
 
   Value sideElement(Elements &in, unsigned side, ValueRange indices) {
-    ElementAddress address = contraction.getSideAddress(in, side, group(indices, 0), group(indices, side == 0 ? 1 : 2),
-                                                        group(indices, 3));
+    ElementAddress address = contraction.getSideAddress(
+        in, side, group(indices, 0), group(indices, side == 0 ? 1 : 2), group(indices, 3));
     Value operand = contraction->getOperand(contraction.getSideOperand(side));
     auto element = [&] { return in.spread(in.element(operand, address.indices)); };
-    if (!address.inBounds)
-      return element();
-    return in.guarded(address.inBounds, constantOf(b, frame.loc, in.valueType(b.getF32Type()), 0), element);
+    if (!address.inBounds) return element();
+    return in.guarded(address.inBounds, constantOf(b, frame.loc, in.valueType(b.getF32Type()), 0),
+                      element);
   }
 
   /// Evaluates everything after the contraction at a point and stores it.
@@ -248,8 +278,7 @@ private:
     SmallVector<Value> place =
         contraction.getResultIndices(in, group(indices, 0), group(indices, 1), group(indices, 2));
     SmallVector<AffineExpr> exprs;
-    for (Value index : place)
-      exprs.push_back(in.exprOf(index));
+    for (Value index : place) exprs.push_back(in.exprOf(index));
     AffineExpr position = in.simplify(linearIndex(exprs, shapeOf(result), b.getContext()));
     SmallVector<Value> values;
     for (Value output : frame.yield()->getOperands()) {
@@ -265,7 +294,8 @@ private:
       values.push_back(in.element(output, outputPlace));
     }
     for (auto [number, value] : llvm::enumerate(values))
-      in.store(value, frame.outputBuffer(number), elementOf(frame.yield()->getOperand(number)), position);
+      in.store(value, frame.outputBuffer(number), elementOf(frame.yield()->getOperand(number)),
+               position);
   }
 
   // --- Small pieces of code.
@@ -280,7 +310,8 @@ private:
   AffineExpr d(unsigned position) { return b.getAffineDimExpr(position); }
   VectorType vectorType() { return VectorType::get(W, b.getF32Type()); }
 
-  void loop(Value from, Value to, int64_t step, int64_t most, llvm::function_ref<void(Value)> body) {
+  void loop(Value from, Value to, int64_t step, int64_t most,
+            llvm::function_ref<void(Value)> body) {
     emitLoop(b, frame.loc, from, to, constant(step), {}, [&](Value counter, ValueRange) {
       elements->variable(counter, 0, most - 1);
       body(counter);
@@ -288,8 +319,7 @@ private:
     });
   }
   void loop(int64_t extent, llvm::function_ref<void(Value)> body) {
-    if (extent == 1)
-      return body(constant(0));
+    if (extent == 1) return body(constant(0));
     loop(constant(0), constant(extent), 1, extent, body);
   }
   void onlyIf(Value condition, llvm::function_ref<void()> body) {
@@ -307,54 +337,46 @@ private:
   void runs(Value from, Value to, int64_t most, bool whole, llvm::function_ref<void(Value)> body) {
     Value length = arith::SubIOp::create(b, frame.loc, to, from);
     Value width = constant(W);
-    Value middle = add(from, arith::MulIOp::create(b, frame.loc, arith::DivUIOp::create(b, frame.loc, length, width), width));
+    Value middle =
+        add(from, arith::MulIOp::create(
+                      b, frame.loc, arith::DivUIOp::create(b, frame.loc, length, width), width));
     if (most >= W)
       loop(from, middle, W, most, [&](Value counter) {
         elements->setRun(counter, W);
         body(counter);
         elements->setRun({}, 1);
       });
-    if (whole)
-      return;
+    if (whole) return;
     onlyIf(compare(arith::CmpIPredicate::ult, middle, to), [&] {
       Value start = add(middle, constant(0));
       elements->variable(start, 0, most - 1);
       bool masked = elements->attempt([&] {
         Value left = arith::SubIOp::create(b, frame.loc, to, start);
         elements->setRun(start, W);
-        elements->setMask(firstLanes(left));
+        elements->setMask(elements->firstLanes(left));
         body(start);
         elements->setMask({});
         elements->setRun({}, 1);
       });
-      if (!masked)
-        loop(start, to, 1, most, body);
+      if (!masked) loop(start, to, 1, most, body);
     });
   }
-  /// The mask of the first `count` lanes.
-  Value firstLanes(Value count) {
-    Type i32 = b.getI32Type();
-    auto lanes = VectorType::get(W, i32);
-    SmallVector<int32_t> numbers(W);
-    std::iota(numbers.begin(), numbers.end(), 0);
-    Value iota = arith::ConstantOp::create(b, frame.loc, DenseElementsAttr::get(lanes, ArrayRef<int32_t>(numbers)));
-    Value bound = vector::BroadcastOp::create(b, frame.loc, lanes, arith::IndexCastOp::create(b, frame.loc, i32, count));
-    return arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, iota, bound);
-  }
-
   // --- The unit.
 
   void emit() {
     int64_t batches = groups[0].size();
-    int64_t units = batches * outerColumns * columnBlocks * rowBlocks;
+    int64_t units = batches * outerUnits * columnBlocks * rowBlocks;
     frame.lowered.range = units;
     frame.lowered.grain = 1;
     ldb = llvm::alignTo(unitColumns, W) + W;
     bool rowsByRow = !rowsAlongRow; // [row][k]
-    rowStride = rowsByRow ? kMost + W : 1;
+    rowStride = rowsByRow ? kInRows + W : 1;
     rowKStride = rowsByRow ? 1 : llvm::alignTo(rowsPerUnit, W) + W;
-    rowPanel = elements->temporary(rowsByRow ? rowsPerUnit * rowStride : (kMost + 1) * rowKStride, b.getF32Type());
-    columnPanel = elements->temporary((kMost + W) * ldb, b.getF32Type());
+    if (!direct)
+      rowPanel = elements->temporary(
+          rowsByRow ? rowsPerUnit * rowStride : (kInRows + 1) * rowKStride, b.getF32Type());
+    int64_t width = tiled ? llvm::alignTo(unitColumns, tileVectors * W) : ldb;
+    columnPanel = elements->temporary((kMost + W) * width, b.getF32Type());
     tileAtOnce = kBlocks == 1;
     ldc = tileAtOnce ? tileVectors * W : llvm::alignTo(unitColumns, W) + W;
     sums = elements->temporary((tileAtOnce ? tileRows : rowsPerUnit) * ldc, b.getF32Type());
@@ -362,41 +384,54 @@ private:
     loop(frame.begin(), frame.end(), 1, units, [&](Value unit) {
       Value rowBlock = affine(d(0) % rowBlocks, unit);
       Value columnBlock = affine(d(0).floorDiv(rowBlocks) % columnBlocks, unit);
-      Value outer = affine(d(0).floorDiv(rowBlocks * columnBlocks) % outerColumns, unit);
-      Value batch = affine(d(0).floorDiv(rowBlocks * columnBlocks * outerColumns), unit);
+      Value outerUnit = affine(d(0).floorDiv(rowBlocks * columnBlocks) % outerUnits, unit);
+      Value batch = affine(d(0).floorDiv(rowBlocks * columnBlocks * outerUnits), unit);
       batchPoint = delinearized(batch, groups[0].extents);
-      outerPoint = delinearized(outer, ArrayRef(columns.extents).take_front(suffixFirst));
       rowBase = affine(d(0) * rowsPerUnit, rowBlock);
       lineBase = affine(d(0) * linesPerUnit, columnBlock);
-      rowCount = minimum(constant(rowsPerUnit), arith::SubIOp::create(b, frame.loc, constant(rows.size()), rowBase));
-      lineCount = minimum(constant(linesPerUnit), arith::SubIOp::create(b, frame.loc, constant(lines), lineBase));
-      if (rowBlocks == 1)
-        rowCount = constant(rowsPerUnit);
-      if (columnBlocks == 1)
-        lineCount = constant(linesPerUnit);
+      rowCount = minimum(constant(rowsPerUnit),
+                         arith::SubIOp::create(b, frame.loc, constant(rows.size()), rowBase));
+      lineCount = minimum(constant(linesPerUnit),
+                          arith::SubIOp::create(b, frame.loc, constant(lines), lineBase));
+      if (rowBlocks == 1) rowCount = constant(rowsPerUnit);
+      if (columnBlocks == 1) lineCount = constant(linesPerUnit);
       columnCount = mul(lineCount, lineSize);
       lastRowBlock = compare(arith::CmpIPredicate::eq, rowBlock, constant(rowBlocks - 1));
-      if (kBlocks == 1) {
-        kBase = constant(0);
-        kCount = constant(kOuter);
-        packColumns();
-        packRows();
-        tiles();
-        return;
-      }
-      Value zero = constantOf(b, frame.loc, vectorType(), 0);
-      loop(constant(0), constant(rowsPerUnit * ldc), W, rowsPerUnit * ldc,
-           [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
-      loop(kBlocks, [&](Value block) {
-        kBase = affine(d(0) * kPerBlock, block);
-        kCount = minimum(constant(kPerBlock), arith::SubIOp::create(b, frame.loc, constant(kOuter), kBase));
-        packColumns();
-        packRows();
-        tiles();
-      });
-      loop(constant(0), rowCount, 1, rowsPerUnit, [&](Value row) {
-        finishRow(row, affine(d(0) * ldc, row), constant(0), columnCount, unitColumns);
-      });
+      kBase = constant(0);
+      kCount = constant(kOuter);
+      kRange = kOuter;
+      if (resident) packRows();
+      kRange = kPerBlock;
+      if (outerPerUnit == 1) return emitColumns(outerUnit);
+      Value from = affine(d(0) * outerPerUnit, outerUnit);
+      Value to = minimum(constant(outerColumns), affine((d(0) + 1) * outerPerUnit, outerUnit));
+      loop(from, to, 1, outerColumns, [&](Value outer) { emitColumns(outer); });
+    });
+  }
+
+  /// A unit's rows and columns at one point of the outer columns.
+  void emitColumns(Value outer) {
+    outerPoint = delinearized(outer, ArrayRef(columns.extents).take_front(suffixFirst));
+    auto pack = [&] {
+      packColumns();
+      if (!resident) packRows();
+    };
+    if (kBlocks == 1) {
+      pack();
+      return tiles();
+    }
+    Value zero = constantOf(b, frame.loc, vectorType(), 0);
+    loop(constant(0), constant(rowsPerUnit * ldc), W, rowsPerUnit * ldc,
+         [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
+    loop(kBlocks, [&](Value block) {
+      kBase = affine(d(0) * kPerBlock, block);
+      kCount = minimum(constant(kPerBlock),
+                       arith::SubIOp::create(b, frame.loc, constant(kOuter), kBase));
+      pack();
+      tiles();
+    });
+    loop(constant(0), rowCount, 1, rowsPerUnit, [&](Value row) {
+      finishRow(row, affine(d(0) * ldc, row), constant(0), columnCount, unitColumns);
     });
   }
 
@@ -406,7 +441,8 @@ private:
     for (int64_t extent : extents) {
       bool leads = indices.empty(); // no position lies beyond its end
       stride /= extent;
-      indices.push_back(affine(leads ? d(0).floorDiv(stride) : d(0).floorDiv(stride) % extent, linear));
+      indices.push_back(
+          affine(leads ? d(0).floorDiv(stride) : d(0).floorDiv(stride) % extent, linear));
     }
     return indices;
   }
@@ -432,22 +468,23 @@ private:
   SmallVector<Value> columnIndices(Value local) {
     SmallVector<Value> indices(outerPoint);
     Value flat = affine(d(0) * lineSize + d(1), {lineBase, local});
-    llvm::append_range(indices, delinearized(flat, ArrayRef(columns.extents).drop_front(suffixFirst)));
+    llvm::append_range(indices,
+                       delinearized(flat, ArrayRef(columns.extents).drop_front(suffixFirst)));
     return indices;
   }
 
   /// Loops over the inner dimensions of K (all, or all but the last): `body(indices, offset)`.
   void overInnerK(unsigned until, llvm::function_ref<void(SmallVector<Value>, Value)> body) {
-    loop(constant(0), kCount, 1, kPerBlock, [&](Value outer) {
+    loop(constant(0), kCount, 1, kRange, [&](Value outer) {
       Value linear = affine(d(0) + d(1), {kBase, outer});
-      SmallVector<Value> indices = delinearized(linear, ArrayRef(groups[3].extents).take_front(kInnerFirst));
+      SmallVector<Value> indices =
+          delinearized(linear, ArrayRef(groups[3].extents).take_front(kInnerFirst));
       innerK(kInnerFirst, until, indices, affine(d(0) * kInner, outer), body);
     });
   }
   void innerK(unsigned dim, unsigned until, SmallVector<Value> indices, Value offset,
               llvm::function_ref<void(SmallVector<Value>, Value)> body) {
-    if (dim == until)
-      return body(indices, offset);
+    if (dim == until) return body(indices, offset);
     ArrayRef<int64_t> extents = groups[3].extents;
     loop(extents[dim], [&](Value index) {
       SmallVector<Value> next(indices);
@@ -464,8 +501,10 @@ private:
     if (kInnerFirst == last + 1) { // blocks of the last dimension
       ArrayRef<int64_t> outerExtents = ArrayRef(groups[3].extents);
       if (outerExtents.size() == 1) {
-        runs(kBase, add(kBase, kCount), groups[3].extents[0], groups[3].extents[0] % W == 0 && kPerBlock % W == 0,
-             [&](Value index) { body({index}, affine(d(0) - d(1), {index, kBase})); });
+        runs(kBase, add(kBase, kCount), groups[3].extents[0],
+             groups[3].extents[0] % W == 0 && kPerBlock % W == 0, [&](Value index) {
+               body({index}, affine(d(0) - d(1), {index, kBase}));
+             });
         return;
       }
       // Blocks may cross ends of the last dimension: one by one.
@@ -482,6 +521,15 @@ private:
     });
   }
 
+  /// Where element (k, column) of the column panel is: tiles one after another, each [k][column], where runs
+  /// of columns never cross a tile's border; else [k][column] as a whole.
+  Value panelAt(Value k, Value column) {
+    if (!tiled) return affine(d(0) * ldb + d(1), {k, column});
+    int64_t width = tileVectors * W;
+    return affine(d(1).floorDiv(width) * (width * (kMost + W)) + d(0) * width + d(1) % width,
+                  {k, column});
+  }
+
   /// Stores to a panel: what lies beyond a masked run's end is written over by the next run, or is padding.
   void put(Value value, Value panel, Value at) {
     if (isa<VectorType>(value.getType()))
@@ -491,13 +539,16 @@ private:
   }
 
   void packRows() {
+    if (direct) return;
     if (rowsAlongRow) {
       overInnerK(groups[3].extents.size(), [&](SmallVector<Value> k, Value offset) {
         Value end = add(rowBase, rowCount);
-        runs(rowBase, end, rows.size(), rows.size() % W == 0 && rowsPerUnit % W == 0, [&](Value row) {
-          Value value = sideElement(*elements, rowSide, point({row}, {}, k));
-          put(value, rowPanel, affine(d(0) * rowKStride + d(1) - d(2), {offset, row, rowBase}));
-        });
+        runs(
+            rowBase, end, rows.size(), rows.size() % W == 0 && rowsPerUnit % W == 0,
+            [&](Value row) {
+              Value value = sideElement(*elements, rowSide, point({row}, {}, k));
+              put(value, rowPanel, affine(d(0) * rowKStride + d(1) - d(2), {offset, row, rowBase}));
+            });
       });
       return;
     }
@@ -521,14 +572,15 @@ private:
     overInnerK(groups[3].extents.size(), [&](SmallVector<Value> k, Value offset) {
       auto pack = [&](SmallVector<Value> column, Value local) {
         Value value = sideElement(*elements, 1 - rowSide, point({}, column, k));
-        put(value, columnPanel, affine(d(0) * ldb + d(1), {offset, local}));
+        put(value, columnPanel, panelAt(offset, local));
       };
       if (unitColumns % W) { // lanes beyond the last column are numbers, not what memory held
         Value zero = constantOf(b, frame.loc, vectorType(), 0);
-        put(zero, columnPanel, affine(d(0) * ldb + llvm::alignTo(unitColumns, W) - W, {offset}));
+        put(zero, columnPanel, panelAt(offset, constant(llvm::alignTo(unitColumns, W) - W)));
       }
       if (!columnsAlongColumn) {
-        loop(constant(0), columnCount, 1, unitColumns, [&](Value local) { pack(columnIndices(local), local); });
+        loop(constant(0), columnCount, 1, unitColumns,
+             [&](Value local) { pack(columnIndices(local), local); });
         return;
       }
       if (suffixFirst == last) {
@@ -554,9 +606,9 @@ private:
     auto next = [&](Value index) {
       SmallVector<Value> inner(column);
       inner.push_back(index);
-      Value at = affine(d(0) + d(1) * product(ArrayRef(columns.extents).drop_front(dim + 1)), {local, index});
-      if (dim + 1 == columns.extents.size())
-        return pack(inner, at);
+      Value at = affine(d(0) + d(1) * product(ArrayRef(columns.extents).drop_front(dim + 1)),
+                        {local, index});
+      if (dim + 1 == columns.extents.size()) return pack(inner, at);
       overLine(dim + 1, inner, at, pack);
     };
     if (dim + 1 == columns.extents.size())
@@ -583,12 +635,12 @@ private:
           vectors.push_back(sideElement(*elements, 1 - rowSide, point({}, column, k)));
         if (elements->lanes() == 1) {
           for (auto [lane, value] : llvm::enumerate(vectors))
-            put(value, columnPanel, affine(d(0) * ldb + d(1) + int64_t(lane), {offset, block}));
+            put(value, columnPanel, panelAt(offset, affine(d(0) + int64_t(lane), block)));
           return;
         }
         transpose(vectors);
         for (auto [number, value] : llvm::enumerate(vectors))
-          put(value, columnPanel, affine((d(0) + int64_t(number)) * ldb + d(1), {offset, block}));
+          put(value, columnPanel, panelAt(affine(d(0) + int64_t(number), offset), block));
       });
     });
   }
@@ -602,8 +654,7 @@ private:
         high.push_back(second ? W + lane : (lane ^ distance));
       }
       for (int64_t row = 0; row < W; ++row) {
-        if (row & distance)
-          continue;
+        if (row & distance) continue;
         Value upper = vectors[row], lower = vectors[row + distance];
         vectors[row] = vector::ShuffleOp::create(b, frame.loc, upper, lower, low);
         vectors[row + distance] = vector::ShuffleOp::create(b, frame.loc, upper, lower, high);
@@ -637,13 +688,12 @@ private:
   }
   void tileColumn(Value column, int64_t vectors) {
     Value whole = arith::DivUIOp::create(b, frame.loc, rowCount, constant(tileRows));
-    loop(constant(0), whole, 1, llvm::divideCeil(rowsPerUnit, tileRows),
-         [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
+    loop(constant(0), whole, 1, llvm::divideCeil(rowsPerUnit, tileRows), [&](Value tile) {
+      registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors);
+    });
     int64_t rest = rows.size() % rowsPerUnit % tileRows;
-    if (rowBlocks == 1)
-      rest = rowsPerUnit % tileRows;
-    if (rest == 0)
-      return;
+    if (rowBlocks == 1) rest = rowsPerUnit % tileRows;
+    if (rest == 0) return;
     auto last = [&] {
       Value row = add(mul(whole, tileRows), constant(0));
       elements->variable(row, 0, rowsPerUnit - 1);
@@ -655,25 +705,39 @@ private:
       onlyIf(lastRowBlock, last);
   }
 
+  Value directRow(Value row, Value k) {
+    Value linear = affine(d(0) * kInner + d(1), {kBase, k});
+    return sideElement(*elements, rowSide,
+                       point(rowIndices(row), {}, delinearized(linear, groups[3].extents)));
+  }
+
   /// Sums of `count` rows times `vectors` vectors of columns, in registers.
   void registerTile(Value row, int64_t count, Value column, int64_t vectors) {
     SmallVector<Value> initial;
     for (int64_t r = 0; r < count; ++r)
       for (int64_t v = 0; v < vectors; ++v)
-        initial.push_back(tileAtOnce ? constantOf(b, frame.loc, vectorType(), 0)
-                                     : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
-                                                                    sumAt(row, r, column, v))));
+        initial.push_back(tileAtOnce
+                              ? constantOf(b, frame.loc, vectorType(), 0)
+                              : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
+                                                             sumAt(row, r, column, v))));
     Value kTotal = mul(kCount, kInner);
-    SmallVector<Value> totals =
-        emitLoop(b, frame.loc, constant(0), kTotal, constant(1), initial, [&](Value k, ValueRange carried) {
+    SmallVector<Value> totals = emitLoop(
+        b, frame.loc, constant(0), kTotal, constant(1), initial, [&](Value k, ValueRange carried) {
           elements->variable(k, 0, kMost - 1);
           SmallVector<Value> right, next;
           for (int64_t v = 0; v < vectors; ++v)
-            right.push_back(vector::LoadOp::create(b, frame.loc, vectorType(), columnPanel,
-                                                   affine(d(0) * ldb + d(1) + v * W, {k, column})));
+            right.push_back(vector::LoadOp::create(
+                b, frame.loc, vectorType(), columnPanel,
+                tiled ? affine(d(1) * (kMost + W) + d(0) * (tileVectors * W) + v * W, {k, column})
+                      : affine(d(0) * ldb + d(1) + v * W, {k, column})));
           for (int64_t r = 0; r < count; ++r) {
-            Value left = memref::LoadOp::create(
-                b, frame.loc, rowPanel, affine((d(1) + r) * rowStride + d(0) * rowKStride, {k, row}));
+            Value left =
+                direct
+                    ? directRow(affine(d(0) + r, row), k)
+                    : Value(memref::LoadOp::create(
+                          b, frame.loc, rowPanel,
+                          affine((d(1) + r) * rowStride + d(0) * rowKStride,
+                                 {resident ? affine(d(0) * kInner + d(1), {kBase, k}) : k, row})));
             left = vector::BroadcastOp::create(b, frame.loc, vectorType(), left);
             for (int64_t v = 0; v < vectors; ++v)
               next.push_back(multiplyAdd(left, right[v], carried[r * vectors + v]));
@@ -682,22 +746,21 @@ private:
         });
     for (int64_t r = 0; r < count; ++r)
       for (int64_t v = 0; v < vectors; ++v)
-        vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums, sumAt(row, r, column, v));
-    if (!tileAtOnce)
-      return;
+        vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums,
+                                sumAt(row, r, column, v));
+    if (!tileAtOnce) return;
     loop(constant(0), constant(count), 1, count, [&](Value r) {
       Value end = minimum(columnCount, add(column, constant(vectors * W)));
-      finishRow(affine(d(0) + d(1), {row, r}), affine(d(0) * ldc - d(1), {r, column}), column, end, unitColumns);
+      finishRow(affine(d(0) + d(1), {row, r}), affine(d(0) * ldc - d(1), {r, column}), column, end,
+                unitColumns);
     });
   }
   Value sumAt(Value row, int64_t r, Value column, int64_t v) {
-    if (tileAtOnce)
-      return constant(r * ldc + v * W);
+    if (tileAtOnce) return constant(r * ldc + v * W);
     return affine((d(0) + r) * ldc + d(1) + v * W, {row, column});
   }
   Value multiplyAdd(Value lhs, Value rhs, Value sum) {
-    if (frame.options.fma)
-      return math::FmaOp::create(b, frame.loc, lhs, rhs, sum);
+    if (frame.options.fma) return math::FmaOp::create(b, frame.loc, lhs, rhs, sum);
     return arith::AddFOp::create(b, frame.loc, sum, arith::MulFOp::create(b, frame.loc, lhs, rhs));
   }
 
@@ -725,22 +788,28 @@ private:
   std::vector<AffineExpr> sidePositions[2], endPositions;
   MergedDims merged;
   std::array<LoopGroup, 4> groups; // batch, m, n, k
-  SmallVector<bool> joinedAtEnd;   // the result walks through merged dimension i and the next as one
+  SmallVector<bool> joinedAtEnd; // the result walks through merged dimension i and the next as one
   SmallVector<unsigned> lastOriginal;
 
   unsigned rowSide = 0;
   LoopGroup rows, columns;
-  bool rowsAlongK = false, rowsAlongRow = false, columnsAlongColumn = false, columnsAlongK = false;
+  bool rowsWalkKAsOne = false, rowsAlongK = false, rowsAlongRow = false, columnsAlongColumn = false,
+       columnsAlongK = false;
 
   int64_t tileRows = 8, tileVectors = 3;
   unsigned suffixFirst = 0; // of the columns' dimensions: those of a unit
-  int64_t lineSize = 1, lines = 1, outerColumns = 1, linesPerUnit = 1, rowsPerUnit = 1, columnBlocks = 1, rowBlocks = 1;
+  int64_t lineSize = 1, lines = 1, outerColumns = 1, linesPerUnit = 1, rowsPerUnit = 1,
+          columnBlocks = 1, rowBlocks = 1;
   int64_t unitColumns = 1;
   unsigned kInnerFirst = 0;
   int64_t kInner = 1, kOuter = 1, kPerBlock = 1, kBlocks = 1, kMost = 1;
 
   Value rowPanel, columnPanel, sums;
   int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
+  bool tiled = false;    // the column panel is tile after tile
+  bool direct = false;   // the row side is not packed
+  bool resident = false; // the row side is packed for all of K at once
+  int64_t outerPerUnit = 1, outerUnits = 1, kInRows = 1, kRange = 1;
   bool tileAtOnce = true; // a tile's sums are final when it ends
 
   // Of the unit being emitted.
@@ -752,8 +821,7 @@ private:
 
 bool lowerPackedContraction(KernelFrame &frame, LogicalResult &result) {
   PackedContraction packed(frame);
-  if (!packed.suits())
-    return false;
+  if (!packed.suits()) return false;
   result = packed.run();
   return true;
 }

@@ -12,45 +12,112 @@ using namespace sinter::ir;
 /// The elements of the operands at the same place, and the scalar body on them.
 template <class OpT> static Value elementwise(OpT op, ElementBuilder &b, ValueRange indices) {
   SmallVector<Value> operands;
-  for (Value operand : op->getOperands())
-    operands.push_back(b.element(operand, indices));
+  for (Value operand : op->getOperands()) operands.push_back(b.element(operand, indices));
   return op.buildScalar(b.builder, b.loc, operands);
 }
 
-Value AbsOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value AddOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value CastOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value CeilOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value ClampOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value CompareOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value CosOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value DivOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value ErfOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value ExpOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value FloorDivideOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value FloorOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value GeluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value IsFiniteOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value Log1pOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value LogOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value LogicalAndOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value LogicalNotOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value LogicalOrOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value MaximumOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value MinimumOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value MulOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value NegOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value PowOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value ReluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value RemainderOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value RsqrtOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SelectOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SigmoidOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SignOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SinOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SqrtOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value SubOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
-Value TanhOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return elementwise(*this, b, indices); }
+Value AbsOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value AddOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value CastOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value CeilOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value ClampOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value CompareOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value CosOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value DivOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value ErfOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value ExpOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value FloorDivideOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value FloorOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value GeluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value IsFiniteOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value Log1pOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value LogOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value LogicalAndOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value LogicalNotOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value LogicalOrOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value MaximumOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value MinimumOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value MulOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value NegOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value PowOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value ReluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value RemainderOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value RsqrtOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SelectOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SigmoidOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SignOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SinOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SqrtOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SubOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value TanhOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
 
 /// Element of operand 0 by an affine view's own indexing map.
 template <class OpT> static Value viewed(OpT op, ElementBuilder &b, ValueRange indices) {
@@ -59,11 +126,21 @@ template <class OpT> static Value viewed(OpT op, ElementBuilder &b, ValueRange i
     operandIndices.push_back(b.apply(expr, indices));
   return b.element(op.getX(), operandIndices);
 }
-Value BroadcastOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return viewed(*this, b, indices); }
-Value RelayoutOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return viewed(*this, b, indices); }
-Value SliceOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return viewed(*this, b, indices); }
-Value StopGradientOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return viewed(*this, b, indices); }
-Value TransposeOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) { return viewed(*this, b, indices); }
+Value BroadcastOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return viewed(*this, b, indices);
+}
+Value RelayoutOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return viewed(*this, b, indices);
+}
+Value SliceOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return viewed(*this, b, indices);
+}
+Value StopGradientOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return viewed(*this, b, indices);
+}
+Value TransposeOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return viewed(*this, b, indices);
+}
 
 Value ConstantOp::buildElement(ElementBuilder &b, unsigned, ValueRange) {
   auto elements = cast<DenseElementsAttr>(getValue());
@@ -74,13 +151,13 @@ Value ConstantOp::buildElement(ElementBuilder &b, unsigned, ValueRange) {
     return constantOf(b.builder, b.loc, type, elements.getSplatValue<APFloat>().convertToDouble());
   APInt value = elements.getSplatValue<APInt>();
   bool isSigned = elements.getElementType().isSignlessInteger() && value.getBitWidth() > 1;
-  return constantIntOf(b.builder, b.loc, type, isSigned ? value.getSExtValue() : int64_t(value.getZExtValue()));
+  return constantIntOf(b.builder, b.loc, type,
+                       isSigned ? value.getSExtValue() : int64_t(value.getZExtValue()));
 }
 
 Value IotaOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   Type type = computeType(elementOf(getResult()));
-  if (!isa<FloatType>(type))
-    return b.asData(indices[getDim()], type);
+  if (!isa<FloatType>(type)) return b.asData(indices[getDim()], type);
   Value position = b.asData(indices[getDim()], b.builder.getI64Type());
   return arith::SIToFPOp::create(b.builder, b.loc, b.valueType(type), position);
 }
@@ -120,23 +197,22 @@ Value ReshapeOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
 bool ReshapeOp::isVectorizable() { return true; }
 
 /// `lower <= index < upper` on data; null for a bound means that it always holds.
-static Value within(ElementBuilder &b, Value index, std::optional<int64_t> lower, std::optional<int64_t> upper) {
+static Value within(ElementBuilder &b, Value index, std::optional<int64_t> lower,
+                    std::optional<int64_t> upper) {
   Value result;
-  Value data = b.asData(index, b.builder.getI64Type());
+  bool narrow = std::max(lower.value_or(0), upper.value_or(0)) < (int64_t(1) << 30);
+  Value data = b.asData(index, narrow ? b.builder.getI32Type() : b.builder.getI64Type());
   auto check = [&](arith::CmpIPredicate predicate, int64_t bound) {
     Value holds = arith::CmpIOp::create(b.builder, b.loc, predicate, data,
                                         constantIntOf(b.builder, b.loc, data.getType(), bound));
     result = result ? arith::AndIOp::create(b.builder, b.loc, result, holds) : holds;
   };
-  if (lower)
-    check(arith::CmpIPredicate::sge, *lower);
-  if (upper)
-    check(arith::CmpIPredicate::slt, *upper);
+  if (lower) check(arith::CmpIPredicate::sge, *lower);
+  if (upper) check(arith::CmpIPredicate::slt, *upper);
   return result;
 }
 static Value both(ElementBuilder &b, Value lhs, Value rhs) {
-  if (!lhs || !rhs)
-    return lhs ? lhs : rhs;
+  if (!lhs || !rhs) return lhs ? lhs : rhs;
   return arith::AndIOp::create(b.builder, b.loc, lhs, rhs);
 }
 
@@ -148,10 +224,8 @@ Value PadOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
     AffineExpr shifted = getAffineDimExpr(dim, getContext()) - low;
     int64_t last = shapeOf(getResult())[dim] - 1 - low;
     std::optional<int64_t> lower, upper;
-    if (low > 0)
-      lower = 0;
-    if (last > (size - 1) * period)
-      upper = (size - 1) * period + 1;
+    if (low > 0) lower = 0;
+    if (last > (size - 1) * period) upper = (size - 1) * period + 1;
     if (lower || upper)
       inside = both(b, inside, within(b, b.apply(shifted, indices), lower, upper));
     if (period > 1)
@@ -159,8 +233,7 @@ Value PadOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
     operandIndices.push_back(b.apply(period > 1 ? shifted.floorDiv(period) : shifted, indices));
   }
   auto element = [&] { return b.element(getX(), operandIndices); };
-  if (!inside)
-    return element();
+  if (!inside) return element();
   Type type = b.valueType(computeType(elementOf(getResult())));
   Value around = constantOf(b.builder, b.loc, type, getValue().convertToDouble());
   return b.guarded(inside, around, element);
@@ -173,8 +246,7 @@ Value ConcatOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   int64_t start = 0, dim = getDim();
   for (Value input : getInputs()) {
     int64_t end = start + shapeOf(input)[dim];
-    if (start == end)
-      continue;
+    if (start == end) continue;
     auto element = [&] {
       SmallVector<Value> inputIndices(indices);
       inputIndices[dim] = b.apply(getAffineDimExpr(0, getContext()) - start, indices[dim]);
@@ -182,8 +254,7 @@ Value ConcatOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
     };
     Value inside = within(b, indices[dim], start ? std::optional(start) : std::nullopt,
                           end < shapeOf(getResult())[dim] ? std::optional(end) : std::nullopt);
-    if (!result)
-      result = constantIntOf(b.builder, b.loc, type, 0);
+    if (!result) result = constantIntOf(b.builder, b.loc, type, 0);
     result = inside ? b.guarded(inside, result, element) : element();
     start = end;
   }

@@ -11,12 +11,14 @@ using namespace sinter::ir;
 static Value clampedIndex(ElementBuilder &b, Value data, int64_t size) {
   Value zero = constantIntOf(b.builder, b.loc, data.getType(), 0);
   Value last = constantIntOf(b.builder, b.loc, data.getType(), size - 1);
-  data = arith::MinSIOp::create(b.builder, b.loc, arith::MaxSIOp::create(b.builder, b.loc, data, zero), last);
+  data = arith::MinSIOp::create(b.builder, b.loc,
+                                arith::MaxSIOp::create(b.builder, b.loc, data, zero), last);
   return b.asIndex(data);
 }
 
 Value EmbeddingOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
-  Value row = clampedIndex(b, b.element(getIndices(), indices.drop_back()), shapeOf(getWeight())[0]);
+  Value row =
+      clampedIndex(b, b.element(getIndices(), indices.drop_back()), shapeOf(getWeight())[0]);
   return b.element(getWeight(), {row, indices.back()});
 }
 bool EmbeddingOp::isVectorizable() { return false; }

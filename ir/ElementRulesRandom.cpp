@@ -18,7 +18,8 @@ namespace {
 /// The four words of an element's group, and the element's place among them.
 class Philox {
 public:
-  Philox(ElementBuilder &b, RankedTensorType type, ValueRange indices, Value seed, Value step, int64_t stream)
+  Philox(ElementBuilder &b, RankedTensorType type, ValueRange indices, Value seed, Value step,
+         int64_t stream)
       : b(b), i32(b.valueType(b.builder.getI32Type())), i64(b.valueType(b.builder.getI64Type())) {
     MLIRContext *context = type.getContext();
     AffineExpr linear = getAffineConstantExpr(0, context);
@@ -43,9 +44,13 @@ public:
   }
 
   /// The element's own word.
-  Value ownWord() { return select(atLeast(2), select(odd(), words[3], words[2]), select(odd(), words[1], words[0])); }
+  Value ownWord() {
+    return select(atLeast(2), select(odd(), words[3], words[2]), select(odd(), words[1], words[0]));
+  }
   /// The upper 24 bits of a word: u = k * 2^-24.
-  Value upper24(Value word) { return arith::ShRUIOp::create(b.builder, b.loc, word, this->word(8)); }
+  Value upper24(Value word) {
+    return arith::ShRUIOp::create(b.builder, b.loc, word, this->word(8));
+  }
   /// The two words that the element shares with its neighbour.
   std::pair<Value, Value> pair() {
     Value second = atLeast(2);
@@ -66,15 +71,18 @@ private:
   }
   Value low(Value bits) { return arith::TruncIOp::create(b.builder, b.loc, i32, bits); }
   Value high(Value bits) {
-    return low(arith::ShRUIOp::create(b.builder, b.loc, bits, constantIntOf(b.builder, b.loc, i64, 32)));
+    return low(
+        arith::ShRUIOp::create(b.builder, b.loc, bits, constantIntOf(b.builder, b.loc, i64, 32)));
   }
   std::pair<Value, Value> multiply(Value word, uint32_t factor) {
     Value wide = arith::ExtUIOp::create(b.builder, b.loc, i64, word);
-    Value product = arith::MulIOp::create(b.builder, b.loc, wide, constantIntOf(b.builder, b.loc, i64, factor));
+    Value product =
+        arith::MulIOp::create(b.builder, b.loc, wide, constantIntOf(b.builder, b.loc, i64, factor));
     return {high(product), low(product)};
   }
   Value exclusiveOr(Value x, Value y, Value z) {
-    return arith::XOrIOp::create(b.builder, b.loc, arith::XOrIOp::create(b.builder, b.loc, x, y), z);
+    return arith::XOrIOp::create(b.builder, b.loc, arith::XOrIOp::create(b.builder, b.loc, x, y),
+                                 z);
   }
 
   ElementBuilder &b;
@@ -86,14 +94,15 @@ private:
 /// `k * 2^-24`; every k below 2^25 is exact.
 Value scaled(ElementBuilder &b, Value k, Type type) {
   Value number = arith::SIToFPOp::create(b.builder, b.loc, type, k);
-  return arith::MulFOp::create(b.builder, b.loc, number, constantOf(b.builder, b.loc, type, 0x1p-24));
+  return arith::MulFOp::create(b.builder, b.loc, number,
+                               constantOf(b.builder, b.loc, type, 0x1p-24));
 }
 
 /// Whether u < p, decided on integers: k < ceil(p * 2^24), which no rounding of p can change.
 Value below(ElementBuilder &b, Philox &philox, double p) {
   double bound = std::ceil(std::clamp(p, 0.0, 1.0) * 0x1p24);
-  return arith::CmpIOp::create(b.builder, b.loc, arith::CmpIPredicate::ult, philox.upper24(philox.ownWord()),
-                               philox.word(uint32_t(bound)));
+  return arith::CmpIOp::create(b.builder, b.loc, arith::CmpIPredicate::ult,
+                               philox.upper24(philox.ownWord()), philox.word(uint32_t(bound)));
 }
 } // namespace
 
@@ -102,7 +111,8 @@ Value RandomUniformOp::buildElement(ElementBuilder &b, unsigned, ValueRange indi
   Type type = b.valueType(computeType(elementOf(getResult())));
   Value u = scaled(b, philox.upper24(philox.ownWord()), type);
   double low = getLow().convertToDouble(), high = getHigh().convertToDouble();
-  Value width = arith::MulFOp::create(b.builder, b.loc, u, constantOf(b.builder, b.loc, type, high - low));
+  Value width =
+      arith::MulFOp::create(b.builder, b.loc, u, constantOf(b.builder, b.loc, type, high - low));
   return arith::AddFOp::create(b.builder, b.loc, constantOf(b.builder, b.loc, type, low), width);
 }
 
@@ -110,11 +120,14 @@ Value RandomNormalOp::buildElement(ElementBuilder &b, unsigned, ValueRange indic
   Philox philox(b, tensorType(getResult()), indices, getSeed(), getStep(), getStream());
   Type type = b.valueType(computeType(elementOf(getResult())));
   auto number = [&](double value) { return constantOf(b.builder, b.loc, type, value); };
-  auto mul = [&](Value lhs, Value rhs) -> Value { return arith::MulFOp::create(b.builder, b.loc, lhs, rhs); };
+  auto mul = [&](Value lhs, Value rhs) -> Value {
+    return arith::MulFOp::create(b.builder, b.loc, lhs, rhs);
+  };
   auto [first, second] = philox.pair();
   Value k1 = arith::AddIOp::create(b.builder, b.loc, philox.upper24(first), philox.word(1));
   Value u1 = scaled(b, k1, type), u2 = scaled(b, philox.upper24(second), type);
-  Value radius = math::SqrtOp::create(b.builder, b.loc, mul(number(-2), math::LogOp::create(b.builder, b.loc, u1)));
+  Value radius = math::SqrtOp::create(b.builder, b.loc,
+                                      mul(number(-2), math::LogOp::create(b.builder, b.loc, u1)));
   Value angle = mul(number(2 * std::numbers::pi), u2);
   Value wave = philox.select(philox.odd(), math::SinOp::create(b.builder, b.loc, angle),
                              math::CosOp::create(b.builder, b.loc, angle));
@@ -135,5 +148,6 @@ Value DropoutOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   double p = getP().convertToDouble();
   Value zero = constantOf(b.builder, b.loc, x.getType(), 0);
   Value scale = constantOf(b.builder, b.loc, x.getType(), p < 1 ? 1 / (1 - p) : 0);
-  return philox.select(below(b, philox, p), zero, arith::MulFOp::create(b.builder, b.loc, x, scale));
+  return philox.select(below(b, philox, p), zero,
+                       arith::MulFOp::create(b.builder, b.loc, x, scale));
 }

@@ -19,15 +19,13 @@ static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(va
 
 template <class FloatOp, class IntOp>
 static Value floatOrInt(OpBuilder &b, Location loc, ValueRange operands) {
-  if (isFloat(operands[0]))
-    return FloatOp::create(b, loc, operands[0], operands[1]);
+  if (isFloat(operands[0])) return FloatOp::create(b, loc, operands[0], operands[1]);
   return IntOp::create(b, loc, operands[0], operands[1]);
 }
 
-static Value compare(OpBuilder &b, Location loc, CmpFPredicate floats, CmpIPredicate integers, Value lhs,
-                     Value rhs) {
-  if (isFloat(lhs))
-    return arith::CmpFOp::create(b, loc, floats, lhs, rhs);
+static Value compare(OpBuilder &b, Location loc, CmpFPredicate floats, CmpIPredicate integers,
+                     Value lhs, Value rhs) {
+  if (isFloat(lhs)) return arith::CmpFOp::create(b, loc, floats, lhs, rhs);
   return arith::CmpIOp::create(b, loc, integers, lhs, rhs);
 }
 static Value select(OpBuilder &b, Location loc, Value condition, Value yes, Value no) {
@@ -69,11 +67,13 @@ struct IntegerDivision {
     Value unsafe = arith::OrIOp::create(b, loc, byMinusOne, cmp(CmpIPredicate::eq, rhs, zero));
     Value divisor = select(b, loc, unsafe, one, rhs);
     Value truncated = arith::DivSIOp::create(b, loc, lhs, divisor);
-    Value rest = arith::SubIOp::create(b, loc, lhs, arith::MulIOp::create(b, loc, truncated, divisor));
+    Value rest =
+        arith::SubIOp::create(b, loc, lhs, arith::MulIOp::create(b, loc, truncated, divisor));
     Value signs = arith::XOrIOp::create(b, loc, rest, divisor);
     Value adjust = arith::AndIOp::create(b, loc, cmp(CmpIPredicate::ne, rest, zero),
                                          cmp(CmpIPredicate::slt, signs, zero));
-    Value floored = select(b, loc, adjust, arith::SubIOp::create(b, loc, truncated, one), truncated);
+    Value floored =
+        select(b, loc, adjust, arith::SubIOp::create(b, loc, truncated, one), truncated);
     quotient = select(b, loc, byMinusOne, arith::SubIOp::create(b, loc, zero, lhs), floored);
     remainder = select(b, loc, adjust, arith::AddIOp::create(b, loc, rest, divisor), rest);
   }
@@ -100,33 +100,29 @@ struct FloatDivision {
     Value above = cmp(CmpFPredicate::OGT, arith::SubFOp::create(b, loc, exact, floored),
                       constantOf(b, loc, type, 0.5));
     floored = select(b, loc, above, arith::AddFOp::create(b, loc, floored, one), floored);
-    quotient = select(b, loc, cmp(CmpFPredicate::OEQ, rhs, zero), arith::DivFOp::create(b, loc, lhs, rhs),
-                      floored);
+    quotient = select(b, loc, cmp(CmpFPredicate::OEQ, rhs, zero),
+                      arith::DivFOp::create(b, loc, lhs, rhs), floored);
   }
 };
 } // namespace
 
 Value FloorDivideOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
-  if (isFloat(operands[0]))
-    return FloatDivision(b, loc, operands[0], operands[1]).quotient;
+  if (isFloat(operands[0])) return FloatDivision(b, loc, operands[0], operands[1]).quotient;
   return IntegerDivision(b, loc, operands[0], operands[1]).quotient;
 }
 Value RemainderOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
-  if (isFloat(operands[0]))
-    return FloatDivision(b, loc, operands[0], operands[1]).remainder;
+  if (isFloat(operands[0])) return FloatDivision(b, loc, operands[0], operands[1]).remainder;
   return IntegerDivision(b, loc, operands[0], operands[1]).remainder;
 }
 
 Value NegOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   Value x = operands[0];
-  if (isFloat(x))
-    return arith::NegFOp::create(b, loc, x);
+  if (isFloat(x)) return arith::NegFOp::create(b, loc, x);
   return arith::SubIOp::create(b, loc, constantIntOf(b, loc, x.getType(), 0), x);
 }
 Value AbsOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   Value x = operands[0];
-  if (isFloat(x))
-    return math::AbsFOp::create(b, loc, x);
+  if (isFloat(x)) return math::AbsFOp::create(b, loc, x);
   Value zero = constantIntOf(b, loc, x.getType(), 0);
   Value negative = arith::CmpIOp::create(b, loc, CmpIPredicate::slt, x, zero);
   return select(b, loc, negative, arith::SubIOp::create(b, loc, zero, x), x);
@@ -164,12 +160,13 @@ Value CompareOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
       {CmpFPredicate::OEQ, CmpIPredicate::eq},  {CmpFPredicate::UNE, CmpIPredicate::ne},
       {CmpFPredicate::OLT, CmpIPredicate::slt}, {CmpFPredicate::OLE, CmpIPredicate::sle},
       {CmpFPredicate::OGT, CmpIPredicate::sgt}, {CmpFPredicate::OGE, CmpIPredicate::sge}};
-  static constexpr CmpIPredicate booleans[] = {CmpIPredicate::eq,  CmpIPredicate::ne,  CmpIPredicate::ult,
-                                               CmpIPredicate::ule, CmpIPredicate::ugt, CmpIPredicate::uge};
+  static constexpr CmpIPredicate booleans[] = {CmpIPredicate::eq,  CmpIPredicate::ne,
+                                               CmpIPredicate::ult, CmpIPredicate::ule,
+                                               CmpIPredicate::ugt, CmpIPredicate::uge};
   auto which = static_cast<unsigned>(getPredicate());
   bool boolean = getElementTypeOrSelf(operands[0].getType()).isInteger(1);
-  return compare(b, loc, predicates[which].first, boolean ? booleans[which] : predicates[which].second,
-                 operands[0], operands[1]);
+  return compare(b, loc, predicates[which].first,
+                 boolean ? booleans[which] : predicates[which].second, operands[0], operands[1]);
 }
 Value LogicalAndOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   return arith::AndIOp::create(b, loc, operands[0], operands[1]);
@@ -178,23 +175,28 @@ Value LogicalOrOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) 
   return arith::OrIOp::create(b, loc, operands[0], operands[1]);
 }
 Value LogicalNotOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
-  return arith::XOrIOp::create(b, loc, operands[0], constantIntOf(b, loc, operands[0].getType(), 1));
+  return arith::XOrIOp::create(b, loc, operands[0],
+                               constantIntOf(b, loc, operands[0].getType(), 1));
 }
 Value IsFiniteOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
-  Value infinity = constantOf(b, loc, operands[0].getType(), std::numeric_limits<double>::infinity());
-  return arith::CmpFOp::create(b, loc, CmpFPredicate::OLT, math::AbsFOp::create(b, loc, operands[0]), infinity);
+  Value infinity =
+      constantOf(b, loc, operands[0].getType(), std::numeric_limits<double>::infinity());
+  return arith::CmpFOp::create(b, loc, CmpFPredicate::OLT,
+                               math::AbsFOp::create(b, loc, operands[0]), infinity);
 }
 Value SelectOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   return select(b, loc, operands[0], operands[1], operands[2]);
 }
 
 /// Truncates, saturates, NaN to 0. `bits` and `isUnsigned` are the declared type's: ui8 computes in i32.
-static Value floatToInt(OpBuilder &b, Location loc, Value x, Type to, unsigned bits, bool isUnsigned) {
+static Value floatToInt(OpBuilder &b, Location loc, Value x, Type to, unsigned bits,
+                        bool isUnsigned) {
   // Bounds that every float type holds exactly: the integers are those strictly between them.
   double above = std::ldexp(1.0, int(isUnsigned ? bits : bits - 1));
   double below = isUnsigned ? -1.0 : -above;
   Type type = x.getType();
-  Value high = arith::CmpFOp::create(b, loc, CmpFPredicate::OGE, x, constantOf(b, loc, type, above));
+  Value high =
+      arith::CmpFOp::create(b, loc, CmpFPredicate::OGE, x, constantOf(b, loc, type, above));
   Value low = arith::CmpFOp::create(b, loc, isUnsigned ? CmpFPredicate::OLE : CmpFPredicate::OLT, x,
                                     constantOf(b, loc, type, below));
   Value nan = arith::CmpFOp::create(b, loc, CmpFPredicate::UNO, x, x);
@@ -213,30 +215,26 @@ Value CastOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   Type from = getElementTypeOrSelf(x.getType()), to = computeType(declared);
   Type type = withElement(x.getType(), to);
   if (declared.isInteger(1)) {
-    if (from.isInteger(1))
-      return x;
-    return compare(b, loc, CmpFPredicate::UNE, CmpIPredicate::ne, x, constantIntOf(b, loc, x.getType(), 0));
+    if (from.isInteger(1)) return x;
+    return compare(b, loc, CmpFPredicate::UNE, CmpIPredicate::ne, x,
+                   constantIntOf(b, loc, x.getType(), 0));
   }
   if (isa<FloatType>(from)) {
     if (!isa<FloatType>(to))
-      return floatToInt(b, loc, x, type, declared.getIntOrFloatBitWidth(), declared.isUnsignedInteger());
-    if (from.getIntOrFloatBitWidth() == to.getIntOrFloatBitWidth())
-      return x;
+      return floatToInt(b, loc, x, type, declared.getIntOrFloatBitWidth(),
+                        declared.isUnsignedInteger());
+    if (from.getIntOrFloatBitWidth() == to.getIntOrFloatBitWidth()) return x;
     if (from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth())
       return arith::ExtFOp::create(b, loc, type, x);
     return arith::TruncFOp::create(b, loc, type, x);
   }
   if (isa<FloatType>(to)) {
-    if (from.isInteger(1))
-      return arith::UIToFPOp::create(b, loc, type, x);
+    if (from.isInteger(1)) return arith::UIToFPOp::create(b, loc, type, x);
     return arith::SIToFPOp::create(b, loc, type, x);
   }
   unsigned fromBits = from.getIntOrFloatBitWidth(), toBits = to.getIntOrFloatBitWidth();
-  if (fromBits == toBits)
-    return x;
-  if (fromBits > toBits)
-    return arith::TruncIOp::create(b, loc, type, x);
-  if (from.isInteger(1))
-    return arith::ExtUIOp::create(b, loc, type, x);
+  if (fromBits == toBits) return x;
+  if (fromBits > toBits) return arith::TruncIOp::create(b, loc, type, x);
+  if (from.isInteger(1)) return arith::ExtUIOp::create(b, loc, type, x);
   return arith::ExtSIOp::create(b, loc, type, x);
 }

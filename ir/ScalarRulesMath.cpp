@@ -51,7 +51,8 @@ Value SigmoidOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   Value x = operands[0];
   Type type = x.getType();
   Value zero = constantOf(b, loc, type, 0), one = constantOf(b, loc, type, 1);
-  Value e = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, math::AbsFOp::create(b, loc, x)));
+  Value e =
+      math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, math::AbsFOp::create(b, loc, x)));
   Value negative = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, zero);
   Value numerator = arith::SelectOp::create(b, loc, negative, e, one);
   return arith::DivFOp::create(b, loc, numerator, arith::AddFOp::create(b, loc, one, e));

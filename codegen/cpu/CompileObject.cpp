@@ -1,7 +1,7 @@
 #include "sinter/codegen/cpu/CompileObject.h"
 
-#include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -24,10 +24,8 @@ struct Machine {
   std::string cpu, tune, features;
 };
 Machine machineOf(const Isa &isa) {
-  if (isa.name == "avx512")
-    return {"x86-64-v4", "skylake-avx512", ""};
-  if (isa.name == "avx2")
-    return {"x86-64-v3", "haswell", ""};
+  if (isa.name == "avx512") return {"x86-64-v4", "skylake-avx512", ""};
+  if (isa.name == "avx2") return {"x86-64-v3", "haswell", ""};
 #if defined(__x86_64__)
   return {"x86-64", "generic", ""};
 #else
@@ -44,14 +42,13 @@ std::unique_ptr<TargetMachine> targetMachine(const Isa &isa) {
   Triple triple(sys::getDefaultTargetTriple());
   std::string message;
   const Target *target = TargetRegistry::lookupTarget(triple, message);
-  if (!target)
-    return nullptr;
+  if (!target) return nullptr;
   Machine machine = machineOf(isa);
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Strict; // what is fused says so
-  return std::unique_ptr<TargetMachine>(target->createTargetMachine(triple, machine.cpu, machine.features, options,
-                                                                    Reloc::PIC_, CodeModel::Small,
-                                                                    CodeGenOptLevel::Default));
+  return std::unique_ptr<TargetMachine>(
+      target->createTargetMachine(triple, machine.cpu, machine.features, options, Reloc::PIC_,
+                                  CodeModel::Small, CodeGenOptLevel::Default));
 }
 
 /// Public `void name(void *const *buffers, const int64_t *scalars, int64_t begin, int64_t end)` around
@@ -83,29 +80,24 @@ void addEntry(Module &module, const std::string &name) {
 
 } // namespace
 
-std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std::string> kernels, LLVMContext &context,
-                                             const CompileOptions &options) {
+std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std::string> kernels,
+                                             LLVMContext &context, const CompileOptions &options) {
   std::unique_ptr<Module> translated = mlir::translateModuleToLLVMIR(module, context, "kernels");
   std::unique_ptr<TargetMachine> machine = targetMachine(options.isa);
   if (!translated || !machine) {
-    if (!machine)
-      module.emitError("LLVM has no code generator for this machine");
+    if (!machine) module.emitError("LLVM has no code generator for this machine");
     return nullptr;
   }
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
-  for (const std::string &name : kernels)
-    addEntry(*translated, name);
+  for (const std::string &name : kernels) addEntry(*translated, name);
   Machine description = machineOf(options.isa);
   for (Function &function : *translated) {
-    if (function.isDeclaration())
-      continue;
+    if (function.isDeclaration()) continue;
     function.addFnAttr("target-cpu", description.cpu);
     function.addFnAttr("tune-cpu", description.tune);
-    if (options.isa.name == "avx512")
-      function.addFnAttr("prefer-vector-width", "512");
-    if (options.addressSanitizer)
-      function.addFnAttr(Attribute::SanitizeAddress);
+    if (options.isa.name == "avx512") function.addFnAttr("prefer-vector-width", "512");
+    if (options.addressSanitizer) function.addFnAttr(Attribute::SanitizeAddress);
   }
 
   LoopAnalysisManager loops;
@@ -135,7 +127,8 @@ std::vector<uint8_t> emitMachineCode(Module &module, const CompileOptions &optio
   raw_svector_ostream stream(bytes);
   legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, stream, nullptr,
-                                   assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile))
+                                   assembly ? CodeGenFileType::AssemblyFile
+                                            : CodeGenFileType::ObjectFile))
     return {};
   passes.run(module);
   return {bytes.begin(), bytes.end()};

@@ -20,10 +20,13 @@ struct CompileOptions {
 /// Translates a module in the LLVM dialect, gives each kernel its public entry (runtime::CpuFunction)
 /// under its own name, and optimises for the instruction set. `kernels` are the functions' names.
 /// Returns null, with an error emitted, when the translation fails.
-std::unique_ptr<llvm::Module> translateAndOptimize(mlir::ModuleOp module, llvm::ArrayRef<std::string> kernels,
-                                                   llvm::LLVMContext &context, const CompileOptions &options);
+std::unique_ptr<llvm::Module> translateAndOptimize(mlir::ModuleOp module,
+                                                   llvm::ArrayRef<std::string> kernels,
+                                                   llvm::LLVMContext &context,
+                                                   const CompileOptions &options);
 
 /// Machine code of an optimised module: an ELF relocatable object, or assembly text.
-std::vector<uint8_t> emitMachineCode(llvm::Module &module, const CompileOptions &options, bool assembly = false);
+std::vector<uint8_t> emitMachineCode(llvm::Module &module, const CompileOptions &options,
+                                     bool assembly = false);
 
 } // namespace sinter::codegen::cpu

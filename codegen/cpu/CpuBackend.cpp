@@ -33,8 +33,9 @@ using runtime::Result;
 const std::string &compilerIdentity() {
   static const std::string identity = [] {
     Dl_info info{};
-    struct stat status{};
-    if (!dladdr(reinterpret_cast<void *>(&compilerIdentity), &info) || stat(info.dli_fname, &status) != 0)
+    struct stat status {};
+    if (!dladdr(reinterpret_cast<void *>(&compilerIdentity), &info) ||
+        stat(info.dli_fname, &status) != 0)
       return std::string("unknown");
     return fmt::format("{}.{}.{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   }();
@@ -73,8 +74,7 @@ struct CompiledObject {
     return bytes;
   }
   static std::optional<CompiledObject> unpack(const std::vector<uint8_t> &bytes) {
-    if (bytes.size() <= 16)
-      return std::nullopt;
+    if (bytes.size() <= 16) return std::nullopt;
     CompiledObject result;
     std::memcpy(&result.range, bytes.data(), 8);
     std::memcpy(&result.grain, bytes.data() + 8, 8);
@@ -95,8 +95,7 @@ public:
   LogicalResult lower(const LoweringOptions &options) {
     OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());
     FailureOr<LoweredKernel> result = lowerKernel(kernel, builder, options);
-    if (failed(result))
-      return failure();
+    if (failed(result)) return failure();
     lowered = *result;
     return success();
   }
@@ -127,14 +126,14 @@ struct LoadedCode {
 
 class CpuBackend : public Backend {
 public:
-  CpuBackend(CpuBackendOptions options, runtime::KernelCache *cache) : options(std::move(options)), cache(cache) {}
+  CpuBackend(CpuBackendOptions options, runtime::KernelCache *cache)
+      : options(std::move(options)), cache(cache) {}
 
   runtime::TargetKind kind() const override { return runtime::TargetKind::cpu; }
 
   FailureOr<std::vector<CompiledKernel>> compile(llvm::ArrayRef<ir::KernelOp> kernels,
                                                  runtime::Program &program) override {
-    if (kernels.empty())
-      return std::vector<CompiledKernel>();
+    if (kernels.empty()) return std::vector<CompiledKernel>();
     cpu::prepareContext(*kernels.front()->getContext());
     program.target = runtime::TargetKind::cpu;
     program.isa = options.isa;
@@ -144,34 +143,30 @@ public:
     std::vector<size_t> jobOf;
     for (ir::KernelOp kernel : kernels) {
       LoweringOptions lowering = loweringOptions(kernel, options.isa);
-      std::string key = fmt::format("cpu {} lanes={} l1={} l2={} asan={} compiler={}\n{}", options.isa,
-                                    lowering.vectorLanes, lowering.l1Bytes, lowering.l2Bytes,
-                                    options.addressSanitizer, compilerIdentity(), canonicalText(kernel));
+      std::string key =
+          fmt::format("cpu {} lanes={} l1={} l2={} asan={} compiler={}\n{}", options.isa,
+                      lowering.vectorLanes, lowering.l1Bytes, lowering.l2Bytes,
+                      options.addressSanitizer, compilerIdentity(), canonicalText(kernel));
       auto [place, isNew] = known.try_emplace(key, jobs.size());
-      if (isNew)
-        jobs.push_back({kernel, lowering, key, symbolOf(key), {}, false, {}});
+      if (isNew) jobs.push_back({kernel, lowering, key, symbolOf(key), {}, false, {}});
       jobOf.push_back(place->second);
     }
     runAll(jobs);
     auto code = std::make_shared<LoadedCode>();
     auto library = cpu::JitLibrary::create();
-    if (!library)
-      return fail(kernels.front(), library.error());
+    if (!library) return fail(kernels.front(), library.error());
     code->library = *library;
     for (Job &job : jobs) {
       // Each worker kept its messages; they are told in order, from this thread.
-      for (auto &[location, message] : job.messages)
-        emitError(location) << message;
-      if (!job.done)
-        return failure();
+      for (auto &[location, message] : job.messages) emitError(location) << message;
+      if (!job.done) return failure();
       if (runtime::Status status = code->library->add(job.result.object, job.symbol); !status)
         return fail(job.kernel, status.error());
     }
     std::vector<uint32_t> numbers;
     for (Job &job : jobs) {
       auto function = code->library->find(job.symbol);
-      if (!function)
-        return fail(job.kernel, function.error());
+      if (!function) return fail(job.kernel, function.error());
       runtime::Kernel kernel;
       kernel.name = job.symbol;
       kernel.function = *function;
@@ -204,23 +199,23 @@ private:
     std::vector<std::pair<Location, std::string>> messages;
   };
 
-  static LogicalResult fail(ir::KernelOp kernel, const Error &error) { return kernel.emitError() << error.message; }
+  static LogicalResult fail(ir::KernelOp kernel, const Error &error) {
+    return kernel.emitError() << error.message;
+  }
 
   void runAll(std::vector<Job> &jobs) {
     std::atomic<size_t> next{0};
     auto work = [&] {
-      for (size_t i = next++; i < jobs.size(); i = next++)
-        runOne(jobs[i]);
+      for (size_t i = next++; i < jobs.size(); i = next++) runOne(jobs[i]);
     };
-    size_t threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+    size_t threads =
+        options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
     if (!jobs.front().kernel->getContext()->isMultithreadingEnabled())
       threads = 1; // its types and attributes are not guarded
     std::vector<std::thread> team;
-    for (size_t i = 1; i < std::min(threads, jobs.size()); ++i)
-      team.emplace_back(work);
+    for (size_t i = 1; i < std::min(threads, jobs.size()); ++i) team.emplace_back(work);
     work();
-    for (std::thread &thread : team)
-      thread.join();
+    for (std::thread &thread : team) thread.join();
   }
 
   void runOne(Job &job) {
@@ -235,8 +230,7 @@ private:
     uint64_t self = llvm::get_threadid();
     auto &engine = job.kernel->getContext()->getDiagEngine();
     auto handler = engine.registerHandler([&, self](Diagnostic &diagnostic) {
-      if (llvm::get_threadid() != self)
-        return failure();
+      if (llvm::get_threadid() != self) return failure();
       job.messages.push_back({diagnostic.getLocation(), diagnostic.str()});
       return success();
     });
@@ -250,20 +244,16 @@ private:
 
   LogicalResult compileOne(Job &job) {
     KernelModule module(job.kernel, job.symbol);
-    if (failed(module.lower(job.lowering)))
-      return failure();
+    if (failed(module.lower(job.lowering))) return failure();
     job.result.range = module.lowered.range;
     job.result.grain = module.lowered.grain;
     cpu::CompileOptions compile{cpu::Isa::of(options.isa), options.addressSanitizer};
-    if (options.dump)
-      dump(job, ".mlir", module.text());
-    if (failed(cpu::lowerToLlvm(*module.module, compile.isa)))
-      return failure();
+    if (options.dump) dump(job, ".mlir", module.text());
+    if (failed(cpu::lowerToLlvm(*module.module, compile.isa))) return failure();
     llvm::LLVMContext context;
     std::unique_ptr<llvm::Module> translated =
         cpu::translateAndOptimize(*module.module, job.symbol, context, compile);
-    if (!translated)
-      return failure();
+    if (!translated) return failure();
     if (options.dump) {
       std::string text;
       llvm::raw_string_ostream stream(text);
@@ -288,11 +278,8 @@ private:
 
 Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted) {
   std::string isa = wanted;
-  if (isa.empty()) {
-    SINTER_ASSIGN_OR_RETURN(isa, runtime::environment::cpuIsa());
-  }
-  if (isa.empty())
-    isa = runtime::bestHostIsa();
+  if (isa.empty()) { SINTER_ASSIGN_OR_RETURN(isa, runtime::environment::cpuIsa()); }
+  if (isa.empty()) isa = runtime::bestHostIsa();
   int64_t bytes = isa == "avx512" ? 64 : isa == "avx2" ? 32 : 16;
   if (isa != "avx512" && isa != "avx2" && isa != "generic")
     return Error{ErrorCode::invalidArgument,
@@ -307,24 +294,20 @@ Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted
 }
 
 Result<std::unique_ptr<Backend>> cpuBackend(CpuBackendOptions options) {
-  if (options.isa.empty()) {
-    SINTER_ASSIGN_OR_RETURN(options.isa, runtime::environment::cpuIsa());
-  }
-  if (options.isa.empty())
-    options.isa = runtime::bestHostIsa();
+  if (options.isa.empty()) { SINTER_ASSIGN_OR_RETURN(options.isa, runtime::environment::cpuIsa()); }
+  if (options.isa.empty()) options.isa = runtime::bestHostIsa();
   if (!runtime::hostRuns(options.isa))
-    return Error{ErrorCode::unsupported, fmt::format("this machine does not run {} code (best: {})", options.isa,
-                                                     runtime::bestHostIsa())};
+    return Error{ErrorCode::unsupported, fmt::format("this machine does not run {} code (best: {})",
+                                                     options.isa, runtime::bestHostIsa())};
   runtime::KernelCache *cache = nullptr;
-  if (options.cache) {
-    SINTER_ASSIGN_OR_RETURN(cache, runtime::KernelCache::shared());
-  }
+  if (options.cache) { SINTER_ASSIGN_OR_RETURN(cache, runtime::KernelCache::shared()); }
   return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(std::move(options), cache));
 }
 
 runtime::Status addImages(runtime::Program &program) {
   if (program.target != runtime::TargetKind::cpu || !program.keepAlive)
-    return {ErrorCode::invalidArgument, "only a program compiled for the CPU in this process has kernels to link"};
+    return {ErrorCode::invalidArgument,
+            "only a program compiled for the CPU in this process has kernels to link"};
   auto code = std::static_pointer_cast<LoadedCode>(program.keepAlive);
   SINTER_ASSIGN_OR_RETURN(program.cpuImages[program.isa], cpu::linkSharedObject(code->objects));
   return {};
@@ -333,22 +316,17 @@ runtime::Status addImages(runtime::Program &program) {
 FailureOr<std::string> cpuText(ir::KernelOp kernel, CpuText what, const std::string &wanted) {
   cpu::prepareContext(*kernel.getContext());
   Result<ir::TargetAttr> target = cpuTarget(*kernel.getContext(), wanted);
-  if (!target)
-    return kernel.emitError() << target.error().message;
+  if (!target) return kernel.emitError() << target.error().message;
   std::string isa = target->getIsa().str();
   KernelModule module(kernel, kernel.getSymName().str());
-  if (failed(module.lower(loweringOptions(kernel, isa))))
-    return failure();
-  if (what == CpuText::kernelMlir)
-    return module.text();
+  if (failed(module.lower(loweringOptions(kernel, isa)))) return failure();
+  if (what == CpuText::kernelMlir) return module.text();
   cpu::CompileOptions compile{cpu::Isa::of(isa), false};
-  if (failed(cpu::lowerToLlvm(*module.module, compile.isa)))
-    return failure();
+  if (failed(cpu::lowerToLlvm(*module.module, compile.isa))) return failure();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated =
       cpu::translateAndOptimize(*module.module, kernel.getSymName().str(), context, compile);
-  if (!translated)
-    return failure();
+  if (!translated) return failure();
   if (what == CpuText::assembly) {
     std::vector<uint8_t> text = cpu::emitMachineCode(*translated, compile, /*assembly=*/true);
     return std::string(text.begin(), text.end());

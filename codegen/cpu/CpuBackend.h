@@ -6,10 +6,11 @@
 namespace sinter::codegen {
 
 struct CpuBackendOptions {
-  std::string isa;      // "avx512", "avx2", "generic"; empty: SINTER_CPU_ISA, else this machine's best
-  bool savable = false; // link a shared object into the Program, so that it can be written to a file
-  bool cache = true;    // keep objects in the kernel cache
-  int threads = 0;      // that compile; 0: as many as run kernels
+  std::string isa; // "avx512", "avx2", "generic"; empty: SINTER_CPU_ISA, else this machine's best
+  bool savable =
+      false;         // link a shared object into the Program, so that it can be written to a file
+  bool cache = true; // keep objects in the kernel cache
+  int threads = 0;   // that compile; 0: as many as run kernels
   bool addressSanitizer = false;
   DumpText dump;
 };

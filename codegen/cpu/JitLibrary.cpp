@@ -27,20 +27,19 @@ JitLibrary::JitLibrary(std::unique_ptr<State> state) : state(std::move(state)) {
 JitLibrary::~JitLibrary() = default;
 
 static Error asError(std::string_view what, llvm::Error error) {
-  return {ErrorCode::deviceFailure, fmt::format("cpu code generation: {}: {}", what, llvm::toString(std::move(error)))};
+  return {ErrorCode::deviceFailure,
+          fmt::format("cpu code generation: {}: {}", what, llvm::toString(std::move(error)))};
 }
 
 Result<std::shared_ptr<JitLibrary>> JitLibrary::create() {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto jit = llvm::orc::LLJITBuilder().create();
-  if (!jit)
-    return asError("cannot start ORC", jit.takeError());
+  if (!jit) return asError("cannot start ORC", jit.takeError());
   // Calls of libm, memset and memcpy.
-  auto process =
-      llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess((*jit)->getDataLayout().getGlobalPrefix());
-  if (!process)
-    return asError("cannot see this process' symbols", process.takeError());
+  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      (*jit)->getDataLayout().getGlobalPrefix());
+  if (!process) return asError("cannot see this process' symbols", process.takeError());
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
   auto state = std::make_unique<State>();
   state->jit = std::move(*jit);
@@ -49,29 +48,31 @@ Result<std::shared_ptr<JitLibrary>> JitLibrary::create() {
 
 Status JitLibrary::add(std::span<const uint8_t> object, const std::string &name) {
   llvm::StringRef bytes(reinterpret_cast<const char *>(object.data()), object.size());
-  if (llvm::Error error = state->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(bytes, name)))
+  if (llvm::Error error =
+          state->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(bytes, name)))
     return asError("cannot add kernel " + name, std::move(error));
   return {};
 }
 
 Result<runtime::CpuFunction> JitLibrary::find(const std::string &symbol) {
   auto address = state->jit->lookup(symbol);
-  if (!address)
-    return asError("cannot link kernel " + symbol, address.takeError());
+  if (!address) return asError("cannot link kernel " + symbol, address.takeError());
   return address->toPtr<runtime::CpuFunction>();
 }
 
 Result<std::vector<uint8_t>> linkSharedObject(const std::vector<std::vector<uint8_t>> &objects) {
   std::string linker;
   for (const char *name : {"ld.lld-22", "ld.lld"})
-    if (auto found = llvm::sys::findProgramByName(name); found && linker.empty())
-      linker = *found;
+    if (auto found = llvm::sys::findProgramByName(name); found && linker.empty()) linker = *found;
   if (linker.empty())
-    return Error{ErrorCode::notFound,
-                 "ld.lld is not on the path; it links the kernels of saved programs (package lld-22)"};
+    return Error{
+        ErrorCode::notFound,
+        "ld.lld is not on the path; it links the kernels of saved programs (package lld-22)"};
   llvm::SmallString<128> folder;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory(runtime::environment::temporaryDir() + "/sinter-link", folder))
-    return Error{ErrorCode::ioFailure, fmt::format("cannot create a folder to link in: {}", code.message())};
+  if (std::error_code code = llvm::sys::fs::createUniqueDirectory(
+          runtime::environment::temporaryDir() + "/sinter-link", folder))
+    return Error{ErrorCode::ioFailure,
+                 fmt::format("cannot create a folder to link in: {}", code.message())};
   std::vector<std::string> arguments{linker, "-shared", "-o", (folder + "/kernels.so").str()};
   auto link = [&]() -> Result<std::vector<uint8_t>> {
     for (size_t i = 0; i < objects.size(); ++i) {
@@ -86,15 +87,17 @@ Result<std::vector<uint8_t>> linkSharedObject(const std::vector<std::vector<uint
     }
     std::string log = (folder + "/log").str(), message;
     llvm::SmallVector<llvm::StringRef> words(arguments.begin(), arguments.end());
-    std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log), llvm::StringRef(log)};
-    if (int code = llvm::sys::ExecuteAndWait(linker, words, std::nullopt, redirects, 0, 0, &message)) {
+    std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log),
+                                                  llvm::StringRef(log)};
+    if (int code =
+            llvm::sys::ExecuteAndWait(linker, words, std::nullopt, redirects, 0, 0, &message)) {
       auto text = llvm::MemoryBuffer::getFile(log);
-      return Error{ErrorCode::deviceFailure, fmt::format("{} failed with code {}: {}{}", linker, code, message,
-                                                         text ? (*text)->getBuffer().str() : "")};
+      return Error{ErrorCode::deviceFailure,
+                   fmt::format("{} failed with code {}: {}{}", linker, code, message,
+                               text ? (*text)->getBuffer().str() : "")};
     }
     auto linked = llvm::MemoryBuffer::getFile(arguments[3]);
-    if (!linked)
-      return Error{ErrorCode::ioFailure, fmt::format("cannot read '{}'", arguments[3])};
+    if (!linked) return Error{ErrorCode::ioFailure, fmt::format("cannot read '{}'", arguments[3])};
     llvm::StringRef bytes = (*linked)->getBuffer();
     return std::vector<uint8_t>(bytes.bytes_begin(), bytes.bytes_end());
   };

@@ -25,6 +25,7 @@ private:
 };
 
 /// Links objects into one ELF shared object with LLVM's linker: what a saved Program carries.
-runtime::Result<std::vector<uint8_t>> linkSharedObject(const std::vector<std::vector<uint8_t>> &objects);
+runtime::Result<std::vector<uint8_t>>
+linkSharedObject(const std::vector<std::vector<uint8_t>> &objects);
 
 } // namespace sinter::codegen::cpu

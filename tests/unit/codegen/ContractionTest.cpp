@@ -5,12 +5,14 @@ namespace {
 
 class Contraction : public KernelRun {
 protected:
-  void matmul(const std::string &a, const std::string &b, const std::string &c, const std::string &attributes = "",
-              const std::string &element = "f32") {
-    auto type = [&](const std::string &shape) { return fmt::format("tensor<{}x{}>", shape, element); };
+  void matmul(const std::string &a, const std::string &b, const std::string &c,
+              const std::string &attributes = "", const std::string &element = "f32") {
+    auto type = [&](const std::string &shape) {
+      return fmt::format("tensor<{}x{}>", shape, element);
+    };
     expectAgrees(kernel("contraction", fmt::format("%a: {}, %b: {}", type(a), type(b)),
-                        fmt::format("  %c = sinter.matmul %a, %b {} : ({}, {}) -> {}\n  yield %c", attributes, type(a),
-                                    type(b), type(c)),
+                        fmt::format("  %c = sinter.matmul %a, %b {} : ({}, {}) -> {}\n  yield %c",
+                                    attributes, type(a), type(b), type(c)),
                         type(c)));
   }
 };
@@ -30,15 +32,20 @@ TEST_F(Contraction, Matmul) {
 }
 
 TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
-  expectAgrees(kernel("contraction", "%x: tensor<65x70xf32>, %w: tensor<50x70xf32>, %b: tensor<50xf32>",
+  expectAgrees(kernel("contraction",
+                      "%x: tensor<65x70xf32>, %w: tensor<50x70xf32>, %b: tensor<50xf32>",
                       "  %r = sinter.relu %x : tensor<65x70xf32>\n"
-                      "  %c = sinter.matmul %r, %w {transpose_b = true} : (tensor<65x70xf32>, tensor<50x70xf32>) -> tensor<65x50xf32>\n"
+                      "  %c = sinter.matmul %r, %w {transpose_b = true} : (tensor<65x70xf32>, "
+                      "tensor<50x70xf32>) -> tensor<65x50xf32>\n"
                       "  %bb = sinter.broadcast %b : (tensor<50xf32>) -> tensor<65x50xf32>\n"
-                      "  %d = sinter.add %c, %bb : tensor<65x50xf32>\n  %e = sinter.gelu %d : tensor<65x50xf32>\n  yield %e, %d",
+                      "  %d = sinter.add %c, %bb : tensor<65x50xf32>\n  %e = sinter.gelu %d : "
+                      "tensor<65x50xf32>\n  yield %e, %d",
                       "tensor<65x50xf32>, tensor<65x50xf32>"));
 }
 
-struct Conv { const char *x, *w, *y, *attributes; };
+struct Conv {
+  const char *x, *w, *y, *attributes;
+};
 const Conv convolutions[] = {
     {"2x1x28x28", "32x1x3x3", "2x32x26x26", ""},
     {"2x32x13x13", "64x32x3x3", "2x64x11x11", ""},
@@ -53,17 +60,19 @@ TEST_F(Contraction, Convolution) {
     auto type = [](const char *shape) { return fmt::format("tensor<{}xf32>", shape); };
     std::string attributes = fmt::format("{{{}}}", c.attributes);
     expectAgrees(kernel("contraction", fmt::format("%x: {}, %w: {}", type(c.x), type(c.w)),
-                        fmt::format("  %y = sinter.conv2d %x, %w {} : ({}, {}) -> {}\n  yield %y", attributes, type(c.x),
-                                    type(c.w), type(c.y)),
+                        fmt::format("  %y = sinter.conv2d %x, %w {} : ({}, {}) -> {}\n  yield %y",
+                                    attributes, type(c.x), type(c.w), type(c.y)),
                         type(c.y)));
-    expectAgrees(kernel("contraction", fmt::format("%g: {}, %w: {}", type(c.y), type(c.w)),
-                        fmt::format("  %x = sinter.conv2d_input_grad %g, %w {} : ({}, {}) -> {}\n  yield %x", attributes,
-                                    type(c.y), type(c.w), type(c.x)),
-                        type(c.x)));
-    expectAgrees(kernel("contraction", fmt::format("%x: {}, %g: {}", type(c.x), type(c.y)),
-                        fmt::format("  %w = sinter.conv2d_weight_grad %x, %g {} : ({}, {}) -> {}\n  yield %w", attributes,
-                                    type(c.x), type(c.y), type(c.w)),
-                        type(c.w)));
+    expectAgrees(
+        kernel("contraction", fmt::format("%g: {}, %w: {}", type(c.y), type(c.w)),
+               fmt::format("  %x = sinter.conv2d_input_grad %g, %w {} : ({}, {}) -> {}\n  yield %x",
+                           attributes, type(c.y), type(c.w), type(c.x)),
+               type(c.x)));
+    expectAgrees(kernel(
+        "contraction", fmt::format("%x: {}, %g: {}", type(c.x), type(c.y)),
+        fmt::format("  %w = sinter.conv2d_weight_grad %x, %g {} : ({}, {}) -> {}\n  yield %w",
+                    attributes, type(c.x), type(c.y), type(c.w)),
+        type(c.w)));
   }
 }
 

@@ -20,8 +20,8 @@ class KernelRun : public testing::Test {
 protected:
   /// A module with one kernel and a function @f that launches it. `arguments`: "%a: tensor<4xf32>, ...";
   /// `body` ends with "yield %x, %y"; `results`: "tensor<4xf32>, ...".
-  static std::string kernel(const std::string &schedule, const std::string &arguments, const std::string &body,
-                            const std::string &results) {
+  static std::string kernel(const std::string &schedule, const std::string &arguments,
+                            const std::string &body, const std::string &results) {
     std::string types, names;
     for (size_t at = 0; at < arguments.size();) {
       size_t end = arguments.find(", %", at);
@@ -36,10 +36,13 @@ protected:
     for (size_t i = 0; i < count; ++i)
       returned += (i ? ", " : "") + (count == 1 ? std::string("%r") : fmt::format("%r#{}", i));
     size_t yield = body.rfind("yield ");
-    return fmt::format("sinter.kernel @k schedule(#sinter.{}) : ({}) -> ({}) {{\n^bb0({}):\n{}  sinter.yield {} : {}\n}}\n"
-                       "func.func @f({}) -> ({}) {{\n  {} = sinter.launch @k({}) : ({}) -> ({})\n  return {} : {}\n}}\n",
-                       schedule, types, results, arguments, body.substr(0, yield), body.substr(yield + 6), results,
-                       arguments, results, launched, names, types, results, returned, results);
+    return fmt::format("sinter.kernel @k schedule(#sinter.{}) : ({}) -> ({}) {{\n^bb0({}):\n{}  "
+                       "sinter.yield {} : {}\n}}\n"
+                       "func.func @f({}) -> ({}) {{\n  {} = sinter.launch @k({}) : ({}) -> ({})\n  "
+                       "return {} : {}\n}}\n",
+                       schedule, types, results, arguments, body.substr(0, yield),
+                       body.substr(yield + 6), results, arguments, results, launched, names, types,
+                       results, returned, results);
   }
 
   /// Numbers for an argument: small integers for integers, within (-2, 2) for floats.
@@ -48,13 +51,14 @@ protected:
     bool isFloat = llvm::isa<mlir::FloatType>(type.getElementType());
     for (double &x : result)
       x = isFloat ? std::uniform_real_distribution<>(-2, 2)(random)
-                  : double(std::uniform_int_distribution<>(0, type.getElementType().isInteger(1) ? 1 : most)(random));
+                  : double(std::uniform_int_distribution<>(
+                        0, type.getElementType().isInteger(1) ? 1 : most)(random));
     return result;
   }
 
   /// Compiles @f for `isa` and compares every result with the evaluator's.
-  void expectAgrees(const std::string &text, std::vector<std::vector<double>> inputs = {}, std::string isa = "",
-                    int threads = 1) {
+  void expectAgrees(const std::string &text, std::vector<std::vector<double>> inputs = {},
+                    std::string isa = "", int threads = 1) {
     auto module = ir.parse(text);
     ASSERT_TRUE(module) << ir.errors << text;
     auto function = Ir::function(*module, "f");
@@ -64,11 +68,11 @@ protected:
     for (auto [number, type] : llvm::enumerate(function.getArgumentTypes())) {
       auto tensor = llvm::cast<mlir::RankedTensorType>(type);
       tensors.push_back(codegen::fromNumbers(
-          tensor, number < inputs.size() && !inputs[number].empty() ? inputs[number] : numbers(tensor)));
+          tensor,
+          number < inputs.size() && !inputs[number].empty() ? inputs[number] : numbers(tensor)));
       bytes.push_back(codegen::toBytes(tensors.back()));
     }
-    for (auto &one : bytes)
-      pointers.push_back(one.data());
+    for (auto &one : bytes) pointers.push_back(one.data());
     auto expected = codegen::evaluate(function, tensors);
     ASSERT_TRUE(succeeded(expected)) << ir.errors;
     codegen::CodegenOptions options;
@@ -76,22 +80,25 @@ protected:
     options.cache = false;
     auto program = codegen::compileToProgram(*module, options);
     ASSERT_TRUE(succeeded(program)) << ir.errors << text;
-    auto executor = runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)),
-                                              runtime::cpuDevice({threads}));
+    auto executor = runtime::Executor::create(
+        std::make_shared<runtime::Program>(std::move(*program)), runtime::cpuDevice({threads}));
     ASSERT_TRUE(executor.ok()) << executor.error().message;
     std::vector<std::vector<uint8_t>> outputs;
     std::vector<void *> outputPointers;
     for (mlir::Type type : function.getResultTypes())
-      outputs.emplace_back(codegen::tensorTypeOf(llvm::cast<mlir::RankedTensorType>(type)).numBytes());
-    for (auto &one : outputs)
-      outputPointers.push_back(one.data());
+      outputs.emplace_back(
+          codegen::tensorTypeOf(llvm::cast<mlir::RankedTensorType>(type)).numBytes());
+    for (auto &one : outputs) outputPointers.push_back(one.data());
     auto status = (*executor)->run(0, pointers, outputPointers);
     ASSERT_TRUE(status.ok()) << status.error().message;
     for (auto [number, type] : llvm::enumerate(function.getResultTypes())) {
-      auto actual = codegen::fromBytes(llvm::cast<mlir::RankedTensorType>(type), outputs[number].data());
+      auto actual =
+          codegen::fromBytes(llvm::cast<mlir::RankedTensorType>(type), outputs[number].data());
       int64_t at = codegen::firstDisagreement((*expected)[number], actual);
-      EXPECT_EQ(at, -1) << "result " << number << " element " << at << ": expected " << (*expected)[number].at(at)
-                        << " +- " << (*expected)[number].errorAt(at) << ", got " << actual.at(at) << "\n" << text;
+      EXPECT_EQ(at, -1) << "result " << number << " element " << at << ": expected "
+                        << (*expected)[number].at(at) << " +- " << (*expected)[number].errorAt(at)
+                        << ", got " << actual.at(at) << "\n"
+                        << text;
     }
     lastOutputs = std::move(outputs);
   }

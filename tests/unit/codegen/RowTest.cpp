@@ -6,48 +6,61 @@ namespace {
 using Rows = KernelRun;
 
 TEST_F(Rows, ReductionsOverEveryKindOfDimension) {
-  struct Case { const char *from, *dims, *to; };
-  for (Case c : {Case{"4x100", "1", "4"}, Case{"4x100", "0", "100"}, Case{"3x5x37x41", "0, 2, 3", "5"},
-                 Case{"3x5x37x41", "1", "3x37x41"}, Case{"2x300", "0, 1", ""}, Case{"70x1x9", "0", "1x9"},
-                 Case{"6x1000", "1", "6"}, Case{"128x10", "0", "10"}, Case{"128x10", "1", "128"}}) {
+  struct Case {
+    const char *from, *dims, *to;
+  };
+  for (Case c :
+       {Case{"4x100", "1", "4"}, Case{"4x100", "0", "100"}, Case{"3x5x37x41", "0, 2, 3", "5"},
+        Case{"3x5x37x41", "1", "3x37x41"}, Case{"2x300", "0, 1", ""}, Case{"70x1x9", "0", "1x9"},
+        Case{"6x1000", "1", "6"}, Case{"128x10", "0", "10"}, Case{"128x10", "1", "128"}}) {
     std::string from = fmt::format("tensor<{}xf32>", c.from);
     std::string to = *c.to ? fmt::format("tensor<{}xf32>", c.to) : "tensor<f32>";
     for (const char *op : {"sum", "mean", "max", "min"})
-      expectAgrees(kernel("reduction", "%a: " + from,
-                          fmt::format("  %b = sinter.{} %a {{dim = array<i64: {}>}} : ({}) -> {}\n  yield %b", op, c.dims,
-                                      from, to),
-                          to));
+      expectAgrees(kernel(
+          "reduction", "%a: " + from,
+          fmt::format("  %b = sinter.{} %a {{dim = array<i64: {}>}} : ({}) -> {}\n  yield %b", op,
+                      c.dims, from, to),
+          to));
     std::string places = *c.to ? fmt::format("tensor<{}xi64>", c.to) : "tensor<i64>";
-    expectAgrees(kernel("reduction", "%a: " + from,
-                        fmt::format("  %b = sinter.argmax %a {{dim = array<i64: {}>}} : ({}) -> {}\n  yield %b", c.dims,
-                                    from, places),
-                        places));
+    expectAgrees(kernel(
+        "reduction", "%a: " + from,
+        fmt::format("  %b = sinter.argmax %a {{dim = array<i64: {}>}} : ({}) -> {}\n  yield %b",
+                    c.dims, from, places),
+        places));
   }
 }
 
 TEST_F(Rows, ReductionWithProducersAndEnd) {
-  expectAgrees(kernel("reduction", "%a: tensor<9x200xf32>, %b: tensor<9x200xf32>",
-                      "  %c = sinter.mul %a, %b : tensor<9x200xf32>\n"
-                      "  %s = sinter.sum %c {dim = array<i64: 1>} : (tensor<9x200xf32>) -> tensor<9xf32>\n"
-                      "  %m = sinter.max %a {dim = array<i64: 1>} : (tensor<9x200xf32>) -> tensor<9xf32>\n"
-                      "  %d = sinter.tanh %s : tensor<9xf32>\n  yield %d, %m",
-                      "tensor<9xf32>, tensor<9xf32>"));
+  expectAgrees(
+      kernel("reduction", "%a: tensor<9x200xf32>, %b: tensor<9x200xf32>",
+             "  %c = sinter.mul %a, %b : tensor<9x200xf32>\n"
+             "  %s = sinter.sum %c {dim = array<i64: 1>} : (tensor<9x200xf32>) -> tensor<9xf32>\n"
+             "  %m = sinter.max %a {dim = array<i64: 1>} : (tensor<9x200xf32>) -> tensor<9xf32>\n"
+             "  %d = sinter.tanh %s : tensor<9xf32>\n  yield %d, %m",
+             "tensor<9xf32>, tensor<9xf32>"));
 }
 
 std::string softmax(const std::string &domain, const std::string &kept, const std::string &dims) {
-  return fmt::format("  %m = sinter.max %a {{dim = array<i64: {2}>, keepdim = true}} : ({0}) -> {1}\n"
-                     "  %mb = sinter.broadcast %m : ({1}) -> {0}\n"
-                     "  %s = sinter.sub %a, %mb : {0}\n  %e = sinter.exp %s : {0}\n"
-                     "  %t = sinter.sum %e {{dim = array<i64: {2}>, keepdim = true}} : ({0}) -> {1}\n"
-                     "  %tb = sinter.broadcast %t : ({1}) -> {0}\n  %r = sinter.div %e, %tb : {0}\n  yield %r",
-                     domain, kept, dims);
+  return fmt::format(
+      "  %m = sinter.max %a {{dim = array<i64: {2}>, keepdim = true}} : ({0}) -> {1}\n"
+      "  %mb = sinter.broadcast %m : ({1}) -> {0}\n"
+      "  %s = sinter.sub %a, %mb : {0}\n  %e = sinter.exp %s : {0}\n"
+      "  %t = sinter.sum %e {{dim = array<i64: {2}>, keepdim = true}} : ({0}) -> {1}\n"
+      "  %tb = sinter.broadcast %t : ({1}) -> {0}\n  %r = sinter.div %e, %tb : {0}\n  yield %r",
+      domain, kept, dims);
 }
 
 TEST_F(Rows, Softmax) {
-  expectAgrees(kernel("row", "%a: tensor<128x10xf32>", softmax("tensor<128x10xf32>", "tensor<128x1xf32>", "1"), "tensor<128x10xf32>"));
-  expectAgrees(kernel("row", "%a: tensor<5x777xf32>", softmax("tensor<5x777xf32>", "tensor<5x1xf32>", "1"), "tensor<5x777xf32>"));
-  expectAgrees(kernel("row", "%a: tensor<3x7x40xf32>", softmax("tensor<3x7x40xf32>", "tensor<3x1x40xf32>", "1"), "tensor<3x7x40xf32>"));
-  expectAgrees(kernel("row", "%a: tensor<6x64xbf16>", softmax("tensor<6x64xbf16>", "tensor<6x1xbf16>", "1"), "tensor<6x64xbf16>"));
+  expectAgrees(kernel("row", "%a: tensor<128x10xf32>",
+                      softmax("tensor<128x10xf32>", "tensor<128x1xf32>", "1"),
+                      "tensor<128x10xf32>"));
+  expectAgrees(kernel("row", "%a: tensor<5x777xf32>",
+                      softmax("tensor<5x777xf32>", "tensor<5x1xf32>", "1"), "tensor<5x777xf32>"));
+  expectAgrees(kernel("row", "%a: tensor<3x7x40xf32>",
+                      softmax("tensor<3x7x40xf32>", "tensor<3x1x40xf32>", "1"),
+                      "tensor<3x7x40xf32>"));
+  expectAgrees(kernel("row", "%a: tensor<6x64xbf16>",
+                      softmax("tensor<6x64xbf16>", "tensor<6x1xbf16>", "1"), "tensor<6x64xbf16>"));
 }
 
 // Domain outputs that wait for no reduction, alone and beside one that does.
@@ -79,8 +92,11 @@ TEST_F(Rows, ScalarsBesideAReduction) {
 }
 
 TEST_F(Rows, ThreadsChangeNothing) {
-  std::string text = kernel("row", "%a: tensor<500x333xf32>", softmax("tensor<500x333xf32>", "tensor<500x1xf32>", "1"), "tensor<500x333xf32>");
-  auto input = numbers(mlir::RankedTensorType::get({500, 333}, mlir::Float32Type::get(&ir.context)));
+  std::string text =
+      kernel("row", "%a: tensor<500x333xf32>",
+             softmax("tensor<500x333xf32>", "tensor<500x1xf32>", "1"), "tensor<500x333xf32>");
+  auto input =
+      numbers(mlir::RankedTensorType::get({500, 333}, mlir::Float32Type::get(&ir.context)));
   expectAgrees(text, {input}, "", 1);
   auto one = lastOutputs;
   expectAgrees(text, {input}, "", 3);
