@@ -414,20 +414,10 @@ private:
     SmallVector<Value> row = delinearized(block, keptExtents, rows);
     Value total = frame.constant(reducedElements), step = frame.constant(threads);
     for (auto &pass : passes) {
-<<<<<<< HEAD
       Group own = emitLoop(b, frame.loc, thread, total, step, initial(pass, 1), [&](Value counter, ValueRange carried) {
         elements->variable(counter, 0, reducedElements - 1);
         return foldAndStore(pass, row, delinearized(counter, reducedExtents, reducedElements), Group(carried));
       });
-=======
-      Group own =
-          emitLoop(b, frame.loc, thread, total, step, initial(pass, 1),
-                   [&](Value counter, ValueRange carried) {
-                     elements->variable(counter, 0, reducedElements - 1);
-                     return fold(pass, row, delinearized(counter, reducedExtents, reducedElements),
-                                 Group(carried));
-                   });
->>>>>>> f3ee329 (Packed contractions: rows read in place or packed once, tiles in balance; tails under masks; pooling in vectors)
       finish(pass, acrossBlock(pass, own, thread, threads));
     }
     Value first =
