@@ -3,6 +3,7 @@
 #include "sinter/ir/Sinter.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -28,6 +29,27 @@ bool isOneRowKernel(Block &block) {
   return dims.back() - dims.front() + 1 == int64_t(dims.size()) && dims.size() < shape.size();
 }
 
+bool isNarrowFloat(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32;
+}
+
+/// Has additions at data-dependent places made in f32, and rounded once: memory is their accumulator.
+void widenScatter(Operation *op) {
+  OpBuilder builder(op);
+  auto wide = [&](Type type) { return cast<RankedTensorType>(type).clone(builder.getF32Type()); };
+  for (OpOperand &operand : op->getOpOperands())
+    if (Type type = operand.get().getType(); isNarrowFloat(type))
+      operand.set(CastOp::create(builder, op->getLoc(), wide(type), operand.get()));
+  builder.setInsertionPointAfter(op);
+  for (OpResult result : op->getResults()) {
+    Type type = result.getType();
+    result.setType(wide(type));
+    auto rounded = CastOp::create(builder, op->getLoc(), type, result);
+    result.replaceAllUsesExcept(rounded, rounded);
+  }
+}
+
 struct Decompose : impl::DecomposeBase<Decompose> {
   using DecomposeBase::DecomposeBase;
 
@@ -49,6 +71,10 @@ struct Decompose : impl::DecomposeBase<Decompose> {
       composite->replaceAllUsesWith(replacements);
       composite->erase();
     }
+    getOperation().walk([](FusibleOpInterface op) {
+      if (op.getFusionKind() == FusionKind::Scatter && isNarrowFloat(op->getResult(0).getType()))
+        widenScatter(op);
+    });
   }
 };
 

@@ -72,6 +72,7 @@ def Decompose : Pass<"sinter-decompose", "::mlir::func::FuncOp"> {
     leave more than one row (softmax, layer_norm, cross_entropy without a mean). The others (losses
     that are reduced, batch_norm, layer_norm_grad) are opened into elementwise ops, reductions and
     views, so that fusion can divide them among kernels. With `all` every composite is opened.
+    Scatters of bf16 and f16 are made in f32 and rounded once: memory is their accumulator.
   }];
   let options = [Option<"all", "all", "bool", "false", "Open every composite op">];
   let dependentDialects = ["::sinter::ir::SinterDialect"];

@@ -53,3 +53,15 @@ func.func @norm(%x: tensor<2x3x4xbf16>, %w: tensor<3xf32>, %b: tensor<3xf32>) ->
   %y, %m, %v = sinter.batch_norm %x, %w, %b : (tensor<2x3x4xbf16>, tensor<3xf32>, tensor<3xf32>) -> (tensor<2x3x4xbf16>, tensor<3xf32>, tensor<3xf32>)
   return %y, %m : tensor<2x3x4xbf16>, tensor<3xf32>
 }
+
+// A scatter adds in memory: in f32, or every addition would round.
+// CHECK-LABEL: func.func @narrow_scatter
+// CHECK-SAME: (%[[GRAD:.*]]: tensor<9x4xbf16>, %[[INDEX:.*]]: tensor<9xi64>)
+// CHECK: %[[WIDE:.*]] = sinter.cast %[[GRAD]] : (tensor<9x4xbf16>) -> tensor<9x4xf32>
+// CHECK: %[[SUM:.*]] = sinter.embedding_grad %[[WIDE]], %[[INDEX]] : (tensor<9x4xf32>, tensor<9xi64>) -> tensor<5x4xf32>
+// CHECK: %[[ROUNDED:.*]] = sinter.cast %[[SUM]] : (tensor<5x4xf32>) -> tensor<5x4xbf16>
+// CHECK: return %[[ROUNDED]]
+func.func @narrow_scatter(%grad: tensor<9x4xbf16>, %index: tensor<9xi64>) -> tensor<5x4xbf16> {
+  %r = sinter.embedding_grad %grad, %index : (tensor<9x4xbf16>, tensor<9xi64>) -> tensor<5x4xbf16>
+  return %r : tensor<5x4xbf16>
+}
