@@ -204,10 +204,10 @@ private:
     return combine(pass, group, lifted);
   }
 
-  Group foldAndStore(ArrayRef<ReductionOpInterface> pass, ValueRange row, ValueRange column, const Group &group) {
+  Group foldAndStore(ArrayRef<ReductionOpInterface> pass, ValueRange row, ValueRange column,
+                     const Group &group) {
     Group folded = fold(pass, row, column, group);
-    if (storesWhileFolding)
-      storeDomainOutputs(domainOutputs(), row, column);
+    if (storesWhileFolding) storeDomainOutputs(domainOutputs(), row, column);
     return folded;
   }
 
@@ -414,10 +414,13 @@ private:
     SmallVector<Value> row = delinearized(block, keptExtents, rows);
     Value total = frame.constant(reducedElements), step = frame.constant(threads);
     for (auto &pass : passes) {
-      Group own = emitLoop(b, frame.loc, thread, total, step, initial(pass, 1), [&](Value counter, ValueRange carried) {
-        elements->variable(counter, 0, reducedElements - 1);
-        return foldAndStore(pass, row, delinearized(counter, reducedExtents, reducedElements), Group(carried));
-      });
+      Group own = emitLoop(b, frame.loc, thread, total, step, initial(pass, 1),
+                           [&](Value counter, ValueRange carried) {
+                             elements->variable(counter, 0, reducedElements - 1);
+                             return foldAndStore(
+                                 pass, row, delinearized(counter, reducedExtents, reducedElements),
+                                 Group(carried));
+                           });
       finish(pass, acrossBlock(pass, own, thread, threads));
     }
     Value first =

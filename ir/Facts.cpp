@@ -11,8 +11,7 @@ namespace sinter::ir {
 
 static int64_t product(ArrayRef<int64_t> extents) {
   int64_t result = 1;
-  for (int64_t extent : extents)
-    result *= extent;
+  for (int64_t extent : extents) result *= extent;
   return result;
 }
 
@@ -52,16 +51,13 @@ SmallVector<AffineMap> reductionMaps(Operation *op) {
 }
 
 Type computeType(Type element) {
-  if (element.isBF16() || element.isF16())
-    return Float32Type::get(element.getContext());
-  if (element.isUnsignedInteger(8))
-    return IntegerType::get(element.getContext(), 32);
+  if (element.isBF16() || element.isF16()) return Float32Type::get(element.getContext());
+  if (element.isUnsignedInteger(8)) return IntegerType::get(element.getContext(), 32);
   return element;
 }
 
 Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.cloneWith(std::nullopt, element);
+  if (auto vector = dyn_cast<VectorType>(type)) return vector.cloneWith(std::nullopt, element);
   return element;
 }
 
@@ -80,8 +76,7 @@ Value constantOf(OpBuilder &b, Location loc, Type type, double value) {
 
 Value constantIntOf(OpBuilder &b, Location loc, Type type, int64_t value) {
   Type element = getElementTypeOrSelf(type);
-  if (isa<FloatType>(element))
-    return constantOf(b, loc, type, double(value));
+  if (isa<FloatType>(element)) return constantOf(b, loc, type, double(value));
   return constantAttribute(b, loc, type, b.getIntegerAttr(element, value));
 }
 
@@ -91,7 +86,9 @@ Value ElementBuilder::apply(AffineExpr expr, ValueRange operands) {
   return getValueOrCreateConstantIndexOp(builder, loc, folded);
 }
 
-Value ElementBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
+Value ElementBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
 
 Value splat(OpBuilder &b, Location loc, RankedTensorType type, double value) {
   Type element = type.getElementType();
@@ -102,7 +99,9 @@ Value splat(OpBuilder &b, Location loc, RankedTensorType type, double value) {
     number.convert(floating.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
     return ConstantOp::create(b, loc, DenseElementsAttr::get(plain, number));
   }
-  return ConstantOp::create(b, loc, DenseElementsAttr::get(plain, APInt(element.getIntOrFloatBitWidth(), uint64_t(int64_t(value)))));
+  return ConstantOp::create(b, loc,
+                            DenseElementsAttr::get(plain, APInt(element.getIntOrFloatBitWidth(),
+                                                                uint64_t(int64_t(value)))));
 }
 
 } // namespace sinter::ir

@@ -85,7 +85,8 @@ public:
 /// One vector-Jacobian product under construction.
 class Vjp {
 public:
-  Vjp(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange cotangents, llvm::ArrayRef<bool> needed)
+  Vjp(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange cotangents,
+      llvm::ArrayRef<bool> needed)
       : builder(builder), op(op), loc(op->getLoc()), cotangents(cotangents), needed(needed),
         gradients(op->getNumOperands()) {}
 

@@ -32,10 +32,8 @@ bool dependsOn(FusedOp second, FusedOp first) {
   while (!work.empty())
     for (Value operand : work.pop_back_val()->getOperands())
       if (Operation *producer = operand.getDefiningOp(); producer && seen.insert(producer).second) {
-        if (producer == first)
-          return true;
-        if (first->isBeforeInBlock(producer))
-          work.push_back(producer);
+        if (producer == first) return true;
+        if (first->isBeforeInBlock(producer)) work.push_back(producer);
       }
   return false;
 }
@@ -55,8 +53,8 @@ void merge(FusedOp first, FusedOp second) {
   llvm::append_range(inputs, second.getInputs());
   SmallVector<Type> types(first.getResultTypes());
   llvm::append_range(types, second.getResultTypes());
-  auto merged = FusedOp::create(builder, builder.getFusedLoc({first.getLoc(), second.getLoc()}), types, inputs,
-                                first.getSchedule());
+  auto merged = FusedOp::create(builder, builder.getFusedLoc({first.getLoc(), second.getLoc()}),
+                                types, inputs, first.getSchedule());
   Block &body = merged.getBody().emplaceBlock();
   SmallVector<Value> results;
   builder.setInsertionPointToEnd(&body);
@@ -64,8 +62,7 @@ void merge(FusedOp first, FusedOp second) {
     IRMapping mapping;
     for (BlockArgument argument : part.getBody().front().getArguments())
       mapping.map(argument, body.addArgument(argument.getType(), argument.getLoc()));
-    for (Operation &op : part.getBody().front().without_terminator())
-      builder.clone(op, mapping);
+    for (Operation &op : part.getBody().front().without_terminator()) builder.clone(op, mapping);
     for (Value result : part.getBody().front().getTerminator()->getOperands())
       results.push_back(mapping.lookup(result));
   }
@@ -79,11 +76,12 @@ void merge(FusedOp first, FusedOp second) {
 struct HorizontalPointwise : PassWrapper<HorizontalPointwise, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(HorizontalPointwise)
   StringRef getArgument() const override { return "horizontal-pointwise"; }
-  StringRef getDescription() const override { return "Merges independent pointwise kernels of one shape"; }
+  StringRef getDescription() const override {
+    return "Merges independent pointwise kernels of one shape";
+  }
 
   void runOnOperation() override {
-    while (mergeOnePair(getOperation().getBody().front())) {
-    }
+    while (mergeOnePair(getOperation().getBody().front())) {}
   }
 
   bool mergeOnePair(Block &block) {
@@ -104,5 +102,6 @@ struct HorizontalPointwise : PassWrapper<HorizontalPointwise, OperationPass<func
 } // namespace
 
 extern "C" LLVM_ATTRIBUTE_WEAK ::mlir::PassPluginLibraryInfo mlirGetPassPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, "HorizontalPointwise", "0.1", [] { PassRegistration<HorizontalPointwise>(); }};
+  return {MLIR_PLUGIN_API_VERSION, "HorizontalPointwise", "0.1",
+          [] { PassRegistration<HorizontalPointwise>(); }};
 }

@@ -96,8 +96,9 @@ private:
     OpBuilder builder(terminator);
     // A returned constant may have no line of its own: the return has one.
     Location loc = FusedLoc::get(func.getContext(), {source.getLoc(), terminator->getLoc()});
-    auto launch = LaunchOp::create(builder, loc, TypeRange(source.getType()),
-                                   FlatSymbolRefAttr::get(copyKernel(source, loc)), ValueRange(source));
+    auto launch =
+        LaunchOp::create(builder, loc, TypeRange(source.getType()),
+                         FlatSymbolRefAttr::get(copyKernel(source, loc)), ValueRange(source));
     if (auto producer = storageOf(source).getDefiningOp<LaunchOp>())
       precedence.add(producer, launch);
     // A copy of state reads it before it is overwritten.

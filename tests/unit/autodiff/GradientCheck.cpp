@@ -82,7 +82,7 @@ func::FuncOp gradientOf(func::FuncOp function) {
 }
 
 std::vector<HostTensor> evaluated(func::FuncOp function, ArrayRef<HostTensor> arguments,
-                                 bool trackErrors) {
+                                  bool trackErrors) {
   codegen::EvaluatorOptions options;
   options.trackErrors = trackErrors;
   auto results = codegen::evaluate(function, arguments, options);

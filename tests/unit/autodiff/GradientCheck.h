@@ -44,7 +44,7 @@ double gradientError(mlir::func::FuncOp function, mlir::func::FuncOp gradient,
                      const std::vector<codegen::HostTensor> &arguments);
 
 std::vector<codegen::HostTensor> evaluated(mlir::func::FuncOp function,
-                                          llvm::ArrayRef<codegen::HostTensor> arguments,
-                                          bool trackErrors = false);
+                                           llvm::ArrayRef<codegen::HostTensor> arguments,
+                                           bool trackErrors = false);
 
 } // namespace sinter::test

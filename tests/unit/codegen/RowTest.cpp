@@ -65,19 +65,23 @@ TEST_F(Rows, Softmax) {
 
 // Domain outputs that wait for no reduction, alone and beside one that does.
 TEST_F(Rows, OutputsBesideTheReduction) {
-  for (auto [domain, rows, dims] : {std::tuple("6x1000", "6", "1"), std::tuple("3x5x37x41", "5", "0, 2, 3"),
-                                    std::tuple("128x10", "10", "0"), std::tuple("3x7", "3", "1")}) {
-    std::string from = fmt::format("tensor<{}xf32>", domain), to = fmt::format("tensor<{}xf32>", rows);
+  for (auto [domain, rows, dims] :
+       {std::tuple("6x1000", "6", "1"), std::tuple("3x5x37x41", "5", "0, 2, 3"),
+        std::tuple("128x10", "10", "0"), std::tuple("3x7", "3", "1")}) {
+    std::string from = fmt::format("tensor<{}xf32>", domain),
+                to = fmt::format("tensor<{}xf32>", rows);
     std::string inputs = fmt::format("%a: {0}, %b: {0}", from);
-    expectAgrees(kernel("row", inputs,
-                        fmt::format("  %c = sinter.mul %a, %b : {0}\n"
-                                    "  %s = sinter.sum %c {{dim = array<i64: {2}>}} : ({0}) -> {1}\n  yield %c, %s",
-                                    from, to, dims),
-                        from + ", " + to));
+    expectAgrees(kernel(
+        "row", inputs,
+        fmt::format("  %c = sinter.mul %a, %b : {0}\n"
+                    "  %s = sinter.sum %c {{dim = array<i64: {2}>}} : ({0}) -> {1}\n  yield %c, %s",
+                    from, to, dims),
+        from + ", " + to));
   }
   expectAgrees(kernel("row", "%a: tensor<6x1000xf32>",
                       "  %c = sinter.tanh %a : tensor<6x1000xf32>\n"
-                      "  %s = sinter.sum %c {dim = array<i64: 1>, keepdim = true} : (tensor<6x1000xf32>) -> tensor<6x1xf32>\n"
+                      "  %s = sinter.sum %c {dim = array<i64: 1>, keepdim = true} : "
+                      "(tensor<6x1000xf32>) -> tensor<6x1xf32>\n"
                       "  %v = sinter.broadcast %s : (tensor<6x1xf32>) -> tensor<6x1000xf32>\n"
                       "  %d = sinter.sub %c, %v : tensor<6x1000xf32>\n  yield %c, %d, %s",
                       "tensor<6x1000xf32>, tensor<6x1000xf32>, tensor<6x1xf32>"));
@@ -85,10 +89,11 @@ TEST_F(Rows, OutputsBesideTheReduction) {
 
 // A reduction to one element beside arithmetic on single elements.
 TEST_F(Rows, ScalarsBesideAReduction) {
-  expectAgrees(kernel("reduction", "%a: tensor<128x1xf32>, %t: tensor<f32>",
-                      "  %s = sinter.sum %a {dim = array<i64: 0, 1>} : (tensor<128x1xf32>) -> tensor<f32>\n"
-                      "  %e = sinter.tanh %t : tensor<f32>\n  yield %e, %s",
-                      "tensor<f32>, tensor<f32>"));
+  expectAgrees(
+      kernel("reduction", "%a: tensor<128x1xf32>, %t: tensor<f32>",
+             "  %s = sinter.sum %a {dim = array<i64: 0, 1>} : (tensor<128x1xf32>) -> tensor<f32>\n"
+             "  %e = sinter.tanh %t : tensor<f32>\n  yield %e, %s",
+             "tensor<f32>, tensor<f32>"));
 }
 
 TEST_F(Rows, ThreadsChangeNothing) {
