@@ -175,28 +175,25 @@ SINTER_EMU_BITS(__longlong_as_double, double, long long)
   extern "C" double name(double, double);                                                          \
   extern "C" float name##f(float, float);                                                          \
   inline float name(float x, float y) { return name##f(x, y); }
-SINTER_EMU_MATH1(exp)
-SINTER_EMU_MATH1(exp2)
-SINTER_EMU_MATH1(exp10)
-SINTER_EMU_MATH1(expm1) SINTER_EMU_MATH1(log) SINTER_EMU_MATH1(log2) SINTER_EMU_MATH1(log10)
-    SINTER_EMU_MATH1(log1p) SINTER_EMU_MATH1(sqrt) SINTER_EMU_MATH1(cbrt) SINTER_EMU_MATH1(sin)
-        SINTER_EMU_MATH1(cos) SINTER_EMU_MATH1(tan) SINTER_EMU_MATH1(asin) SINTER_EMU_MATH1(acos)
-            SINTER_EMU_MATH1(atan) SINTER_EMU_MATH1(sinh) SINTER_EMU_MATH1(cosh)
-                SINTER_EMU_MATH1(tanh) SINTER_EMU_MATH1(asinh) SINTER_EMU_MATH1(acosh)
-                    SINTER_EMU_MATH1(atanh) SINTER_EMU_MATH1(erf) SINTER_EMU_MATH1(erfc)
-                        SINTER_EMU_MATH1(lgamma) SINTER_EMU_MATH1(tgamma) SINTER_EMU_MATH1(floor)
-                            SINTER_EMU_MATH1(ceil) SINTER_EMU_MATH1(trunc) SINTER_EMU_MATH1(rint)
-                                SINTER_EMU_MATH1(nearbyint) SINTER_EMU_MATH1(round)
-                                    SINTER_EMU_MATH1(fabs) SINTER_EMU_MATH2(pow)
-                                        SINTER_EMU_MATH2(atan2) SINTER_EMU_MATH2(fmod)
-                                            SINTER_EMU_MATH2(hypot) SINTER_EMU_MATH2(copysign)
-                                                SINTER_EMU_MATH2(fmax) SINTER_EMU_MATH2(fmin)
-                                                    SINTER_EMU_MATH2(remainder)
-                                                        SINTER_EMU_MATH2(nextafter)
+// A list of macros without semicolons never settles.
+// clang-format off
+SINTER_EMU_MATH1(exp) SINTER_EMU_MATH1(exp2) SINTER_EMU_MATH1(exp10) SINTER_EMU_MATH1(expm1)
+SINTER_EMU_MATH1(log) SINTER_EMU_MATH1(log2) SINTER_EMU_MATH1(log10) SINTER_EMU_MATH1(log1p)
+SINTER_EMU_MATH1(sqrt) SINTER_EMU_MATH1(cbrt) SINTER_EMU_MATH1(sin) SINTER_EMU_MATH1(cos)
+SINTER_EMU_MATH1(tan) SINTER_EMU_MATH1(asin) SINTER_EMU_MATH1(acos) SINTER_EMU_MATH1(atan)
+SINTER_EMU_MATH1(sinh) SINTER_EMU_MATH1(cosh) SINTER_EMU_MATH1(tanh) SINTER_EMU_MATH1(asinh)
+SINTER_EMU_MATH1(acosh) SINTER_EMU_MATH1(atanh) SINTER_EMU_MATH1(erf) SINTER_EMU_MATH1(erfc)
+SINTER_EMU_MATH1(lgamma) SINTER_EMU_MATH1(tgamma) SINTER_EMU_MATH1(floor) SINTER_EMU_MATH1(ceil)
+SINTER_EMU_MATH1(trunc) SINTER_EMU_MATH1(rint) SINTER_EMU_MATH1(nearbyint)
+SINTER_EMU_MATH1(round) SINTER_EMU_MATH1(fabs) SINTER_EMU_MATH2(pow) SINTER_EMU_MATH2(atan2)
+SINTER_EMU_MATH2(fmod) SINTER_EMU_MATH2(hypot) SINTER_EMU_MATH2(copysign) SINTER_EMU_MATH2(fmax)
+SINTER_EMU_MATH2(fmin) SINTER_EMU_MATH2(remainder) SINTER_EMU_MATH2(nextafter)
+// clang-format on
 #undef SINTER_EMU_MATH1
 #undef SINTER_EMU_MATH2
-                                                            extern "C" double fma(double, double,
-                                                                                  double);
+                                                                extern "C" double fma(double,
+                                                                                      double,
+                                                                                      double);
 extern "C" float fmaf(float, float, float);
 inline float fma(float a, float b, float c) { return fmaf(a, b, c); }
 inline float powif(float x, int n) { return static_cast<float>(__builtin_powi(x, n)); }
