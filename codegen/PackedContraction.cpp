@@ -44,8 +44,8 @@ public:
     for (Operation &op : frame.body())
       if (auto found = dyn_cast<ContractionOpInterface>(op)) contraction = found;
     Value result = contraction->getResult(0);
-    // Panels of bf16 come out wrong where rows are read in place (matmul 33x70 by 70x49): the plain
-    // loops are right, and slower.
+    // An open bug: a packed matmul of bf16, 33x70 by 70x49, leaves zeros in rows after the first. Its
+    // cause is not known; the plain loops are right, and slower.
     if (elementOf(result).isBF16()) return false;
     if (!computeType(elementOf(result)).isF32()) return false;
     dims = contraction.getContractionDims();
