@@ -1,0 +1,72 @@
+#include "sinter/codegen/contraction/ContractionElements.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+ContractionElements::ContractionElements(KernelFrame &frame) : frame(frame) {
+  for (Operation &each : frame.body())
+    if (auto found = dyn_cast<ContractionOpInterface>(each)) op = found;
+  dims = op.getContractionDims();
+}
+
+SmallVector<int64_t> ContractionElements::extents() const {
+  SmallVector<int64_t> result;
+  for (ArrayRef<int64_t> group :
+       {ArrayRef(dims.batch), ArrayRef(dims.m), ArrayRef(dims.n), ArrayRef(dims.k)})
+    result.append(group.begin(), group.end());
+  return result;
+}
+
+std::array<unsigned, 5> ContractionElements::firsts() const {
+  std::array<size_t, 4> sizes{dims.batch.size(), dims.m.size(), dims.n.size(), dims.k.size()};
+  std::array<unsigned, 5> result{};
+  for (unsigned number = 0; number < 4; ++number)
+    result[number + 1] = result[number] + sizes[number];
+  return result;
+}
+
+ValueRange ContractionElements::group(ValueRange point, unsigned number) const {
+  std::array<unsigned, 5> first = firsts();
+  return point.slice(first[number], first[number + 1] - first[number]);
+}
+
+Value ContractionElements::factor(Elements &in, unsigned side, ValueRange point) const {
+  ElementAddress address = op.getSideAddress(in, side, group(point, 0),
+                                             group(point, side == 0 ? 1 : 2), group(point, 3));
+  Value from = operand(side);
+  auto element = [&] { return in.spread(in.element(from, address.indices)); };
+  if (!address.inBounds) return element();
+  Value zero = constantOf(frame.builder, frame.loc, in.valueType(computeType(elementOf(from))), 0);
+  return in.guarded(address.inBounds, zero, element);
+}
+
+void ContractionElements::store(Elements &in, ValueRange point) const {
+  MLIRContext *context = frame.builder.getContext();
+  SmallVector<Value> place =
+      op.getResultIndices(in, group(point, 0), group(point, 1), group(point, 2));
+  SmallVector<AffineExpr> exprs;
+  for (Value index : place) exprs.push_back(in.exprOf(index));
+  ArrayRef<int64_t> shape = shapeOf(result());
+  AffineExpr position = in.simplify(linearIndex(exprs, shape, context));
+  // All are computed before the first is stored: an output may be an input's memory.
+  SmallVector<Value> values;
+  for (Value output : frame.yield()->getOperands()) {
+    SmallVector<Value> outputPlace(place);
+    if (shapeOf(output) != shape) {
+      outputPlace.clear();
+      int64_t stride = tensorType(output).getNumElements();
+      for (int64_t extent : shapeOf(output)) {
+        stride /= extent;
+        outputPlace.push_back(in.indexOf(position.floorDiv(stride) % extent));
+      }
+    }
+    values.push_back(in.element(output, outputPlace));
+  }
+  for (auto [number, value] : llvm::enumerate(values))
+    in.store(value, frame.outputBuffer(number), elementOf(frame.yield()->getOperand(number)),
+             position);
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "sinter/codegen/contraction/PackedPlan.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace sinter::codegen {
+
+/// Writes the code of a packed contraction as its plan says: units (PackedUnits.cpp), panels
+/// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), all from the small loops
+/// of PackedLoops.cpp.
+class PackedEmitter {
+public:
+  PackedEmitter(KernelFrame &frame, const ContractionElements &points, const PackedPlan &plan);
+  mlir::LogicalResult run();
+
+private:
+  using Value = mlir::Value;
+  using Indices = llvm::SmallVector<Value>;
+  /// Gets the indices of a point and its position in the panel.
+  using PointBody = llvm::function_ref<void(Indices, Value)>;
+
+  // Units.
+  void emitUnit(Value unit);
+  void emitColumns(Value outer);
+
+  // Panels.
+  void packRows();
+  void packColumns();
+  void packColumnsTransposed();
+  void packLine(unsigned dim, Indices column, Value local, PointBody pack);
+  void transpose(Indices &vectors);
+  Value panelAt(Value k, Value column);
+  void put(Value value, Value panel, Value at);
+
+  // Register tiles.
+  void tiles();
+  void tileColumn(Value column, int64_t vectors);
+  void registerTile(Value row, int64_t count, Value column, int64_t vectors);
+  Value rowElement(Value row, Value k);
+  Value sumAt(Value row, int64_t r, Value column, int64_t v);
+  Value multiplyAdd(Value lhs, Value rhs, Value sum);
+  void finishRow(Value row, Value base, Value from, Value to, int64_t most);
+
+  // Points of the contraction.
+  Indices point(llvm::ArrayRef<Value> row, llvm::ArrayRef<Value> column, llvm::ArrayRef<Value> k);
+  Indices rowIndices(Value local);
+  Indices columnIndices(Value local);
+  Indices delinearized(Value linear, llvm::ArrayRef<int64_t> extents);
+  Value factor(unsigned side, mlir::ValueRange point) {
+    return points.factor(*elements, side, point);
+  }
+
+  // Loops and arithmetic.
+  void loop(Value from, Value to, int64_t step, int64_t most, llvm::function_ref<void(Value)> body);
+  void loop(int64_t extent, llvm::function_ref<void(Value)> body);
+  void onlyIf(Value condition, llvm::function_ref<void()> body);
+  void runs(Value from, Value to, int64_t most, bool whole, llvm::function_ref<void(Value)> body);
+  void overInnerK(unsigned until, PointBody body);
+  void innerK(unsigned dim, unsigned until, Indices indices, Value offset, PointBody body);
+  void alongK(PointBody body);
+
+  Value constant(int64_t value) { return frame.constant(value); }
+  Value add(Value lhs, Value rhs) { return mlir::arith::AddIOp::create(b, frame.loc, lhs, rhs); }
+  Value subtract(Value lhs, Value rhs) {
+    return mlir::arith::SubIOp::create(b, frame.loc, lhs, rhs);
+  }
+  Value minimum(Value lhs, Value rhs) {
+    return mlir::arith::MinUIOp::create(b, frame.loc, lhs, rhs);
+  }
+  Value mul(Value lhs, int64_t rhs);
+  Value compare(mlir::arith::CmpIPredicate predicate, Value lhs, Value rhs) {
+    return mlir::arith::CmpIOp::create(b, frame.loc, predicate, lhs, rhs);
+  }
+  Value affine(mlir::AffineExpr expr, mlir::ValueRange operands) {
+    return elements->apply(expr, operands);
+  }
+  mlir::AffineExpr d(unsigned position) { return b.getAffineDimExpr(position); }
+  mlir::VectorType vectorType() { return mlir::VectorType::get(plan.W, plan.type); }
+
+  KernelFrame &frame;
+  const ContractionElements &points;
+  const PackedPlan &plan;
+  mlir::OpBuilder &b;
+  std::unique_ptr<Elements> elements;
+
+  Value rowPanel, columnPanel, sums;
+  int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
+  bool tileAtOnce = true; // a tile's sums are final when it ends
+
+  // Of the unit being emitted.
+  Indices batchPoint, outerPoint;
+  Value rowBase, lineBase, rowCount, lineCount, columnCount, lastRowBlock, kBase, kCount;
+  int64_t kRange = 1; // most that kCount can be
+};
+
+} // namespace sinter::codegen

@@ -1,0 +1,136 @@
+#include "sinter/codegen/contraction/PackedEmitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+/// All register tiles of the panels: column after column, so that a column of tiles stays in L1.
+void PackedEmitter::tiles() {
+  int64_t W = plan.W, tileVectors = plan.tileVectors, unitColumns = plan.unitColumns;
+  Value perTile = constant(tileVectors);
+  Value vectors =
+      arith::DivUIOp::create(b, frame.loc, add(columnCount, constant(W - 1)), constant(W));
+  Value whole = arith::DivUIOp::create(b, frame.loc, vectors, perTile);
+  int64_t most = llvm::divideCeil(unitColumns, W);
+  // What is left of whole tiles in a full unit, and in the last one.
+  std::set<int64_t> rests;
+  rests.insert(most % tileVectors);
+  if (plan.lines % plan.linesPerUnit)
+    rests.insert(int64_t(llvm::divideCeil(plan.lines % plan.linesPerUnit * plan.lineSize, W)) %
+                 tileVectors);
+  rests.erase(0);
+  if (most >= tileVectors)
+    loop(constant(0), whole, 1, llvm::divideCeil(most, tileVectors),
+         [&](Value tile) { tileColumn(affine(d(0) * (tileVectors * W), tile), tileVectors); });
+  Value rest = arith::RemUIOp::create(b, frame.loc, vectors, perTile);
+  for (int64_t count : rests)
+    onlyIf(compare(arith::CmpIPredicate::eq, rest, constant(count)), [&] {
+      Value column = add(mul(whole, tileVectors * W), constant(0));
+      elements->variable(column, 0, unitColumns - 1);
+      tileColumn(column, count);
+    });
+}
+
+void PackedEmitter::tileColumn(Value column, int64_t vectors) {
+  int64_t tileRows = plan.tileRows;
+  Value whole = arith::DivUIOp::create(b, frame.loc, rowCount, constant(tileRows));
+  loop(constant(0), whole, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows),
+       [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
+  int64_t rest = plan.rows.size() % plan.rowsPerUnit % tileRows;
+  if (plan.rowBlocks == 1) rest = plan.rowsPerUnit % tileRows;
+  if (rest == 0) return;
+  auto last = [&] {
+    Value row = add(mul(whole, tileRows), constant(0));
+    elements->variable(row, 0, plan.rowsPerUnit - 1);
+    registerTile(row, rest, column, vectors);
+  };
+  if (plan.rowBlocks == 1)
+    last();
+  else
+    onlyIf(lastRowBlock, last);
+}
+
+/// Element `k` of the block, in `row` of the unit.
+Value PackedEmitter::rowElement(Value row, Value k) {
+  if (plan.direct) {
+    Value linear = affine(d(0) * plan.kInner + d(1), {kBase, k});
+    return factor(plan.rowSide,
+                  point(rowIndices(row), {}, delinearized(linear, plan.groups[3].extents)));
+  }
+  Value inPanel = plan.resident ? affine(d(0) * plan.kInner + d(1), {kBase, k}) : k;
+  return memref::LoadOp::create(b, frame.loc, rowPanel,
+                                affine(d(0) * rowStride + d(1) * rowKStride, {row, inPanel}));
+}
+
+/// Sums of `count` rows times `vectors` vectors of columns, in registers.
+void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t vectors) {
+  int64_t W = plan.W, width = plan.tileVectors * W;
+  Indices initial;
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t v = 0; v < vectors; ++v)
+      initial.push_back(tileAtOnce ? constantOf(b, frame.loc, vectorType(), 0)
+                                   : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
+                                                                  sumAt(row, r, column, v))));
+  Indices totals = emitLoop(
+      b, frame.loc, constant(0), mul(kCount, plan.kInner), constant(1), initial,
+      [&](Value k, ValueRange carried) {
+        elements->variable(k, 0, plan.kMost - 1);
+        Indices right, next;
+        for (int64_t v = 0; v < vectors; ++v)
+          right.push_back(vector::LoadOp::create(
+              b, frame.loc, vectorType(), columnPanel,
+              plan.tiled ? affine(d(1) * (plan.kMost + W) + d(0) * width + v * W, {k, column})
+                         : affine(d(0) * ldb + d(1) + v * W, {k, column})));
+        for (int64_t r = 0; r < count; ++r) {
+          Value left = rowElement(affine(d(0) + r, row), k);
+          left = vector::BroadcastOp::create(b, frame.loc, vectorType(), left);
+          for (int64_t v = 0; v < vectors; ++v)
+            next.push_back(multiplyAdd(left, right[v], carried[r * vectors + v]));
+        }
+        return next;
+      });
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t v = 0; v < vectors; ++v)
+      vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums,
+                              sumAt(row, r, column, v));
+  if (!tileAtOnce) return;
+  loop(constant(0), constant(count), 1, count, [&](Value r) {
+    Value end = minimum(columnCount, add(column, constant(vectors * W)));
+    finishRow(affine(d(0) + d(1), {row, r}), affine(d(0) * ldc - d(1), {r, column}), column, end,
+              plan.unitColumns);
+  });
+}
+
+Value PackedEmitter::sumAt(Value row, int64_t r, Value column, int64_t v) {
+  if (tileAtOnce) return constant(r * ldc + v * plan.W);
+  return affine((d(0) + r) * ldc + d(1) + v * plan.W, {row, column});
+}
+
+Value PackedEmitter::multiplyAdd(Value lhs, Value rhs, Value sum) {
+  if (frame.options.fma) return math::FmaOp::create(b, frame.loc, lhs, rhs, sum);
+  return arith::AddFOp::create(b, frame.loc, sum, arith::MulFOp::create(b, frame.loc, lhs, rhs));
+}
+
+/// Columns [from, to) of a row of sums go through the epilogue to memory; column c is at `base` + c.
+void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64_t most) {
+  Indices rowPoint = rowIndices(row);
+  bool whole = plan.unitColumns % plan.W == 0 && plan.lines % plan.linesPerUnit == 0;
+  runs(from, to, most, whole, [&](Value column) {
+    Value at = affine(d(0) + d(1), {base, column});
+    Value sum = elements->lanes() > 1
+                    ? Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums, at))
+                    : Value(memref::LoadOp::create(b, frame.loc, sums, at));
+    elements->bindValue(points.result(), elements->rounded(sum, elementOf(points.result())));
+    points.store(*elements, point(rowPoint, columnIndices(column), {}));
+  });
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,91 @@
+#include "sinter/codegen/contraction/PackedEmitter.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+PackedEmitter::PackedEmitter(KernelFrame &frame, const ContractionElements &points,
+                             const PackedPlan &plan)
+    : frame(frame), points(points), plan(plan), b(frame.builder), elements(frame.elements()) {}
+
+LogicalResult PackedEmitter::run() {
+  int64_t W = plan.W;
+  int64_t units = plan.groups[0].size() * plan.outerUnits * plan.columnBlocks * plan.rowBlocks;
+  frame.lowered.range = units;
+  frame.lowered.grain = 1;
+  ldb = llvm::alignTo(plan.unitColumns, W) + W;
+  bool rowsByRow = !plan.rowsAlongRow; // [row][k]
+  rowStride = rowsByRow ? plan.kInRows + W : 1;
+  rowKStride = rowsByRow ? 1 : llvm::alignTo(plan.rowsPerUnit, W) + W;
+  if (!plan.direct)
+    rowPanel = elements->temporary(
+        rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
+  int64_t width = plan.tiled ? llvm::alignTo(plan.unitColumns, plan.tileVectors * W) : ldb;
+  columnPanel = elements->temporary((plan.kMost + W) * width, plan.type);
+  tileAtOnce = plan.kBlocks == 1;
+  ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.unitColumns, W) + W;
+  sums = elements->temporary((tileAtOnce ? plan.tileRows : plan.rowsPerUnit) * ldc, plan.type);
+  loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
+  return failure(elements->failed());
+}
+
+void PackedEmitter::emitUnit(Value unit) {
+  int64_t rowBlocks = plan.rowBlocks, columnBlocks = plan.columnBlocks;
+  Value rowBlock = affine(d(0) % rowBlocks, unit);
+  Value columnBlock = affine(d(0).floorDiv(rowBlocks) % columnBlocks, unit);
+  Value outerUnit = affine(d(0).floorDiv(rowBlocks * columnBlocks) % plan.outerUnits, unit);
+  Value batch = affine(d(0).floorDiv(rowBlocks * columnBlocks * plan.outerUnits), unit);
+  batchPoint = delinearized(batch, plan.groups[0].extents);
+  rowBase = affine(d(0) * plan.rowsPerUnit, rowBlock);
+  lineBase = affine(d(0) * plan.linesPerUnit, columnBlock);
+  rowCount = rowBlocks == 1 ? constant(plan.rowsPerUnit)
+                            : minimum(constant(plan.rowsPerUnit),
+                                      subtract(constant(plan.rows.size()), rowBase));
+  lineCount = columnBlocks == 1
+                  ? constant(plan.linesPerUnit)
+                  : minimum(constant(plan.linesPerUnit), subtract(constant(plan.lines), lineBase));
+  columnCount = mul(lineCount, plan.lineSize);
+  lastRowBlock = compare(arith::CmpIPredicate::eq, rowBlock, constant(rowBlocks - 1));
+  kBase = constant(0);
+  kCount = constant(plan.kOuter);
+  kRange = plan.kOuter;
+  if (plan.resident) packRows();
+  kRange = plan.kPerBlock;
+  if (plan.outerPerUnit == 1) return emitColumns(outerUnit);
+  Value from = affine(d(0) * plan.outerPerUnit, outerUnit);
+  Value to =
+      minimum(constant(plan.outerColumns), affine((d(0) + 1) * plan.outerPerUnit, outerUnit));
+  loop(from, to, 1, plan.outerColumns, [&](Value outer) { emitColumns(outer); });
+}
+
+/// A unit's rows and columns at one point of the outer columns.
+void PackedEmitter::emitColumns(Value outer) {
+  outerPoint = delinearized(outer, ArrayRef(plan.columns.extents).take_front(plan.suffixFirst));
+  auto pack = [&] {
+    packColumns();
+    if (!plan.resident) packRows();
+  };
+  if (tileAtOnce) {
+    pack();
+    return tiles();
+  }
+  int64_t size = plan.rowsPerUnit * ldc;
+  Value zero = constantOf(b, frame.loc, vectorType(), 0);
+  loop(constant(0), constant(size), plan.W, size,
+       [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
+  loop(plan.kBlocks, [&](Value block) {
+    kBase = affine(d(0) * plan.kPerBlock, block);
+    kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
+    pack();
+    tiles();
+  });
+  loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
+    finishRow(row, affine(d(0) * ldc, row), constant(0), columnCount, plan.unitColumns);
+  });
+}
+
+} // namespace sinter::codegen
