@@ -1,7 +1,6 @@
 #include "sinter/runtime/Types.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <array>
 
@@ -48,7 +47,9 @@ int64_t TensorType::numElements() const {
 int64_t TensorType::numBytes() const { return numElements() * byteWidth(dtype); }
 
 std::string TensorType::text() const {
-  return fmt::format("{}[{}]", name(dtype), fmt::join(shape, ", "));
+  std::string extents;
+  for (int64_t extent : shape) extents += fmt::format("{}{}", extents.empty() ? "" : ", ", extent);
+  return fmt::format("{}[{}]", name(dtype), extents);
 }
 
 } // namespace sinter::runtime
