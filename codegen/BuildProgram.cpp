@@ -217,8 +217,11 @@ private:
       launch.params.push_back(runtime::PointerParam{location, true});
       if (location.space == runtime::Space::arena) {
         entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
-        entry.largest.push_back(
-            {location.bytes, launch.source.empty() ? launch.label : launch.source});
+        std::string what;
+        llvm::raw_string_ostream stream(what);
+        stream << op.getResult(number).getType() << "  "
+               << (launch.source.empty() ? launch.label : launch.source);
+        entry.largest.push_back({location.bytes, what});
       }
     }
     std::vector<runtime::Location> reads, writes;

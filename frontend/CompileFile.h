@@ -11,7 +11,7 @@ struct SinterCompileRequest {
   const char *device;  // "cpu", "cuda", "cuda-emulated" or "reference"
   const char *entry;   // the function to compile; empty: the only one
   int gradient;        // append the cotangents to the inputs and the gradients to the outputs
-  const char *dumpDir; // empty: no dump
+  const char *dumpDir; // empty: SINTER_DUMP decides
 };
 
 /// Returns a new Program with that one entry, or null with `*error` set (to be freed by `free`).

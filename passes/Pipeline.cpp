@@ -53,17 +53,37 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   return stages;
 }
 
+/// What is inside of `builtin.module(...)`: our managers are anchored there already, and a module inside of
+/// the module is not what is meant.
+static std::string passesOf(StringRef pipeline) {
+  StringRef inner = pipeline.trim();
+  if (inner.consume_front("builtin.module(") && inner.consume_back(")")) return inner.str();
+  return pipeline.trim().str();
+}
+
 FailureOr<std::vector<Stage>> pipelineStages(const PipelineOptions &options,
                                              llvm::raw_ostream &errors) {
   std::vector<Stage> stages;
   std::vector<bool> used(options.insertions.size());
+  std::vector<std::string> pipelines;
+  for (const Insertion &insertion : options.insertions) {
+    // Said here, where there is a stream for it: a stage has none.
+    OpPassManager parsed(ModuleOp::getOperationName());
+    pipelines.push_back(passesOf(insertion.pipeline));
+    std::string reason;
+    llvm::raw_string_ostream stream(reason);
+    if (succeeded(parsePassPipeline(pipelines.back(), parsed, stream))) continue;
+    errors << "cannot insert '" << insertion.pipeline << "' at '" << insertion.place
+           << "': " << StringRef(reason).trim() << "\n";
+    return failure();
+  }
   auto insertAt = [&](const std::string &place) {
     for (auto [i, insertion] : llvm::enumerate(options.insertions)) {
       if (insertion.place != place) continue;
       used[i] = true;
-      stages.push_back(
-          {place + ":" + insertion.pipeline,
-           [text = insertion.pipeline](OpPassManager &pm) { return parsePassPipeline(text, pm); }});
+      stages.push_back({place + ":" + insertion.pipeline, [text = pipelines[i]](OpPassManager &pm) {
+                          return parsePassPipeline(text, pm);
+                        }});
     }
   };
   std::vector<std::string> places;
@@ -99,7 +119,10 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options,
   std::string errors;
   llvm::raw_string_ostream stream(errors);
   FailureOr<std::vector<Stage>> stages = pipelineStages(options, stream);
-  if (failed(stages)) return module.emitError(StringRef(errors).rtrim());
+  if (failed(stages)) {
+    if (failedStage) *failedStage = "pipeline";
+    return module.emitError(StringRef(errors).rtrim());
+  }
   for (const Stage &stage : *stages) {
     if (failedStage) *failedStage = stage.name;
     // A manager per stage: the callback sees a module at rest and a pipeline that replays the stage.

@@ -1,6 +1,11 @@
 // sinter-bench: times training and inference steps of the examples' models and single ops, one JSON
 // line each. tests/benchmarks/compare.py runs it beside its peers.
 
+#include "../examples/models/Cifar10Cnn.h"
+#include "../examples/models/Cnn112.h"
+#include "../examples/models/LinearModel.h"
+#include "../examples/models/MnistCnn.h"
+
 #include "sinter/sinter.h"
 
 #include <CLI/CLI.hpp>
@@ -13,7 +18,6 @@
 #include <random>
 #include <regex>
 
-namespace nn = sinter::nn;
 using sinter::Array;
 using sinter::Tensor;
 
@@ -23,46 +27,6 @@ struct Options {
   std::string filter, precision = "f32", device = "cpu";
   int threads = 1;
   double minTime = 1.0;
-};
-
-/// The models of the examples: convolutions with ReLU and pooling, then dense layers.
-struct MnistCnn : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
-  nn::Linear fc{this, "fc", {.in_features = 64 * 5 * 5, .out_features = 10}};
-  Tensor forward(Tensor x) {
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc(flatten(x, 1));
-  }
-};
-struct Cifar10Cnn : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 32, .kernel_size = 3}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
-  nn::Linear fc1{this, "fc1", {.in_features = 64 * 6 * 6, .out_features = 64}};
-  nn::Linear fc2{this, "fc2", {.in_features = 64, .out_features = 10}};
-  Tensor forward(Tensor x) {
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc2(relu(fc1(flatten(x, 1))));
-  }
-};
-struct Cnn112 : nn::Module {
-  nn::Conv2d conv1{
-      this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{
-      this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
-  nn::Linear fc1{this, "fc1", {.in_features = 32 * 28 * 28, .out_features = 128}};
-  nn::Linear fc2{this, "fc2", {.in_features = 128, .out_features = 10}};
-  Tensor forward(Tensor x) {
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc2(relu(fc1(flatten(x, 1))));
-  }
-};
-struct LinearRegression : nn::Module {
-  nn::Linear fc{this, "fc", {.in_features = 10, .out_features = 1}};
-  Tensor forward(Tensor x) { return fc(x); }
 };
 
 Array random(sinter::Shape shape) {
@@ -87,7 +51,11 @@ public:
   /// `prepare` compiles and returns what one step does; it may fill in the record.
   void run(const std::string &name,
            const std::function<std::function<void()>(nlohmann::json &record)> &prepare) {
-    if (!std::regex_search(name, pattern)) return;
+    if (!std::regex_search(name, pattern)) {
+      names += "\n  " + name;
+      return;
+    }
+    ++matched;
     nlohmann::json record{{"name", name},
                           {"threads", options.threads},
                           {"precision", options.precision},
@@ -111,10 +79,12 @@ public:
     std::cout << record.dump() << std::endl;
   }
 
-  template <class Model> void training(const std::string &name, Array x, Array y, sinter::Loss loss,
-                                       sinter::optim::Optimizer optimizer) {
+  /// `arguments` are those of the model's constructor.
+  template <class Model, class... Arguments>
+  void training(const std::string &name, Array x, Array y, sinter::Loss loss,
+                sinter::optim::Optimizer optimizer, Arguments... arguments) {
     run(name, [&](nlohmann::json &record) -> std::function<void()> {
-      auto model = std::make_shared<Model>();
+      auto model = std::make_shared<Model>(arguments...);
       auto step = std::make_shared<sinter::TrainStep>(
           *model, loss, optimizer,
           sinter::TrainerOptions{.device = device(), .precision = precision()});
@@ -148,6 +118,12 @@ public:
         {x});
   }
 
+  /// Says what there is when the filter left nothing.
+  void checkMatched() const {
+    if (!matched)
+      throw std::runtime_error("no benchmark matches '" + options.filter + "'; there are:" + names);
+  }
+
 private:
   using Clock = std::chrono::steady_clock;
   static double seconds(Clock::time_point since) {
@@ -165,6 +141,8 @@ private:
 
   Options options;
   std::regex pattern;
+  std::string names; // that did not match
+  int matched = 0;
 };
 
 template <class Model>
@@ -223,12 +201,16 @@ int main(int argc, char **argv) {
                       },
                       {random({rows, columns}), random({columns}), random({columns})});
     }
-    bench.training<LinearRegression>("train_linear_regression_b64", random({64, 10}),
-                                     random({64, 1}), sinter::mse_loss,
-                                     sinter::optim::SGD{.lr = 0.01});
-    model<MnistCnn>(bench, "mnist_cnn", 128, {1, 28, 28});
-    model<Cifar10Cnn>(bench, "cifar10_cnn", 128, {3, 32, 32});
-    model<Cnn112>(bench, "cnn112", 32, {3, 112, 112});
+    bench.training<examples::LinearModel>("train_linear_regression_b64", random({64, 10}),
+                                          random({64, 1}), sinter::mse_loss,
+                                          sinter::optim::SGD{.lr = 0.01}, /*features=*/10);
+    model<examples::MnistCnn>(bench, "mnist_cnn", 128, {1, 28, 28});
+    model<examples::Cifar10Cnn>(bench, "cifar10_cnn", 128, {3, 32, 32});
+    model<examples::Cnn112>(bench, "cnn112", 32, {3, 112, 112});
+    bench.checkMatched();
+  } catch (const std::regex_error &) {
+    std::cerr << "sinter-bench: --filter '" << options.filter << "' is no regular expression\n";
+    return 1;
   } catch (const std::exception &error) {
     std::cerr << "sinter-bench: " << error.what() << "\n";
     return 1;

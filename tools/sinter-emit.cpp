@@ -16,6 +16,8 @@
 
 #include <fstream>
 #include <iostream>
+#include <tuple>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace sinter;
@@ -84,10 +86,22 @@ int main(int argc, char **argv) {
   app.add_option("-o,--output", options.output, "File to write instead of standard output");
   CLI11_PARSE(app, argc, argv);
 
+  bool cuda = options.target == "cuda";
+  for (auto [flag, given, needsCuda] :
+       {std::tuple("--ptx", options.ptx, true), std::tuple("--cubin", options.cubin, true),
+        std::tuple("--llvm", options.llvm, false), std::tuple("--asm", options.assembly, false)})
+    if (given && needsCuda != cuda)
+      return fail(std::string(flag) + " is for --target " + (needsCuda ? "cuda" : "cpu"));
+  if (options.ptx + options.cubin + options.llvm + options.assembly > 1)
+    return fail("one of --ptx and --cubin, or of --llvm and --asm");
+  if (options.cubin && options.output.empty() && isatty(STDOUT_FILENO))
+    return fail("a cubin is binary: name a file with -o");
+
   DialectRegistry registry;
   ir::registerDialects(registry);
   MLIRContext context(registry);
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false); // a message about the target would print the whole module
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
   // The text is what was asked for: what passes remark on is for sinter-opt.

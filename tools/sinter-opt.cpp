@@ -1,16 +1,15 @@
 // sinter-opt: mlir-opt with the sinter dialect and passes. Reads a module, runs the passes named on
 // the command line, prints the module.
 
+#include "sinter/frontend/detail/Plugins.h"
 #include "sinter/ir/Sinter.h"
-#include "sinter/passes/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
-#include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "mlir/Transforms/Passes.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/WithColor.h"
 
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -39,17 +38,11 @@ static std::vector<std::string> pluginPaths(int argc, char **argv) {
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   sinter::ir::registerDialects(registry);
-  sinter::passes::registerPasses();
-  mlir::registerTransformsPasses();
-
-  for (const std::string &path : pluginPaths(argc, argv)) {
-    llvm::Expected<mlir::PassPlugin> plugin = mlir::PassPlugin::load(path);
-    if (!plugin) {
-      llvm::WithColor::error(llvm::errs(), "sinter-opt")
-          << "cannot load plug-in '" << path << "': " << llvm::toString(plugin.takeError()) << '\n';
-      return EXIT_FAILURE;
-    }
-    plugin->registerPassRegistryCallbacks();
+  try { // our passes are registered by it, too
+    sinter::detail::loadPlugins(pluginPaths(argc, argv));
+  } catch (const std::exception &error) {
+    llvm::WithColor::error(llvm::errs(), "sinter-opt") << error.what() << '\n';
+    return EXIT_FAILURE;
   }
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Sinter's optimiser driver\n", registry));

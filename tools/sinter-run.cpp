@@ -6,12 +6,14 @@
 #include "sinter/runtime/Executor.h"
 #include "sinter/runtime/Npy.h"
 #include "sinter/runtime/Profiler.h"
+#include "sinter/runtime/Safetensors.h"
 #include "sinter/runtime/State.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -128,17 +130,22 @@ std::vector<HostBuffer> readInputs(const Entry &entry, const Options &options) {
     bool sameType = stored.dtype == port.type.dtype;
     if (stored.shape != port.type.shape || !sameType ||
         int64_t(array.bytes.size()) != port.type.numBytes())
-      fail(options.inputs[i] + " holds " + stored.text() + ", input '" + port.name + "' is " +
-           port.type.text());
+      fail(options.inputs[i] + " holds " + stored.text() + ", input " + std::to_string(i) + " ('" +
+           port.name + "') is " + port.type.text());
     buffers.emplace_back(int64_t(array.bytes.size()));
     std::memcpy(buffers.back().data.get(), array.bytes.data(), array.bytes.size());
   }
   return buffers;
 }
 
-/// The first element, when the tensor is a floating-point scalar.
+/// The value of a floating-point scalar.
 std::optional<double> scalarOf(const TensorType &type, const uint8_t *bytes) {
   if (type.numElements() != 1) return std::nullopt;
+  if (type.dtype == DType::bf16) { // the upper half of an f32
+    uint16_t bits;
+    std::memcpy(&bits, bytes, sizeof bits);
+    return std::bit_cast<float>(uint32_t(bits) << 16);
+  }
   if (type.dtype == DType::f32) {
     float number;
     std::memcpy(&number, bytes, sizeof number);
@@ -150,6 +157,26 @@ std::optional<double> scalarOf(const TensorType &type, const uint8_t *bytes) {
     return number;
   }
   return std::nullopt;
+}
+
+/// Parameters must all be in the file, and nothing that the program does not have. Moments, counters and
+/// the like may be missing (a checkpoint of the model alone): they keep their first values.
+void loadCheckpoint(State &state, const std::string &path) {
+  SafetensorsFile file = value(SafetensorsFile::open(path));
+  std::string missing, unexpected;
+  auto add = [](std::string &list, const std::string &name) {
+    list += (list.empty() ? "'" : ", '") + name + "'";
+  };
+  for (const StateVariable &variable : state.variables())
+    if (variable.role == StateRole::parameter && !file.find(variable.name))
+      add(missing, variable.name);
+  for (const NamedTensor &tensor : file.tensors())
+    if (state.find(tensor.name) < 0) add(unexpected, tensor.name);
+  if (!missing.empty() || !unexpected.empty())
+    fail(path + " is not a checkpoint of this program" +
+         (missing.empty() ? "" : "; missing: " + missing) +
+         (unexpected.empty() ? "" : "; unexpected: " + unexpected));
+  check(loadState(state, path, /*strict=*/false));
 }
 
 void initialise(Executor &executor, const Program &program, const Options &options) {
@@ -164,7 +191,7 @@ void initialise(Executor &executor, const Program &program, const Options &optio
   if (const Entry *init = program.findEntry("init");
       init && init->inputs.empty() && init->outputs.empty())
     check(executor.run(size_t(init - program.entries.data()), {}, {}));
-  if (!options.load.empty()) check(loadState(*executor.state(), options.load, /*strict=*/false));
+  if (!options.load.empty()) loadCheckpoint(*executor.state(), options.load);
 }
 
 } // namespace
@@ -183,7 +210,8 @@ int main(int argc, char **argv) {
   app.add_flag(
       "--grad", options.gradient,
       "IR only: cotangents follow the inputs; gradN.npy for each floating-point argument N");
-  app.add_option("--load", options.load, "Checkpoint (safetensors) to start from");
+  app.add_option("--load", options.load,
+                 "Checkpoint (safetensors) to start from: the model's, or what --save wrote");
   app.add_option("--save", options.save, "Checkpoint to write at the end");
   app.add_option("--json", options.json, "Writes scalars of each run and times");
   app.add_option("--dump", options.dump,

@@ -219,7 +219,7 @@ private:
   }
 
   void runOne(Job &job) {
-    if (cache && options.cache)
+    if (cache && options.cache && !options.dump) // texts to dump are not in the cache
       if (auto found = cache->find(job.key))
         if (auto object = CompiledObject::unpack(*found)) {
           job.result = std::move(*object);

@@ -125,7 +125,9 @@ FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architectur
       // Static shared arrays end at 48 KiB on every architecture; templates that want more ask for it.
       return ir::TargetAttr::get(&context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
                                  std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024);
-  emitError(UnknownLoc::get(&context)) << "unknown GPU architecture '" << architecture << "'";
+  InFlightDiagnostic error = emitError(UnknownLoc::get(&context))
+                             << "unknown GPU architecture '" << architecture << "'; known are";
+  for (const Limits &limits : known) error << (&limits == known ? " " : ", ") << limits.name;
   return failure();
 }
 

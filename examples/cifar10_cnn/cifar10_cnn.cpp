@@ -1,23 +1,8 @@
 // CIFAR-10: two convolutions and two dense layers.
 #include "../common/Run.h"
+#include "../models/Cifar10Cnn.h"
 
 #include <filesystem>
-
-namespace nn = sinter::nn;
-using sinter::Tensor;
-
-struct Cifar10Cnn : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 3, .out_channels = 32, .kernel_size = 3}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
-  nn::Linear fc1{this, "fc1", {.in_features = 64 * 6 * 6, .out_features = 64}};
-  nn::Linear fc2{this, "fc2", {.in_features = 64, .out_features = 10}};
-
-  Tensor forward(Tensor x) { // x: [N, 3, 32, 32]
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc2(relu(fc1(flatten(x, 1)))); // logits: [N, 10]
-  }
-};
 
 int main(int argc, char **argv) {
   auto options =
@@ -36,7 +21,7 @@ int main(int argc, char **argv) {
       return 2;
     }
     auto cifar = sinter::data::cifar10(options.data);
-    Cifar10Cnn model;
+    examples::Cifar10Cnn model;
     sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
                             options.trainer());
     auto outcome = examples::train({.example = "cifar10_cnn",

@@ -1,26 +1,10 @@
 // Images of 3x112x112: a wider memory footprint than the small data sets have.
+#include "../models/Cnn112.h"
 #include "../common/Run.h"
 
 #include <filesystem>
 
-namespace nn = sinter::nn;
 using sinter::Array;
-using sinter::Tensor;
-
-struct Cnn112 : nn::Module {
-  nn::Conv2d conv1{
-      this, "conv1", {.in_channels = 3, .out_channels = 16, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{
-      this, "conv2", {.in_channels = 16, .out_channels = 32, .kernel_size = 3, .padding = 1}};
-  nn::Linear fc1{this, "fc1", {.in_features = 32 * 28 * 28, .out_features = 128}};
-  nn::Linear fc2{this, "fc2", {.in_features = 128, .out_features = 10}};
-
-  Tensor forward(Tensor x) { // x: [N, 3, 112, 112]
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc2(relu(fc1(flatten(x, 1)))); // logits: [N, 10]
-  }
-};
 
 constexpr int64_t side = 112, pixels = 3 * side * side;
 
@@ -76,7 +60,7 @@ int main(int argc, char **argv) {
     auto train = generated ? generate(count, options.seed) : read(options.data, "train");
     auto test = generated ? generate(few ? options.batch_size : 160, options.seed + 1)
                           : read(options.data, "test");
-    Cnn112 model;
+    examples::Cnn112 model;
     sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
                             options.trainer());
     auto outcome = examples::train({.example = "cnn112",

@@ -2,7 +2,39 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+
 namespace examples {
+
+/// CLI11's own range checks answer with the largest double.
+static CLI::Validator atLeast(int least) {
+  return {[least](const std::string &text) -> std::string {
+            double value = 0;
+            bool below = CLI::detail::lexical_cast(text, value) && value < least;
+            return below ? fmt::format("{} is less than {}", text, least) : "";
+          },
+          fmt::format(">={}", least)};
+}
+
+/// A result that cannot be written should be known before the training, not after it.
+static CLI::Validator writable() {
+  return {[](const std::string &text) -> std::string {
+            std::filesystem::path path(text), folder = path.parent_path();
+            if (folder.empty()) folder = ".";
+            std::error_code code;
+            if (!std::filesystem::is_directory(folder, code))
+              return fmt::format("{} cannot be written: no folder {}", text, folder.string());
+            if (std::filesystem::is_directory(path, code))
+              return fmt::format("{} cannot be written: it is a folder", text);
+            if (access(folder.c_str(), W_OK) != 0)
+              return fmt::format("{} cannot be written: {}", text, std::strerror(errno));
+            return {};
+          },
+          "FILE"};
+}
 
 Options parse(int argc, char **argv, const std::string &description, Options o) {
   CLI::App app(description);
@@ -12,21 +44,21 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
       ->check(CLI::IsMember({"auto", "cpu", "cuda", "cuda-emulated", "reference"}));
   app.add_option("--precision", o.precision, "of matrix products and convolutions")
       ->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--epochs", o.epochs, "times over the data")->check(CLI::NonNegativeNumber);
-  app.add_option("--steps", o.steps, "train this many steps only (0: all)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", o.batch_size, "samples a step")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", o.epochs, "times over the data")->check(atLeast(0));
+  app.add_option("--steps", o.steps, "train this many steps only (0: all)")->check(atLeast(0));
+  app.add_option("--batch-size", o.batch_size, "samples a step")->check(atLeast(1));
   app.add_option("--lr", o.lr, "learning rate")->check(CLI::PositiveNumber);
   app.add_option("--seed", o.seed, "of initial values, shuffling and dropout");
-  app.add_option("--threads", o.threads, "of the CPU (0: all)")->check(CLI::NonNegativeNumber);
-  app.add_option("--log-every", o.log_every, "steps between lines (0: none)")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", o.threads, "of the CPU (0: all)")->check(atLeast(0));
+  app.add_option("--log-every", o.log_every, "steps between lines (0: none)")->check(atLeast(0));
   app.add_option("--data", o.data, "folder or file with the data");
-  app.add_option("--save", o.save, "write a checkpoint (safetensors) at the end");
+  app.add_option("--save", o.save, "write a checkpoint (safetensors) at the end")
+      ->check(writable());
   app.add_option("--load", o.load, "start from a checkpoint");
-  app.add_option("--save-program", o.save_program, "write the program, for sinter-run");
+  app.add_option("--save-program", o.save_program, "write the program, for sinter-run")
+      ->check(writable());
   app.add_option("--dump", o.dump, "write IR, kernels, ledger and plan into this folder");
-  app.add_option("--json", o.json, "write a record of the run into this file");
+  app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }

@@ -9,6 +9,7 @@
 #include <sinter/ir/Sinter.h>
 
 #include <mlir/Dialect/Func/IR/FuncOps.h>
+#include <mlir/IR/IRMapping.h>
 #include <mlir/Pass/Pass.h>
 #include <mlir/Tools/Plugins/PassPlugin.h>
 
@@ -20,7 +21,7 @@ namespace {
 
 /// The shape that every result of a pointwise region has, or none for other regions.
 std::optional<ArrayRef<int64_t>> pointwiseShape(FusedOp fused) {
-  if (!isa<sinter::ir::PointwiseSchedule>(fused.getSchedule()) || fused.getNumResults() == 0)
+  if (!isa<sinter::ir::PointwiseScheduleAttr>(fused.getSchedule()) || fused.getNumResults() == 0)
     return std::nullopt;
   return sinter::ir::shapeOf(fused.getResult(0));
 }

@@ -1,26 +1,8 @@
 // Handwritten digits, 8x8: a small convolutional network, trained in seconds.
 #include "../common/Run.h"
+#include "../models/DigitsCnn.h"
 
 #include <algorithm>
-
-namespace nn = sinter::nn;
-using sinter::Tensor;
-
-struct DigitsCnn : nn::Module {
-  nn::Conv2d conv1{
-      this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3, .padding = 1}};
-  nn::Conv2d conv2{
-      this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3, .padding = 1}};
-  nn::Linear fc1{this, "fc1", {.in_features = 64 * 4 * 4, .out_features = 64}};
-  nn::Linear fc2{this, "fc2", {.in_features = 64, .out_features = 10}};
-
-  Tensor forward(Tensor x) { // x: [N, 1, 8, 8]
-    x = relu(conv1(x));
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    x = relu(fc1(flatten(x, 1)));
-    return fc2(x); // logits: [N, 10]
-  }
-};
 
 /// 64 pixels from 0 to 16 and the digit, row by row.
 static sinter::data::TensorDataset readDigits(const std::string &path) {
@@ -88,11 +70,9 @@ int main(int argc, char **argv) {
   return examples::guarded([&] {
     auto digits = readDigits(options.data);
     auto [train, test] = sinter::data::random_split(digits, 0.2, /*seed=*/0);
-    DigitsCnn model;
-    sinter::Trainer trainer(
-        model, sinter::cross_entropy,
-        sinter::optim::Adam{.lr = options.lr, .schedule = sinter::optim::step_schedule(8, 0.3)},
-        options.trainer());
+    examples::DigitsCnn model;
+    sinter::Trainer trainer(model, sinter::cross_entropy, examples::digitsOptimizer(options.lr),
+                            options.trainer());
     auto outcome = examples::train({.example = "digits_cnn",
                                     .options = options,
                                     .model = model,
@@ -101,7 +81,7 @@ int main(int argc, char **argv) {
                                     .test = &test,
                                     .metrics = {sinter::metrics::accuracy}});
     fmt::print("\ntest accuracy {:.2f}%\n\n", 100 * outcome.test["accuracy"]);
-    if (options.steps == 0) {
+    if (options.steps == 0 && !outcome.history.interrupted) {
       show(trainer, test);
       showKernels(trainer.step());
     }

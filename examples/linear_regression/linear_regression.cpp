@@ -1,19 +1,11 @@
 // Least squares by gradient descent, held against the closed form.
 #include "../common/Run.h"
+#include "../models/LinearModel.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace nn = sinter::nn;
 using sinter::Array;
-using sinter::Tensor;
-
-struct LinearModel : nn::Module {
-  explicit LinearModel(int64_t features)
-      : fc(this, "fc", {.in_features = features, .out_features = 1}) {}
-  nn::Linear fc;
-  Tensor forward(Tensor x) { return fc(x); }
-};
 
 struct Table {
   int64_t rows = 0, features = 0;
@@ -106,7 +98,7 @@ int main(int argc, char **argv) {
     sinter::data::TensorDataset data(Array(floats(table.x), {table.rows, table.features}),
                                      Array(floats(table.y), {table.rows, 1}));
     options.batch_size = std::min(options.batch_size, table.rows);
-    LinearModel model(table.features);
+    examples::LinearModel model(table.features);
     sinter::Trainer trainer(model, sinter::mse_loss, sinter::optim::SGD{.lr = options.lr},
                             options.trainer());
     auto outcome = examples::train({.example = "linear_regression",

@@ -1,22 +1,8 @@
 // MNIST or Fashion-MNIST: two convolutions and a dense layer.
 #include "../common/Run.h"
+#include "../models/MnistCnn.h"
 
 #include <filesystem>
-
-namespace nn = sinter::nn;
-using sinter::Tensor;
-
-struct MnistCnn : nn::Module {
-  nn::Conv2d conv1{this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3}};
-  nn::Conv2d conv2{this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = 3}};
-  nn::Linear fc{this, "fc", {.in_features = 64 * 5 * 5, .out_features = 10}};
-
-  Tensor forward(Tensor x) { // x: [N, 1, 28, 28]
-    x = max_pool2d(relu(conv1(x)), {.kernel_size = 2});
-    x = max_pool2d(relu(conv2(x)), {.kernel_size = 2});
-    return fc(flatten(x, 1)); // logits: [N, 10]
-  }
-};
 
 int main(int argc, char **argv) {
   auto options = examples::parse(argc, argv, "Trains a CNN on MNIST or Fashion-MNIST.",
@@ -34,7 +20,7 @@ int main(int argc, char **argv) {
       return 2;
     }
     auto mnist = sinter::data::mnist(options.data);
-    MnistCnn model;
+    examples::MnistCnn model;
     sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
                             options.trainer());
     auto outcome = examples::train({.example = "mnist_cnn",

@@ -1,8 +1,11 @@
 #include "sinter/frontend/CompileFile.h"
 
 #include "sinter/frontend/detail/CompileModule.h"
+#include "sinter/frontend/detail/Compiler.h"
 #include "sinter/frontend/detail/Dump.h"
+#include "sinter/frontend/detail/Plugins.h"
 #include "sinter/frontend/detail/Traced.h"
+#include "sinter/runtime/Environment.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -26,7 +29,7 @@ ArrayAttr padded(OpBuilder &b, ArrayAttr known, size_t count) {
 
 /// Appends the cotangents of the function's floating-point results to its arguments, and the gradients
 /// of its floating-point arguments ("gradN" for argument N) to its results.
-void addGradients(func::FuncOp function) {
+LogicalResult addGradients(func::FuncOp function) {
   Block &body = function.getBody().front();
   Operation *terminator = body.getTerminator();
   OpBuilder b(terminator);
@@ -35,6 +38,10 @@ void addGradients(func::FuncOp function) {
   SmallVector<Value> wrt, cotangents;
   for (BlockArgument argument : body.getArguments())
     if (isFloat(argument)) wrt.push_back(argument);
+  if (wrt.empty() || outputs.empty())
+    return function.emitError() << "function '" << function.getName() << "' has no floating-point "
+                                << (wrt.empty() ? "argument" : "result")
+                                << ", so there are no gradients";
   for (Value output : outputs)
     cotangents.push_back(body.addArgument(output.getType(), function.getLoc()));
   auto gradient = ir::GradientOp::create(b, function.getLoc(), TypeRange(ValueRange(wrt)), outputs,
@@ -50,6 +57,7 @@ void addGradients(func::FuncOp function) {
     function.setResultAttr(
         firstGradient + number, ir::nameAttr,
         b.getStringAttr("grad" + std::to_string(cast<BlockArgument>(value).getArgNumber())));
+  return success();
 }
 
 /// The function to compile; every other one goes.
@@ -72,6 +80,7 @@ FailureOr<func::FuncOp> chooseFunction(ModuleOp module, StringRef name) {
 }
 
 runtime::Program *compileFile(const SinterCompileRequest &request, std::string &error) {
+  loadPlugins(runtime::environment::passPlugins());
   DialectRegistry registry;
   ir::registerDialects(registry);
   MLIRContext context(registry);
@@ -92,12 +101,12 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   }
   FailureOr<func::FuncOp> function = chooseFunction(*module, request.entry);
   if (failed(function)) return nullptr;
-  if (request.gradient) addGradients(*function);
+  if (request.gradient && failed(addGradients(*function))) return nullptr;
   ModuleOptions options;
   options.device = request.device;
-  Dump dump(request.dumpDir, function->getName().str());
+  Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
+            function->getName().str());
   if (dump) {
-    dump.stage("given", {}, print(*module, true));
     options.afterStage = [&](StringRef stage, StringRef pipeline, ModuleOp module) {
       dump.stage(stage.str(), pipeline.str(), print(module, true));
     };
@@ -109,6 +118,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
     if (error.empty()) error = "compilation failed in " + stage;
     return nullptr;
   }
+  if (dump) dump.file("plan.txt", planText(*program));
   return new runtime::Program(std::move(*program));
 }
 

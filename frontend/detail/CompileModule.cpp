@@ -51,8 +51,11 @@ static LogicalResult setTarget(ModuleOp module, const ModuleOptions &options) {
 }
 
 LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::string *failedStage) {
-  if (options.device == "reference") return openGradients(module, options, failedStage);
-  if (failed(setTarget(module, options))) return failure();
+  bool evaluates = options.device == "reference";
+  if (!evaluates && failed(setTarget(module, options))) return failure();
+  // With its target: that is what the stages after it start from.
+  if (options.afterStage) options.afterStage("traced", "", module);
+  if (evaluates) return openGradients(module, options, failedStage);
   passes::PipelineOptions pipeline;
   pipeline.precision = options.precision;
   pipeline.insertions = options.insertions;

@@ -17,7 +17,8 @@ struct ModuleOptions {
   std::string architecture;      // CPU instruction set or GPU architecture; empty: the device's own
   bool savable = false;          // the Program can be written to a file
   std::vector<passes::Insertion> insertions; // passes from outside
-  /// Called after each stage of the pipeline, with the textual pipeline that replays it.
+  /// Called with the module as it comes in ("traced"), then after each stage of the pipeline with the
+  /// textual pipeline that replays it.
   std::function<void(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module)>
       afterStage;
   /// Called with the name and text of each kernel made.

@@ -34,7 +34,6 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   Dump dump(options.dump_dir.empty() ? runtime::environment::dumpDir() : options.dump_dir, label);
   Compiled result;
   result.tracedIr = print(*module, false);
-  if (dump) dump.stage("traced", {}, print(*module, true));
 
   ModuleOptions compile = moduleOptions(options.device.name(), options.precision);
   compile.savable = savable;

@@ -1,7 +1,10 @@
 // RUN: sinter-opt %s -sinter-pipeline="precision=bf16" -o %t.bf16
 // RUN: not sinter-opt %s -sinter-pipeline="insert=nowhere:cse" 2>&1 | FileCheck %s --check-prefix=PLACE
 // RUN: sinter-opt %s -sinter-pipeline="insert=before-decompose:func.func(cse)" -dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: sinter-opt %s -sinter-pipeline="insert=before-decompose:builtin.module(func.func(cse))" -dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: not sinter-opt %s -sinter-pipeline="insert=before-fusion:func.func(nothing)" 2>&1 | FileCheck %s --check-prefix=PASS
 
+// PASS: cannot insert 'func.func(nothing)' at 'before-fusion': {{.*}}'nothing' does not refer to a registered pass
 // PLACE: cannot insert 'cse' at 'nowhere': the pipeline has the places
 // PLACE-SAME: before-autodiff, after-autodiff
 // ORDER: sinter-autodiff

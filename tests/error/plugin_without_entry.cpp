@@ -1,0 +1,2 @@
+// A shared library that has nothing to do with passes.
+extern "C" int something() { return 1; }

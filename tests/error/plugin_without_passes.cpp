@@ -1,0 +1,3 @@
+#include "PluginInfo.h"
+
+extern "C" PluginInfo mlirGetPassPluginInfo() { return {1, "none", "1", nullptr}; }
