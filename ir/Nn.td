@@ -57,8 +57,8 @@ def BatchNormOp : Sinter_Composite<"batch_norm", "Keep", [Infer, Vjp]> {
   let summary = "Batch normalisation in training, over all dimensions but 1";
   let description = [{
     x [N, C, ...], weight and bias [C] -> y, mean [C], biased variance [C] (f32 for bf16 and f16 x).
-    The caller updates running statistics from them. Gradients flow through y only. x may be narrower
-    than the parameters: y follows x, and mixed precision leaves the parameters alone.
+    The caller updates running statistics from them. x may be narrower than the parameters: y follows
+    x, and mixed precision leaves the parameters alone.
   }];
   let arguments = (ins Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, Sinter_FloatTensor:$bias,
                        DefaultValuedAttr<F64Attr, "1e-5">:$eps);

@@ -5,24 +5,32 @@
 using namespace mlir;
 using namespace sinter::ir;
 
-// Gradients of elementwise ops. Formulas of more than one op are computed in f32 for bf16 and f16 and
-// rounded once, as PyTorch's backward kernels do.
+// Gradients of elementwise ops. A formula of several ops is computed in f32 for bf16 and f16 and
+// rounded once, as PyTorch's backward kernels do; one op rounds once by itself.
 
 namespace {
 
-/// The values a rule of an elementwise op may use, in compute type; casts are made on demand.
+/// The values a rule of an elementwise op may use; casts to compute type are made on demand.
 struct Elements {
   Vjp &vjp;
-  Term term(Value value) const { return {vjp.builder, vjp.loc, value}; }
-  Term g() const { return term(vjp.cotangent()).wide(); }
-  Term x(unsigned i = 0) const { return term(vjp.op->getOperand(i)).wide(); }
-  Term y() const { return term(vjp.op->getResult(0)).wide(); }
+  bool widen;
+  Term term(Value value) const {
+    Term own(vjp.builder, vjp.loc, value);
+    return widen ? own.wide() : own;
+  }
+  Term g() const { return term(vjp.cotangent()); }
+  Term x(unsigned i = 0) const { return term(vjp.op->getOperand(i)); }
+  Term y() const { return term(vjp.op->getResult(0)); }
 };
 
 /// States operand `i`'s gradient where one flows and is asked for.
-void rule(Vjp &vjp, unsigned i, llvm::function_ref<Term(Elements)> formula) {
+void rule(Vjp &vjp, unsigned i, llvm::function_ref<Term(Elements)> formula, bool widen = true) {
   if (vjp.cotangent() && vjp.needs(i))
-    vjp.set(i, formula(Elements{vjp}).cast(elementOf(vjp.op->getOperand(i))));
+    vjp.set(i, formula({vjp, widen}).cast(elementOf(vjp.op->getOperand(i))));
+}
+/// The same for formulas that round at most once.
+void oneOp(Vjp &vjp, unsigned i, llvm::function_ref<Term(Elements)> formula) {
+  rule(vjp, i, formula, /*widen=*/false);
 }
 
 } // namespace
@@ -34,16 +42,16 @@ void AddOp::buildVjp(Vjp &vjp) {
 
 void SubOp::buildVjp(Vjp &vjp) {
   vjp.set(0, vjp.cotangent());
-  rule(vjp, 1, [](Elements e) { return -e.g(); });
+  oneOp(vjp, 1, [](Elements e) { return -e.g(); });
 }
 
 void MulOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return e.g() * e.x(1); });
-  rule(vjp, 1, [](Elements e) { return e.g() * e.x(0); });
+  oneOp(vjp, 0, [](Elements e) { return e.g() * e.x(1); });
+  oneOp(vjp, 1, [](Elements e) { return e.g() * e.x(0); });
 }
 
 void DivOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return e.g() / e.x(1); });
+  oneOp(vjp, 0, [](Elements e) { return e.g() / e.x(1); });
   rule(vjp, 1, [](Elements e) { return -e.g() * ((e.x(0) / e.x(1)) / e.x(1)); });
 }
 
@@ -80,16 +88,16 @@ void MaximumOp::buildVjp(Vjp &vjp) { extremumVjp(vjp, ComparePredicate::lt); }
 void MinimumOp::buildVjp(Vjp &vjp) { extremumVjp(vjp, ComparePredicate::gt); }
 
 void NegOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return -e.g(); });
+  oneOp(vjp, 0, [](Elements e) { return -e.g(); });
 }
 void AbsOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return e.g() * sign(e.x()); });
+  oneOp(vjp, 0, [](Elements e) { return e.g() * sign(e.x()); });
 }
 void ExpOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return e.g() * e.y(); });
+  oneOp(vjp, 0, [](Elements e) { return e.g() * e.y(); });
 }
 void LogOp::buildVjp(Vjp &vjp) {
-  rule(vjp, 0, [](Elements e) { return e.g() / e.x(); });
+  oneOp(vjp, 0, [](Elements e) { return e.g() / e.x(); });
 }
 void Log1pOp::buildVjp(Vjp &vjp) {
   rule(vjp, 0, [](Elements e) { return e.g() / (e.x() + 1.0); });
@@ -130,7 +138,7 @@ void ErfOp::buildVjp(Vjp &vjp) {
 
 void ReluOp::buildVjp(Vjp &vjp) {
   // By the result, which is kept anyway; a NaN lets the gradient through, as PyTorch.
-  rule(vjp, 0, [](Elements e) {
+  oneOp(vjp, 0, [](Elements e) {
     Term g = e.g();
     return e.y().compare(ComparePredicate::le, 0.0).select(g.filled(0.0), g);
   });

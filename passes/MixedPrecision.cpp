@@ -80,6 +80,28 @@ private:
     return success();
   }
 
+  static PrecisionPolicy policyOf(Operation *op) {
+    auto policy = dyn_cast_or_null<PrecisionOpInterface>(op);
+    return policy ? policy.getPrecisionPolicy() : PrecisionPolicy::Full;
+  }
+  static Value throughViews(Value value) {
+    while (Operation *op = value.getDefiningOp()) {
+      if (policyOf(op) != PrecisionPolicy::Keep || op->getNumOperands() != 1) break;
+      value = op->getOperand(0);
+    }
+    return value;
+  }
+  /// Whether `op` adds a layer's bias: a rank-1 parameter, stretched, beside the result of a low op. In
+  /// PyTorch it is an operand of that op and is cast with the others.
+  bool takesBias(Operation *op, Value bias) {
+    auto argument = dyn_cast<BlockArgument>(throughViews(bias));
+    if (!argument || shapeOf(argument).size() != 1 || roleOf(argument) != "parameter") return false;
+    return llvm::any_of(op->getOperands(), [&](Value other) {
+      return lowered.contains(other) &&
+             policyOf(throughViews(other).getDefiningOp()) == PrecisionPolicy::Low;
+    });
+  }
+
   LogicalResult visit(Operation *op) {
     if (auto gradient = dyn_cast<GradientOp>(op)) return visitGradient(gradient);
     auto policy = dyn_cast<PrecisionOpInterface>(op);
@@ -102,8 +124,9 @@ private:
       return success();
     case PrecisionPolicy::Widest: {
       bool anyLow = llvm::any_of(op->getOperands(), [&](Value v) { return lowered.contains(v); });
-      bool anyFull = llvm::any_of(op->getOperands(),
-                                  [&](Value v) { return isFull(v) && !literal.contains(v); });
+      bool anyFull = llvm::any_of(op->getOperands(), [&](Value v) {
+        return isFull(v) && !literal.contains(v) && !takesBias(op, v);
+      });
       if (anyFull || !anyLow) {
         for (OpOperand &operand : op->getOpOperands()) raiseOperand(operand);
         return success();

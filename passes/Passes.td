@@ -15,7 +15,8 @@ def MixedPrecision : Pass<"sinter-mixed-precision", "::mlir::func::FuncOp"> {
       low     f32 operands are cast down, one cast per value however many use it;
       full    lowered operands are cast back to f32;
       widest  low where every f32 operand has been lowered, f32 elsewhere. A constant filled with one
-              number is a literal: it adopts the type of what it meets and never widens it;
+              number is a literal: it adopts the type of what it meets and never widens it. So does
+              a layer's bias, a stretched rank-1 parameter beside the result of a low op;
       keep    the result follows the operands.
     f64, integers and what the user cast to a narrow type are untouched; the outputs of
     sinter.gradient are f32. Before, `type=bf16`:

@@ -165,6 +165,32 @@ struct SliceOfSlice : OpRewritePattern<SliceOp> {
   }
 };
 
+/// The gradient of relu after that of max_pool2d: what reaches a place of x is zero where x <= 0. A
+/// window routes its gradient to the place where x is the window's result, so the small result can be
+/// asked instead, and x need not be kept.
+struct MaskOfPoolGrad : OpRewritePattern<SelectOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SelectOp op, PatternRewriter &rewriter) const override {
+    auto grad = op.getOnFalse().getDefiningOp<MaxPool2dGradOp>();
+    auto pool = grad ? grad.getPlace().getDefiningOp<MaxPool2dOp>() : nullptr;
+    auto mask = op.getCondition().getDefiningOp<CompareOp>();
+    if (!pool || !mask || !grad->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "not the gradient of a pool, masked");
+    if (mask.getPredicate() != ComparePredicate::le || mask.getLhs() != pool.getX() ||
+        literal(mask.getRhs()) != 0.0 || literal(op.getOnTrue()) != 0.0)
+      return rewriter.notifyMatchFailure(op, "the mask is not x <= 0 of the pool's operand");
+    rewriter.setInsertionPoint(grad);
+    Location loc = op.getLoc();
+    auto filled = [&](Value like) { return splat(rewriter, loc, tensorType(like), 0.0); };
+    Value small = CompareOp::create(rewriter, loc, ComparePredicate::le, pool.getResult(),
+                                    filled(pool.getResult()));
+    Value routed = SelectOp::create(rewriter, loc, small, filled(grad.getGrad()), grad.getGrad());
+    rewriter.modifyOpInPlace(grad, [&] { grad.getGradMutable().assign(routed); });
+    rewriter.replaceOp(op, grad.getResult());
+    return success();
+  }
+};
+
 struct NegOfNeg : OpRewritePattern<NegOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(NegOp op, PatternRewriter &rewriter) const override {
@@ -235,11 +261,11 @@ struct CastOfCast : OpRewritePattern<CastOp> {
 } // namespace
 
 void populateSimplifyPatterns(RewritePatternSet &patterns) {
-  patterns.add<TransposeToReshape, BroadcastToReshape, BroadcastOfReshape,
-               ReductionToReshape<SumOp>, ReductionToReshape<MeanOp>, ReductionToReshape<MaxOp>,
-               ReductionToReshape<MinOp>, SumOfBroadcast, MatmulOfTranspose, EmptyPad, ConcatOfOne,
-               SliceOfSlice, NegOfNeg, AddOfNeg, SubOfNeg, PowOfLiteral, CastOfCast>(
-      patterns.getContext());
+  patterns
+      .add<TransposeToReshape, BroadcastToReshape, BroadcastOfReshape, ReductionToReshape<SumOp>,
+           ReductionToReshape<MeanOp>, ReductionToReshape<MaxOp>, ReductionToReshape<MinOp>,
+           SumOfBroadcast, MatmulOfTranspose, EmptyPad, ConcatOfOne, SliceOfSlice, MaskOfPoolGrad,
+           NegOfNeg, AddOfNeg, SubOfNeg, PowOfLiteral, CastOfCast>(patterns.getContext());
 }
 
 } // namespace sinter::passes

@@ -57,6 +57,31 @@ func.func @widest(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 // -----
 
+// A bias follows the layer's result, as if it were an operand of the matmul; another parameter of the
+// full shape widens, as does a rank-1 argument that is no parameter.
+// CHECK-LABEL: func @bias
+// CHECK: sinter.add %{{.*}}, %{{.*}} : tensor<4x4xbf16>
+// CHECK: sinter.relu %{{.*}} : tensor<4x4xbf16>
+// CHECK: sinter.add %{{.*}}, %{{.*}} : tensor<4x4xf32>
+// CHECK-LABEL: func @no_bias
+// CHECK: sinter.add %{{.*}}, %{{.*}} : tensor<4x4xf32>
+func.func @bias(%x: tensor<4x4xf32>, %w: tensor<4x4xf32> {sinter.role = "parameter"}, %b: tensor<4xf32> {sinter.role = "parameter"}) -> tensor<4x4xf32> {
+  %a = sinter.matmul %x, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %bb = sinter.broadcast %b : (tensor<4xf32>) -> tensor<4x4xf32>
+  %s = sinter.add %a, %bb : tensor<4x4xf32>
+  %r = sinter.relu %s : tensor<4x4xf32>
+  %y = sinter.add %r, %w : tensor<4x4xf32>
+  return %y : tensor<4x4xf32>
+}
+func.func @no_bias(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf32>) -> tensor<4x4xf32> {
+  %a = sinter.matmul %x, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %bb = sinter.broadcast %b : (tensor<4xf32>) -> tensor<4x4xf32>
+  %s = sinter.add %a, %bb : tensor<4x4xf32>
+  return %s : tensor<4x4xf32>
+}
+
+// -----
+
 // batch_norm follows x and leaves the parameters f32; statistics are f32.
 // CHECK-LABEL: func @norm
 // CHECK: sinter.batch_norm %{{.*}} : (tensor<2x3x4x4xbf16>, tensor<3xf32>, tensor<3xf32>) -> (tensor<2x3x4x4xbf16>, tensor<3xf32>, tensor<3xf32>)

@@ -132,3 +132,33 @@ func.func @casts(%x: tensor<bf16>, %y: tensor<f32>) -> (tensor<f64>, tensor<f32>
   %d = sinter.cast %c : (tensor<bf16>) -> tensor<f32>
   return %b, %d : tensor<f64>, tensor<f32>
 }
+
+// relu's mask moves before the pool's gradient, where it is small and x is not needed.
+// CHECK-LABEL: func @pool_mask
+// CHECK-SAME: (%[[X:.*]]: tensor<1x1x4x4xf32>, %[[G:.*]]: tensor<1x1x2x2xf32>)
+// CHECK: %[[Y:.*]], %[[P:.*]] = sinter.max_pool2d %[[X]]
+// CHECK: %[[M:.*]] = sinter.compare{{ +}}le %[[Y]]
+// CHECK: %[[S:.*]] = sinter.select %[[M]], %{{.*}}, %[[G]] : (tensor<1x1x2x2xi1>
+// CHECK: %[[R:.*]] = sinter.max_pool2d_grad %[[S]], %[[P]]
+// CHECK: return %[[R]]
+func.func @pool_mask(%x: tensor<1x1x4x4xf32>, %g: tensor<1x1x2x2xf32>) -> tensor<1x1x4x4xf32> {
+  %y, %p = sinter.max_pool2d %x {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x1x4x4xf32>) -> (tensor<1x1x2x2xf32>, tensor<1x1x2x2xui8>)
+  %d = sinter.max_pool2d_grad %g, %p {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x1x2x2xf32>, tensor<1x1x2x2xui8>) -> tensor<1x1x4x4xf32>
+  %z = sinter.constant dense<0.0> : tensor<1x1x4x4xf32>
+  %m = sinter.compare le %x, %z : (tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xi1>
+  %r = sinter.select %m, %z, %d : (tensor<1x1x4x4xi1>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xf32>
+  return %r : tensor<1x1x4x4xf32>
+}
+
+// The mask of another value stays where it is.
+// CHECK-LABEL: func @no_pool_mask
+// CHECK: sinter.max_pool2d_grad
+// CHECK: sinter.select
+func.func @no_pool_mask(%x: tensor<1x1x4x4xf32>, %w: tensor<1x1x4x4xf32>, %g: tensor<1x1x2x2xf32>) -> tensor<1x1x4x4xf32> {
+  %y, %p = sinter.max_pool2d %x {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x1x4x4xf32>) -> (tensor<1x1x2x2xf32>, tensor<1x1x2x2xui8>)
+  %d = sinter.max_pool2d_grad %g, %p {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x1x2x2xf32>, tensor<1x1x2x2xui8>) -> tensor<1x1x4x4xf32>
+  %z = sinter.constant dense<0.0> : tensor<1x1x4x4xf32>
+  %m = sinter.compare le %w, %z : (tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xi1>
+  %r = sinter.select %m, %z, %d : (tensor<1x1x4x4xi1>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xf32>
+  return %r : tensor<1x1x4x4xf32>
+}

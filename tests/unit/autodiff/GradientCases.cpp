@@ -168,6 +168,11 @@ const std::vector<GradientCase> &gradientCases() {
   %y, %m, %v = sinter.batch_norm %x, %w, %b {eps = 0.01} : (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>) -> (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>)
   return %y : tensor<3x2x2xf64>
 })"},
+      {"batch_norm_statistics",
+       R"(func.func @f(%x: tensor<3x2x2xf64>, %w: tensor<2xf64>, %b: tensor<2xf64>) -> (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>) {
+  %y, %m, %v = sinter.batch_norm %x, %w, %b {eps = 0.01} : (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>) -> (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>)
+  return %y, %m, %v : tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>
+})"},
       general("batch_norm_inference",
               "%x: tensor<2x2x3xf64>, %w: tensor<2xf64>, %b: tensor<2xf64>, %m: tensor<2xf64>, "
               "%v: tensor<2xf64>",
@@ -185,6 +190,12 @@ const std::vector<GradientCase> &gradientCases() {
               "avg_pool2d %x {kernel_size = array<i64: 3, 2>, stride = array<i64: 2, 2>, padding = "
               "array<i64: 1, 1>, count_include_pad = false}",
               "tensor<1x1x5x5xf64>", "tensor<1x1x3x3xf64>"),
+
+      {"relu_max_pool2d", R"(func.func @f(%x: tensor<1x2x5x5xf64>) -> tensor<1x2x4x4xf64> {
+  %r = sinter.relu %x : tensor<1x2x5x5xf64>
+  %y, %p = sinter.max_pool2d %r {kernel_size = array<i64: 2, 2>, stride = array<i64: 1, 1>} : (tensor<1x2x5x5xf64>) -> (tensor<1x2x4x4xf64>, tensor<1x2x4x4xui8>)
+  return %y : tensor<1x2x4x4xf64>
+})"},
 
       // Ops together: several uses of a value, a bias, a residual.
       {"network",
