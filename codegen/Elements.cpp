@@ -229,13 +229,14 @@ Value Elements::element(Value tensor, ValueRange indices) {
   // A dimension of size 1 runs too: what is bound has its lanes, of which the first one counts.
   if (run && llvm::none_of(exprs, [&](AffineExpr expr) { return dependsOn(expr, runDim); }) &&
       !usesBoundRun(tensor)) {
-    if (mask) { // a guard's lanes differ, so the element may not exist at all
+    if (inGuard) { // a guard's lanes differ, so the element may not exist at all
       runFailed = true;
       return constantIntOf(builder, loc, valueType(computeType(elementOf(tensor))), 0);
     }
-    Value variable = std::exchange(run, Value());
+    Value variable = std::exchange(run, Value()), lanes = std::exchange(mask, Value());
     Value scalar = element(tensor, indices);
     run = variable;
+    mask = lanes;
     return spread(scalar);
   }
   Key key{tensor.getAsOpaquePointer(), run.getAsOpaquePointer(), mask.getAsOpaquePointer()};
@@ -252,6 +253,7 @@ Value Elements::element(Value tensor, ValueRange indices) {
 }
 
 Value Elements::compute(Value tensor, ValueRange indices) {
+  if (auto maker = makers.find(tensor); maker != makers.end()) return maker->second(indices);
   // A reshape of memory is the same memory.
   Value source = tensor;
   while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
@@ -352,7 +354,9 @@ Value Elements::guarded(Value condition, Value otherwise, function_ref<Value()> 
     Value outer = mask;
     if (mask) condition = arith::AndIOp::create(builder, loc, mask, condition);
     mask = condition;
+    bool outerGuard = std::exchange(inGuard, true);
     Value value = spread(inside());
+    inGuard = outerGuard;
     mask = outer;
     return arith::SelectOp::create(builder, loc, condition, value, spread(otherwise));
   }
@@ -412,6 +416,14 @@ Value Elements::load(Value buffer, Type element, AffineExpr position) {
   if (offsets) {
     auto [least, most] = std::minmax_element(offsets->begin(), offsets->end());
     int64_t low = *least, span = *most - low + 1;
+    if (span > 1 && span <= runLanes) {
+      // One shorter load, and a shuffle.
+      SmallVector<int64_t> lanes;
+      for (int64_t offset : *offsets) lanes.push_back(offset - low);
+      Value some = vector::LoadOp::create(builder, loc, VectorType::get(span, stored), buffer,
+                                          positionValue(position + low));
+      return fromStorage(vector::ShuffleOp::create(builder, loc, some, some, lanes), element);
+    }
     if (span > runLanes && span <= 2 * runLanes) {
       // Two loads that both lie inside, and a shuffle.
       auto at = [&](int64_t offset) -> Value {

@@ -3,6 +3,7 @@
 #include "sinter/codegen/IndexMath.h"
 #include "sinter/ir/Sinter.h"
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -28,6 +29,10 @@ public:
   /// `tensor`, wherever it is read from now on, is `value`: a reduction's result in its row.
   void bindValue(mlir::Value tensor, mlir::Value value) { bound[tensor] = value; }
   void unbind(mlir::Value tensor) { bound.erase(tensor); }
+  /// `make` computes elements of `tensor`, at any indices and for runs, too: what a kernel keeps in memory
+  /// of its own, or makes by loops.
+  using Maker = std::function<mlir::Value(mlir::ValueRange)>;
+  void bindMaker(mlir::Value tensor, Maker make) { makers[tensor] = std::move(make); }
 
   /// Makes an index value a variable with values in [least, most].
   mlir::Value variable(mlir::Value index, int64_t least, int64_t most);
@@ -40,7 +45,7 @@ public:
   void setRun(mlir::Value variable, int64_t lanes);
   int64_t lanes() const { return run ? runLanes : 1; }
 
-  /// In vector mode: only lanes where `lanes` (a vector of i1) holds exist; null ends it.
+  /// In vector mode: only lanes where `lanes` (a vector of i1) holds exist, the first among them; null ends it.
   void setMask(mlir::Value lanes) { mask = lanes; }
   /// The first `count` lanes, as a mask.
   mlir::Value firstLanes(mlir::Value count);
@@ -95,6 +100,7 @@ private:
 
   mlir::Block *entry;
   llvm::DenseMap<mlir::Value, mlir::Value> memory, bound;
+  llvm::DenseMap<mlir::Value, Maker> makers;
   llvm::DenseMap<mlir::Value, unsigned> dimOf;
   llvm::DenseMap<mlir::Value, mlir::AffineExpr> exprs;
   std::vector<mlir::Value> variables;
@@ -105,7 +111,8 @@ private:
 
   mlir::Value run;
   int64_t runLanes = 1;
-  mlir::Value mask;       // vector mode, inside a guard: the lanes that exist
+  mlir::Value mask;       // vector mode, at a line's end or inside a guard: the lanes that exist
+  bool inGuard = false;   // of the mask's lanes perhaps none exists
   bool runFailed = false; // the code being emitted does not work for a run
   bool broken = false;
 };

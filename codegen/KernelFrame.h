@@ -71,6 +71,7 @@ mlir::LogicalResult lowerRows(KernelFrame &frame);
 mlir::LogicalResult lowerContraction(KernelFrame &frame);
 mlir::LogicalResult lowerScatter(KernelFrame &frame);
 mlir::LogicalResult lowerUpdate(KernelFrame &frame);
+mlir::LogicalResult lowerStaged(KernelFrame &frame);
 
 /// Replaces affine.apply by arithmetic, dividing without signs where it can; then cleans up.
 void expandIndexMath(mlir::func::FuncOp function);

@@ -126,6 +126,8 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
       return lowerScatter(frame);
     case KernelKind::Update:
       return lowerUpdate(frame);
+    case KernelKind::Staged:
+      return lowerStaged(frame);
     case KernelKind::Custom:
       break;
     }

@@ -26,6 +26,10 @@ StringRef nameOf(Refusal refusal) {
     return "too_many_operands";
   case Refusal::register_pressure:
     return "register_pressure";
+  case Refusal::serial_work:
+    return "serial_work";
+  case Refusal::no_such_kind:
+    return "no_such_kind";
   case Refusal::would_create_cycle:
     return "would_create_cycle";
   case Refusal::would_duplicate_heavy_work:
@@ -54,6 +58,8 @@ StringRef nameOf(KernelKind kind) {
     return "scatter";
   case KernelKind::Update:
     return "update";
+  case KernelKind::Staged:
+    return "staged";
   case KernelKind::Custom:
     return "custom";
   }
@@ -68,6 +74,7 @@ std::optional<KernelKind> kindOf(Attribute schedule) {
       .Case([](ContractionScheduleAttr) { return KernelKind::Contraction; })
       .Case([](ScatterScheduleAttr) { return KernelKind::Scatter; })
       .Case([](UpdateScheduleAttr) { return KernelKind::Update; })
+      .Case([](StagedScheduleAttr) { return KernelKind::Staged; })
       .Case([](CustomScheduleAttr) { return KernelKind::Custom; })
       .Default([](Attribute) { return std::nullopt; });
 }
@@ -86,6 +93,8 @@ Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
     return ScatterScheduleAttr::get(context, 1, 256);
   case KernelKind::Update:
     return UpdateScheduleAttr::get(context, 1, 256);
+  case KernelKind::Staged:
+    return StagedScheduleAttr::get(context);
   case KernelKind::Custom:
     break;
   }
@@ -97,6 +106,12 @@ int64_t maxOperands(KernelKind kind, TargetAttr) { return kind == KernelKind::Up
 
 // A kernel keeps what it computes at one point in registers.
 static constexpr size_t maxOps = 160;
+
+// Elements of a contraction's result that one row of windows covers in a picture.
+static constexpr int64_t maxWindowLine = 512;
+
+// Element operations of a staged kernel: some microseconds, in which other threads would just wake up.
+static constexpr int64_t maxStagedWork = 1 << 16;
 
 KernelBody KernelBody::of(Block &block) {
   KernelBody body;
@@ -143,6 +158,7 @@ public:
 
   std::optional<RefusedBecause> run(KernelKind kind) {
     if (kind == KernelKind::Custom) return std::nullopt;
+    if (kind == KernelKind::Staged) return checkStages();
     bool fine =
         checkOutputs() && checkOps() && checkSize(kind) && checkLayouts() && checkKind(kind);
     assert(fine != refused.has_value());
@@ -153,6 +169,21 @@ private:
   bool refuse(Refusal code, const Twine &detail) {
     refused = RefusedBecause{code, detail.str()};
     return false;
+  }
+
+  // Of sinter.fused ops, each of which has verified its own region.
+  std::optional<RefusedBecause> checkStages() {
+    SmallVector<Stage> stages;
+    for (Operation *op : body.ops) {
+      auto fused = dyn_cast<FusedOp>(op);
+      std::optional<KernelKind> kind;
+      if (fused) kind = kindOf(fused.getSchedule());
+      if (kind)
+        stages.push_back({KernelBody::of(fused.getBody().front()), *kind});
+      else if (!isa<ReshapeOp>(op))
+        return RefusedBecause{Refusal::not_fusible, word(op) + " is no stage"};
+    }
+    return whyNotStages(stages, int64_t(body.inputs().size() + body.outputs.size()), target);
   }
 
   bool checkOutputs() {
@@ -209,6 +240,7 @@ private:
       return checkScatter();
     case KernelKind::Update:
       return checkUpdate();
+    case KernelKind::Staged:
     case KernelKind::Custom:
       return true;
     }
@@ -285,7 +317,50 @@ private:
     for (Value output : body.outputs)
       if (Operation *def = output.getDefiningOp(); def != contraction && !after.contains(def))
         return refuse(Refusal::different_domain, "an output that is made before the contraction");
+    for (Operation *op : body.ops)
+      if (after.contains(op) && fusionKind(op) == FusionKind::Window)
+        return checkWindowEnd(contraction, op);
     return checkEpilogue(elements(contraction->getResult(0)), "contraction");
+  }
+
+  // Pointwise ops on the contraction's result, one pooling, pointwise ops on what it makes.
+  bool checkWindowEnd(Operation *contraction, Operation *window) {
+    std::optional<WindowEnd> end = windowEndOf(window);
+    if (!end)
+      return refuse(Refusal::different_domain,
+                    word(window) + " does not cut the contraction's result into windows");
+    ArrayRef<int64_t> shape = shapeOf(contraction->getResult(0));
+    ContractionDims dims = cast<ContractionOpInterface>(contraction).getContractionDims();
+    if (shape.size() != 4 || shapeOf(window->getOperand(0)) != shape || dims.n.size() != 3 ||
+        dims.n[0] != shape[0] || dims.n[1] != shape[2] || dims.n[2] != shape[3])
+      return refuse(Refusal::different_domain,
+                    word(contraction) + " does not make the pictures that are pooled");
+    if (end->rowStride * shape[3] > maxWindowLine)
+      return refuse(Refusal::different_domain, Twine(end->rowStride) + " lines of " +
+                                                   Twine(shape[3]) +
+                                                   " elements are more than a tile keeps");
+    int64_t before = elements(contraction->getResult(0)), pooled = elements(window->getResult(0));
+    markPooled(window);
+    for (Operation *op : body.ops) {
+      if (!after.contains(op) || op == window) continue;
+      if (!isPointwiseOrReshape(op) ||
+          elements(op->getResult(0)) != (isPooled.contains(op) ? pooled : before) ||
+          (!isPooled.contains(op) && isa<ReshapeOp>(op)))
+        return refuse(Refusal::different_domain,
+                      word(op) + " keeps neither the contraction's result nor the windows");
+    }
+    for (Value output : body.outputs)
+      if (Operation *def = output.getDefiningOp(); def != window && !isPooled.contains(def))
+        return refuse(Refusal::different_domain, "an output of shape " + text(shapeOf(output)) +
+                                                     " beside windows of " + text(shape));
+    return true;
+  }
+  void markPooled(Operation *window) {
+    for (Operation *op : body.ops)
+      for (Value operand : op->getOperands())
+        if (Operation *def = operand.getDefiningOp();
+            def && (def == window || isPooled.contains(def)))
+          isPooled.insert(op);
   }
 
   bool checkScatter() {
@@ -401,12 +476,62 @@ private:
   const KernelBody &body;
   TargetAttr target;
   std::optional<RefusedBecause> refused;
-  llvm::SmallPtrSet<Operation *, 16> roots, after;
+  llvm::SmallPtrSet<Operation *, 16> roots, after, isPooled;
   SmallVector<int64_t> domain, reduced;
   int64_t rows = 0;
 };
 
 } // namespace
+
+std::optional<WindowEnd> windowEndOf(Operation *op) {
+  auto describe = [&](auto pool) -> std::optional<WindowEnd> {
+    ArrayRef<int64_t> kernel = pool.getKernelSize(), stride = pool.getStride();
+    for (unsigned i = 0; i < 2; ++i) {
+      int64_t in = shapeOf(pool.getX())[2 + i], out = shapeOf(pool.getResult())[2 + i];
+      if (pool.getPadding()[i] != 0 || kernel[i] > stride[i] ||
+          (out - 1) * stride[i] + kernel[i] > in)
+        return std::nullopt;
+    }
+    return WindowEnd{op, kernel[0], kernel[1], stride[0], stride[1]};
+  };
+  return llvm::TypeSwitch<Operation *, std::optional<WindowEnd>>(op)
+      .Case([&](MaxPool2dOp pool) { return describe(pool); })
+      .Case([&](AvgPool2dOp pool) { return describe(pool); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+// Each op once for each of its elements; a contraction its terms.
+static int64_t workOf(const KernelBody &body) {
+  int64_t work = 0;
+  for (Operation *op : body.ops) {
+    if (isa<ConstantOp, ReshapeOp>(op)) continue;
+    if (auto fusible = dyn_cast<FusibleOpInterface>(op)) work += fusible.getFlops();
+    for (Value result : op->getResults()) work += elements(result);
+  }
+  return work;
+}
+
+std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, int64_t operands,
+                                           TargetAttr target) {
+  if (!target || target.getKind() != "cpu")
+    return RefusedBecause{Refusal::no_such_kind, "stages run on one thread of a CPU"};
+  int64_t work = 0;
+  for (const Stage &stage : stages) {
+    if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Custom)
+      return RefusedBecause{Refusal::is_output_of_other_kind,
+                            ("a kernel of kind " + nameOf(stage.kind) + " is no stage").str()};
+    work += workOf(stage.body);
+  }
+  if (stages.empty()) return RefusedBecause{Refusal::not_fusible, "no stages"};
+  if (work > maxStagedWork)
+    return RefusedBecause{Refusal::serial_work, std::to_string(work) +
+                                                    " operations on one thread, at most " +
+                                                    std::to_string(maxStagedWork)};
+  if (operands > maxOperands(KernelKind::Staged, target))
+    return RefusedBecause{Refusal::too_many_operands,
+                          std::to_string(operands) + " inputs and outputs"};
+  return std::nullopt;
+}
 
 std::optional<RefusedBecause> whyNot(const KernelBody &body, KernelKind kind, TargetAttr target) {
   return Checker(body, target).run(kind);

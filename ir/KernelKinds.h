@@ -9,7 +9,7 @@
 /// verifier of sinter.fused and sinter.kernel (enforces) and code generation (trusts).
 namespace sinter::ir {
 
-enum class KernelKind { Pointwise, Reduction, Row, Contraction, Scatter, Update, Custom };
+enum class KernelKind { Pointwise, Reduction, Row, Contraction, Scatter, Update, Staged, Custom };
 
 /// Why ops are not one kernel. The names are spelled as in the fusion ledger.
 enum class Refusal {
@@ -22,6 +22,8 @@ enum class Refusal {
   layout_differs,        // outputs in different physical orders
   too_many_operands,     // more parameters than a kernel may have
   register_pressure,     // more ops than a kernel should keep in registers
+  serial_work,           // more work than one thread should do alone
+  no_such_kind,          // the target has no kernels of this kind
   // What fusion would not do although a kernel could.
   would_create_cycle,         // another kernel lies between
   would_duplicate_heavy_work, // the producer would be computed several times
@@ -62,13 +64,36 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///    shape, broadcasts from rows to the domain and reshapes of rows; outputs of the domain or of a row
 ///    shape;
 ///  - contraction: one contraction; element ops before it; after it pointwise ops and reshapes, which
-///    with it are the outputs, each with as many elements as its result;
+///    with it are the outputs, each with as many elements as its result. Or, after those, one pooling op
+///    whose windows do not overlap (WindowEnd), and pointwise ops and reshapes of its results: then the
+///    outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
 ///  - update: independent components (no value flows from one to another), each a pointwise kernel;
+///  - staged: sinter.fused ops of other kinds and reshapes between them, of little work (stageWork); each
+///    is done before the next begins. CPU only;
 ///  - custom: anything.
 /// Splat constants may stand anywhere. An op "after" another is one that uses its result directly or
 /// through others; every other element op is free: it is computed where its value is needed.
 std::optional<RefusedBecause> whyNot(const KernelBody &body, KernelKind kind, TargetAttr target);
+
+/// The pooling at the end of a contraction kernel: windows of `rows` x `columns` neighbours of a result
+/// [N, C, H, W], none of which overlap, leave it or count padding. Each is a part of one channel's picture.
+struct WindowEnd {
+  mlir::Operation *op = nullptr;
+  int64_t rows = 1, columns = 1, rowStride = 1, columnStride = 1;
+};
+/// What `op` is as such an end; none when it is something else.
+std::optional<WindowEnd> windowEndOf(mlir::Operation *op);
+
+/// A part of a staged kernel.
+struct Stage {
+  KernelBody body;
+  KernelKind kind;
+};
+/// Why these are not one staged kernel of `operands` inputs and outputs, or nothing when they may be.
+/// Whether each body is one of its kind has been asked before.
+std::optional<RefusedBecause> whyNotStages(llvm::ArrayRef<Stage> stages, int64_t operands,
+                                           TargetAttr target);
 
 /// The same for a region and the schedule on its op; `why` gets the refusal in words.
 mlir::LogicalResult acceptsRegion(mlir::Block &block, mlir::Attribute schedule, TargetAttr target,

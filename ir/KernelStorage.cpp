@@ -69,11 +69,27 @@ static bool readsOwnRowOnly(const KernelBody &body, Value written, Value input) 
   return isDomain;
 }
 
+// Stages run one after another: those that read the input are done when the output is written, but for
+// the one that writes it.
+static bool maySharePerStage(Value written, Value input) {
+  auto writer = written.getDefiningOp<FusedOp>();
+  if (!writer) return false;
+  for (Operation *user : input.getUsers())
+    if (!isa<FusedOp>(user) || writer->isBeforeInBlock(user)) return false;
+  int64_t reads = llvm::count(writer.getInputs(), input);
+  if (reads != 1) return reads == 0;
+  auto operand = llvm::find(writer.getInputs(), input) - writer.getInputs().begin();
+  Block &stage = writer.getBody().front();
+  return mayShareStorage(KernelBody::of(stage), *kindOf(writer.getSchedule()),
+                         cast<OpResult>(written).getResultNumber(), stage.getArgument(operand));
+}
+
 bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
   Value written = body.outputs[output];
   if (input.getType() != written.getType() || kind == KernelKind::Scatter ||
       kind == KernelKind::Custom)
     return false;
+  if (kind == KernelKind::Staged) return maySharePerStage(written, input);
   if (kind == KernelKind::Row) return readsOwnRowOnly(body, written, input);
   // Values that are computed at the very point that writes the output: back from the outputs through
   // pointwise ops of the same shape. Everything else may read any element.

@@ -63,6 +63,10 @@ def Sinter_ContractionSchedule : Sinter_Schedule<"Contraction", "contraction"> {
     DefaultValuedParameter<"int64_t", "16">:$tileK, DefaultValuedParameter<"int64_t", "1">:$splitK,
     DefaultValuedParameter<"int64_t", "256">:$threads);
 }
+def Sinter_StagedSchedule : AttrDef<Sinter_Dialect, "StagedSchedule"> {
+  let mnemonic = "staged";
+  let summary = "Small kernels one after the other in one launch, on one thread: a region of sinter.fused ops";
+}
 def Sinter_CustomSchedule : Sinter_Schedule<"Custom", "custom"> {
   let summary = "A kernel brought by a plug-in: CUDA text and a CPU body under one name";
   let parameters = (ins StringRefParameter<>:$name);

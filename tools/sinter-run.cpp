@@ -284,6 +284,10 @@ int main(int argc, char **argv) {
   }
   for (auto &[name, values] : record["scalars"].items())
     std::printf("%s %.9g\n", name.c_str(), values.back().get<double>());
+  if (!options.profile.empty()) {
+    std::fputs(profiler.summary().c_str(), stdout);
+    check(profiler.writeChromeTrace(options.profile));
+  }
   std::printf("%d run%s of '%s', median %.4g ms\n", options.repeat, options.repeat == 1 ? "" : "s",
               entry.name.c_str(), record["step_ms"].get<double>());
   return 0;

@@ -9,6 +9,19 @@ ContractionElements::ContractionElements(KernelFrame &frame) : frame(frame) {
   for (Operation &each : frame.body())
     if (auto found = dyn_cast<ContractionOpInterface>(each)) op = found;
   dims = op.getContractionDims();
+  // What pools after the contraction; pooling that feeds it comes before it.
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
+    if (auto fusible = dyn_cast<FusibleOpInterface>(next);
+        fusible && fusible.getFusionKind() == FusionKind::Window && isAfter(next))
+      window = windowEndOf(next);
+}
+
+/// Whether `other` uses the contraction's result, directly or through others.
+bool ContractionElements::isAfter(Operation *other) const {
+  return llvm::any_of(other->getOperands(), [&](Value operand) {
+    Operation *def = operand.getDefiningOp();
+    return def && (def == op.getOperation() || isAfter(def));
+  });
 }
 
 SmallVector<int64_t> ContractionElements::extents() const {
@@ -42,13 +55,22 @@ Value ContractionElements::factor(Elements &in, unsigned side, ValueRange point)
   return in.guarded(address.inBounds, zero, element);
 }
 
+SmallVector<Value> ContractionElements::placeOf(Elements &in, ValueRange point) const {
+  return op.getResultIndices(in, group(point, 0), group(point, 1), group(point, 2));
+}
+
+void ContractionElements::recordResult(Elements &in, ValueRange point) const {
+  SmallVector<AffineExpr> exprs;
+  for (Value index : placeOf(in, point)) exprs.push_back(in.exprOf(index));
+  in.record(linearIndex(exprs, shapeOf(result()), frame.builder.getContext()));
+}
+
 void ContractionElements::store(Elements &in, ValueRange point) const {
   MLIRContext *context = frame.builder.getContext();
-  SmallVector<Value> place =
-      op.getResultIndices(in, group(point, 0), group(point, 1), group(point, 2));
+  SmallVector<Value> place = placeOf(in, point);
   SmallVector<AffineExpr> exprs;
   for (Value index : place) exprs.push_back(in.exprOf(index));
-  ArrayRef<int64_t> shape = shapeOf(result());
+  ArrayRef<int64_t> shape = shapeOf(window ? window->op->getResult(0) : result());
   AffineExpr position = in.simplify(linearIndex(exprs, shape, context));
   // All are computed before the first is stored: an output may be an input's memory.
   SmallVector<Value> values;
@@ -59,7 +81,9 @@ void ContractionElements::store(Elements &in, ValueRange point) const {
       int64_t stride = tensorType(output).getNumElements();
       for (int64_t extent : shapeOf(output)) {
         stride /= extent;
-        outputPlace.push_back(in.indexOf(position.floorDiv(stride) % extent));
+        // The first needs no remainder: no position lies beyond its end.
+        AffineExpr index = position.floorDiv(stride);
+        outputPlace.push_back(in.indexOf(outputPlace.empty() ? index : index % extent));
       }
     }
     values.push_back(in.element(output, outputPlace));

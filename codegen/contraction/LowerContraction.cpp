@@ -16,6 +16,7 @@ public:
       : frame(frame), b(frame.builder), points(points) {}
 
   LogicalResult run() {
+    if (points.window) return runWindows();
     SmallVector<int64_t> extents = points.extents();
     unsigned kept = points.firsts()[3];
     std::vector<AffineExpr> positions =
@@ -42,6 +43,35 @@ public:
                        all.append(sumExtents.size(), elements->index(0));
                        points.store(*elements, originals(*elements, all));
                      });
+    return failure(elements->failed());
+  }
+
+  /// One loop nest over the windows; each sum of a window is made where pooling asks for it. No two
+  /// windows share one.
+  LogicalResult runWindows() {
+    SmallVector<int64_t> extents = points.extents();
+    std::array<unsigned, 5> firsts = points.firsts();
+    auto kept = llvm::to_vector(ArrayRef<int64_t>(extents).take_front(firsts[3]));
+    auto sums = llvm::to_vector(ArrayRef<int64_t>(extents).drop_front(firsts[3]));
+    kept[firsts[2] + 1] = points.windowLines(), kept[firsts[2] + 2] = points.windowColumns();
+    merged.exprs.clear();
+    for (unsigned dim = 0; dim < extents.size(); ++dim)
+      merged.exprs.push_back(b.getAffineDimExpr(dim));
+    auto elements = frame.elements();
+    Type accumulator = points.accumulatorType(), declared = elementOf(points.result());
+    int64_t work = product(sums) * points.window->rows * points.window->columns;
+    emitParallelNest(
+        frame, *elements, kept, /*vectorize=*/true, work, [&](ValueRange point, int64_t) {
+          elements->bindMaker(points.result(), [&, point](ValueRange place) {
+            SmallVector<Value> own(point);
+            own[firsts[2] + 1] = place[2], own[firsts[2] + 2] = place[3];
+            Value zero = constantOf(b, frame.loc, elements->valueType(accumulator), 0);
+            return elements->rounded(overTerms(*elements, sums, own, zero, 0), declared);
+          });
+          SmallVector<Value> all(point);
+          all.append(sums.size(), elements->index(0));
+          points.store(*elements, all);
+        });
     return failure(elements->failed());
   }
 

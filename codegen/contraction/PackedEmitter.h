@@ -41,6 +41,7 @@ private:
   Value sumAt(Value row, int64_t r, Value column, int64_t v);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
   void finishRow(Value row, Value base, Value from, Value to, int64_t most);
+  void finishWindows();
 
   // Points of the contraction.
   Indices point(llvm::ArrayRef<Value> row, llvm::ArrayRef<Value> column, llvm::ArrayRef<Value> k);
@@ -86,7 +87,7 @@ private:
 
   Value rowPanel, columnPanel, sums;
   int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
-  bool tileAtOnce = true; // a tile's sums are final when it ends
+  bool tileAtOnce = true; // a tile's sums go on from it; else the unit's are kept together
 
   // Of the unit being emitted.
   Indices batchPoint, outerPoint;

@@ -45,13 +45,17 @@ void PackedPlan::analyse() {
     sidePositions[side] = frame.trial(
         extents, [&](Elements &trial, ValueRange indices) { points.factor(trial, side, indices); });
   endPositions = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
+    if (points.window) return points.recordResult(trial, indices);
     trial.bindValue(points.result(), constantOf(b, frame.loc, type, 0));
     points.store(trial, indices);
   });
   std::vector<AffineExpr> positions = endPositions;
   for (auto &side : sidePositions) positions.insert(positions.end(), side.begin(), side.end());
   auto sameGroup = [&](unsigned dim) { return groupOf[dim] == groupOf[dim + 1]; };
-  merged = mergeDims(extents, positions, sameGroup, b.getContext());
+  auto mayMerge = [&](unsigned dim) { // windows are looked for in lines
+    return sameGroup(dim) && !(points.window && groupOf[dim] == 2);
+  };
+  merged = mergeDims(extents, positions, mayMerge, b.getContext());
   MergedDims atEnd = mergeDims(extents, endPositions, sameGroup, b.getContext());
   for (unsigned group = 0; group < 4; ++group) {
     if (firsts[group] == firsts[group + 1]) {
@@ -107,7 +111,7 @@ void PackedPlan::chooseSides() {
         packCost(sidePositions[transposed ? 0 : 1], c, true) * columns * k * std::ceil(rows / 256);
     double store = rows * columns * (unitAlong(endPositions, c.last()) ? 0.25 : 2);
     double cost = tiles + pack + store;
-    if (!transposed || cost < best) {
+    if (!transposed || (cost < best && !points.window)) { // columns are what windows are in
       best = cost;
       rowSide = transposed ? 1 : 0;
     }
@@ -129,6 +133,13 @@ void PackedPlan::chooseSides() {
 
 /// The innermost dimensions that the result walks through as one, cut along the first of them.
 void PackedPlan::chooseColumns() {
+  if (points.window) { // a unit has whole lines of windows
+    suffixFirst = 1;
+    lineSize = columns.extents[2];
+    lines = (points.windowLines() - 1) * points.window->rowStride + points.window->rows;
+    outerColumns = columns.extents[0];
+    return;
+  }
   unsigned suffix = columns.extents.size() - 1;
   while (suffix > 0 && joinedAtEnd[columns.first + suffix - 1] &&
          product(ArrayRef(columns.extents).drop_front(suffix)) <= 512)
@@ -150,7 +161,9 @@ void PackedPlan::chooseUnits() {
     int64_t count = llvm::divideCeil(total, most);
     return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
   };
-  int64_t lineMultiple = lineSize == 1 ? tileVectors * W : 1;
+  int64_t lineMultiple = points.window   ? points.window->rowStride
+                         : lineSize == 1 ? tileVectors * W
+                                         : 1;
   auto cut = [&] {
     linesPerUnit = blocks(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
     rowsPerUnit = blocks(m, mostRows, tileRows);

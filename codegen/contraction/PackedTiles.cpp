@@ -76,9 +76,10 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
   Indices initial;
   for (int64_t r = 0; r < count; ++r)
     for (int64_t v = 0; v < vectors; ++v)
-      initial.push_back(tileAtOnce ? constantOf(b, frame.loc, vectorType(), 0)
-                                   : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
-                                                                  sumAt(row, r, column, v))));
+      initial.push_back(plan.kBlocks == 1
+                            ? constantOf(b, frame.loc, vectorType(), 0)
+                            : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
+                                                           sumAt(row, r, column, v))));
   Indices totals = emitLoop(
       b, frame.loc, constant(0), mul(kCount, plan.kInner), constant(1), initial,
       [&](Value k, ValueRange carried) {
@@ -130,6 +131,49 @@ void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64
                     : Value(memref::LoadOp::create(b, frame.loc, sums, at));
     elements->bindValue(points.result(), elements->rounded(sum, elementOf(points.result())));
     points.store(*elements, point(rowPoint, columnIndices(column), {}));
+  });
+}
+
+/// Pools a unit's sums, line after line of windows, and stores what follows.
+void PackedEmitter::finishWindows() {
+  const WindowEnd &window = *points.window;
+  int64_t W = plan.W, columns = points.windowColumns();
+  Value firstLine = affine(d(0).floorDiv(window.rowStride), lineBase);
+  Value count = affine((d(0) + window.rowStride - 1).floorDiv(window.rowStride), lineCount);
+  int64_t most = llvm::divideCeil(plan.linesPerUnit, window.rowStride);
+  loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
+    Indices rowPoint = rowIndices(row);
+    elements->bindMaker(points.result(), [&, row](ValueRange place) {
+      AffineExpr line = elements->exprOf(place[2]) - elements->exprOf(lineBase);
+      AffineExpr at =
+          elements->exprOf(row) * ldc + line * plan.lineSize + elements->exprOf(place[3]);
+      return elements->rounded(elements->load(sums, plan.type, at), elementOf(points.result()));
+    });
+    loop(constant(0), count, 1, most, [&](Value local) {
+      Value line = affine(d(0) + d(1), {firstLine, local});
+      auto store = [&](Value column) {
+        Indices place(outerPoint);
+        place.append({line, column});
+        points.store(*elements, point(rowPoint, place, {}));
+      };
+      int64_t whole = columns / W * W, rest = columns - whole;
+      if (whole)
+        loop(constant(0), constant(whole), W, columns, [&](Value column) {
+          elements->setRun(column, W);
+          store(column);
+          elements->setRun({}, 1);
+        });
+      bool done = rest == 0 || (frame.options.maskedTails && rest > 2 && elements->attempt([&] {
+                    Value start = add(constant(whole), constant(0));
+                    elements->variable(start, whole, columns - 1);
+                    elements->setRun(start, W);
+                    elements->setMask(elements->firstLanes(constant(rest)));
+                    store(start);
+                    elements->setMask({});
+                    elements->setRun({}, 1);
+                  }));
+      if (!done) loop(constant(whole), constant(columns), 1, columns, store);
+    });
   });
 }
 

@@ -26,7 +26,7 @@ LogicalResult PackedEmitter::run() {
         rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
   int64_t width = plan.tiled ? llvm::alignTo(plan.unitColumns, plan.tileVectors * W) : ldb;
   columnPanel = elements->temporary((plan.kMost + W) * width, plan.type);
-  tileAtOnce = plan.kBlocks == 1;
+  tileAtOnce = plan.kBlocks == 1 && !points.window;
   ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.unitColumns, W) + W;
   sums = elements->temporary((tileAtOnce ? plan.tileRows : plan.rowsPerUnit) * ldc, plan.type);
   loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
@@ -73,16 +73,19 @@ void PackedEmitter::emitColumns(Value outer) {
     pack();
     return tiles();
   }
-  int64_t size = plan.rowsPerUnit * ldc;
-  Value zero = constantOf(b, frame.loc, vectorType(), 0);
-  loop(constant(0), constant(size), plan.W, size,
-       [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
+  if (plan.kBlocks > 1) {
+    int64_t size = plan.rowsPerUnit * ldc;
+    Value zero = constantOf(b, frame.loc, vectorType(), 0);
+    loop(constant(0), constant(size), plan.W, size,
+         [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
+  }
   loop(plan.kBlocks, [&](Value block) {
     kBase = affine(d(0) * plan.kPerBlock, block);
     kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
     pack();
     tiles();
   });
+  if (points.window) return finishWindows();
   loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
     finishRow(row, affine(d(0) * ldc, row), constant(0), columnCount, plan.unitColumns);
   });

@@ -70,7 +70,7 @@ private:
     if (!singletons) makeCopies(func, costs, target);
     Groups groups(func);
     Legality legality(groups, costs, target);
-    if (!singletons) fusion::plan(groups, costs, legality);
+    if (!singletons) fusion::plan(groups, costs, legality, /*stages=*/true);
     SmallVector<unsigned> order = groups.inExecutionOrder();
     llvm::DenseMap<unsigned, std::string> kernelNames;
     for (unsigned group : order)
@@ -91,7 +91,7 @@ private:
     for (bool triedProducers = false;;) {
       Groups groups(func);
       Legality legality(groups, costs, target);
-      fusion::plan(groups, costs, legality);
+      fusion::plan(groups, costs, legality, /*stages=*/false);
       if (copies.dropUnused(groups)) continue;
       if (triedProducers || !copies.copyProducers(groups, costs, legality)) return;
       triedProducers = true;
@@ -150,7 +150,9 @@ private:
         continue;
       }
       KernelBody body = groups.bodyOf(group);
-      FusedOp fused = makeFused(builder, body, groups[group].kind, outside);
+      FusedOp fused = groups[group].kind == KernelKind::Staged
+                          ? makeStaged(builder, groups, group, outside)
+                          : makeFused(builder, body, groups[group].kind, outside);
       fused->setAttr(nameAttr, builder.getStringAttr(kernelNames.lookup(group)));
       for (auto [output, result] : llvm::zip(body.outputs, fused.getOutputs()))
         outside.map(output, result);
@@ -163,6 +165,43 @@ private:
     }
     for (Operation &op : llvm::make_early_inc_range(block))
       if (isa<ConstantOp>(op) && op.use_empty()) op.erase();
+  }
+
+  // A region of fused ops, one for each stage, with the reshapes between them.
+  static FusedOp makeStaged(OpBuilder &builder, const Groups &groups, unsigned group,
+                            const IRMapping &outside) {
+    KernelBody body = groups.bodyOf(group);
+    SmallVector<Value> inputs = body.inputs(), operands;
+    SmallVector<Location> locations;
+    for (Value input : inputs) operands.push_back(outside.lookupOrDefault(input));
+    for (Operation *op : groups[group].ops) locations.push_back(op->getLoc());
+    MLIRContext *context = builder.getContext();
+    auto fused = FusedOp::create(builder, FusedLoc::get(context, locations),
+                                 TypeRange(ValueRange(body.outputs)), operands,
+                                 defaultSchedule(KernelKind::Staged, context));
+    Block *block = &fused.getBody().emplaceBlock();
+    IRMapping inside;
+    for (Value input : inputs)
+      inside.map(input, block->addArgument(input.getType(), input.getLoc()));
+    OpBuilder within = OpBuilder::atBlockEnd(block);
+    for (const Group::Part &part : groups[group].parts) {
+      KernelBody stage = groups.bodyOfPart(part);
+      for (Value input : stage.inputs()) {
+        SmallVector<Operation *> reshapes;
+        for (Value value = input; !inside.contains(value);) {
+          reshapes.push_back(value.getDefiningOp());
+          value = reshapes.back()->getOperand(0);
+        }
+        for (Operation *reshape : llvm::reverse(reshapes)) within.clone(*reshape, inside);
+      }
+      FusedOp each = makeFused(within, stage, part.kind, inside);
+      for (auto [output, result] : llvm::zip(stage.outputs, each.getOutputs()))
+        inside.map(output, result);
+    }
+    SmallVector<Value> yielded;
+    for (Value output : body.outputs) yielded.push_back(inside.lookup(output));
+    YieldOp::create(within, fused.getLoc(), yielded);
+    return fused;
   }
 
   static FusedOp makeFused(OpBuilder &builder, const KernelBody &body, KernelKind kind,

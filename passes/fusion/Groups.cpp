@@ -2,6 +2,7 @@
 
 #include "llvm/ADT/SetVector.h"
 
+#include <algorithm>
 #include <queue>
 #include <set>
 
@@ -27,7 +28,9 @@ Groups::Groups(func::FuncOp function) : func(function) {
     index[&op] = place++;
     if (!isa<FusibleOpInterface>(op) || isa<ConstantOp>(op)) continue;
     group[&op] = groups.size();
-    groups.push_back({{&op}, singletonKind(&op)});
+    groups.emplace_back();
+    groups.back().ops.push_back(&op);
+    groups.back().kind = singletonKind(&op);
   }
 }
 
@@ -161,6 +164,55 @@ void Groups::merge(unsigned a, unsigned b, KernelKind kind) {
   groups[a].update |= groups[b].update;
   ++groups[a].version;
   ++groups[b].version;
+}
+
+std::vector<Group::Part> Groups::partsOf(unsigned which) const {
+  if (groups[which].kind == KernelKind::Staged) return groups[which].parts;
+  return {{groups[which].ops, groups[which].kind}};
+}
+
+std::vector<Stage> Groups::stagesOf(ArrayRef<unsigned> which) const {
+  std::vector<Stage> stages;
+  for (unsigned group : which)
+    for (const Group::Part &part : partsOf(group)) stages.push_back({bodyOf(part.ops), part.kind});
+  return stages;
+}
+
+// Producers first; the groups that the parts were have no cycle.
+void Groups::sortParts(std::vector<Group::Part> &parts) const {
+  llvm::DenseMap<Operation *, unsigned> partOf;
+  for (auto [number, part] : llvm::enumerate(parts))
+    for (Operation *op : part.ops) partOf[op] = number;
+  std::vector<std::set<unsigned>> needs(parts.size());
+  for (auto [number, part] : llvm::enumerate(parts))
+    for (Operation *op : part.ops)
+      for (Value operand : op->getOperands()) {
+        Operation *def = operand.getDefiningOp();
+        while (def && !partOf.contains(def) && isa<ReshapeOp>(def))
+          def = def->getOperand(0).getDefiningOp();
+        if (auto it = partOf.find(def); def && it != partOf.end() && it->second != number)
+          needs[number].insert(it->second);
+      }
+  std::vector<Group::Part> sorted;
+  std::set<unsigned> done;
+  while (sorted.size() < parts.size())
+    for (unsigned number = 0; number < parts.size(); ++number) {
+      if (done.contains(number) ||
+          !std::includes(done.begin(), done.end(), needs[number].begin(), needs[number].end()))
+        continue;
+      done.insert(number);
+      sorted.push_back(parts[number]);
+      break;
+    }
+  parts = std::move(sorted);
+}
+
+void Groups::mergeAsStages(unsigned a, unsigned b) {
+  std::vector<Group::Part> parts = partsOf(a);
+  llvm::append_range(parts, partsOf(b));
+  sortParts(parts);
+  merge(a, b, KernelKind::Staged);
+  groups[a].parts = std::move(parts);
 }
 
 SmallVector<unsigned> Groups::inExecutionOrder() const {

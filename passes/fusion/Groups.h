@@ -12,6 +12,12 @@ struct Group {
   ir::KernelKind kind = ir::KernelKind::Pointwise;
   bool update = false;  // horizontal group of a whole optimiser update: takes nothing more
   unsigned version = 0; // grows with every merge
+  /// What a staged kernel consists of, in the order in which it runs; reshapes between are in `ops` only.
+  struct Part {
+    llvm::SmallVector<mlir::Operation *> ops;
+    ir::KernelKind kind;
+  };
+  std::vector<Part> parts;
 };
 
 /// A partition of a function's computing ops into groups, each a candidate for one kernel. It starts
@@ -51,6 +57,12 @@ public:
   /// Merges `b` into `a`.
   void merge(unsigned a, unsigned b, ir::KernelKind kind);
 
+  /// Merges `b` into `a` as stages of one kernel: what they are now stays apart inside it.
+  void mergeAsStages(unsigned a, unsigned b);
+  /// The stages that both would be, each in no order, or one of them alone.
+  std::vector<ir::Stage> stagesOf(llvm::ArrayRef<unsigned> which) const;
+  ir::KernelBody bodyOfPart(const Group::Part &part) const { return bodyOf(part.ops); }
+
   /// Live groups in an order in which each one's producers come first; aliases among them.
   llvm::SmallVector<unsigned> inExecutionOrder() const;
 
@@ -58,6 +70,8 @@ private:
   llvm::SmallVector<mlir::Operation *> merged(unsigned a, unsigned b) const;
   ir::KernelBody bodyOf(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool reachesThroughThird(unsigned from, unsigned to) const;
+  std::vector<Group::Part> partsOf(unsigned which) const;
+  void sortParts(std::vector<Group::Part> &parts) const;
 
   mlir::func::FuncOp func;
   llvm::DenseMap<mlir::Operation *, unsigned> index; // place in the function

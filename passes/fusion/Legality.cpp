@@ -76,6 +76,14 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
     return RefusedBecause{Refusal::is_output_of_other_kind,
                           "the optimiser update is a kernel of its own"};
   KernelBody body = groups.bodyOf(a, b);
+  if (groups[a].kind == KernelKind::Staged || groups[b].kind == KernelKind::Staged) {
+    if (auto refused = whyNotStages(groups.stagesOf({a, b}),
+                                    body.inputs().size() + body.outputs.size(), target))
+      return *refused;
+    return RefusedBecause{groups.wouldCreateCycle(a, b) ? Refusal::would_create_cycle
+                                                        : Refusal::is_output_of_other_kind,
+                          "stages that stay apart"};
+  }
   KernelKind kind;
   if (std::optional<RefusedBecause> refused = whyNotAny(body, target, kind)) {
     // Would it be one kernel if only the later group's results were wanted?

@@ -49,8 +49,8 @@ public:
     OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
     for (auto func : llvm::to_vector(module.getOps<func::FuncOp>())) {
       llvm::StringMap<std::string> renamed;
-      SmallVector<FusedOp> regions;
-      func.walk([&](FusedOp fused) { regions.push_back(fused); });
+      // Those of the function; stages stay inside their kernel.
+      auto regions = llvm::to_vector(func.getBody().front().getOps<FusedOp>());
       for (FusedOp fused : regions) {
         SmallVector<KernelOp> &candidates = kernels[size_t(hashOf(fused))];
         auto *known =

@@ -15,10 +15,11 @@ public:
   Planner(Groups &groups, const CostModel &costs, const Legality &legality)
       : groups(groups), costs(costs), legality(legality) {}
 
-  void run() {
+  void run(bool stages) {
     fuseUpdate();
     fuseByGain();
     fuseSmallNeighbours();
+    if (stages) fuseStages();
   }
 
 private:
@@ -176,6 +177,37 @@ private:
       }
   }
 
+  // --- Last, small kernels that belong together, each as it is: a stage of one launch.
+
+  bool mayBeStaged(ArrayRef<unsigned> which, const KernelBody &body) const {
+    // A reshape of what another result shows would be the same memory under two names.
+    if (llvm::any_of(body.outputs, [](Value output) { return output.getDefiningOp<ReshapeOp>(); }))
+      return false;
+    return !whyNotStages(groups.stagesOf(which), body.inputs().size() + body.outputs.size(),
+                         targetOf(groups.function()));
+  }
+
+  void fuseStages() {
+    SmallVector<unsigned> small;
+    for (unsigned group = 0; group < groups.size(); ++group)
+      if (groups.isAlive(group) && !groups.isAlias(group) && !groups[group].update &&
+          mayBeStaged(group, groups.bodyOf(group)))
+        small.push_back(group);
+    for (bool merged = true; merged;) {
+      merged = false;
+      for (size_t i = 0; i < small.size() && !merged; ++i)
+        for (size_t j = i + 1; j < small.size() && !merged; ++j) {
+          unsigned a = small[i], b = small[j];
+          if (!groups.isAlive(a) || !groups.isAlive(b) ||
+              (!connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
+              !mayBeStaged({a, b}, groups.bodyOf(a, b)) || groups.wouldCreateCycle(a, b))
+            continue;
+          groups.mergeAsStages(a, b);
+          merged = true;
+        }
+    }
+  }
+
   friend RefusedBecause fusion::whyApart(const Groups &, const CostModel &, const Legality &,
                                          unsigned, unsigned);
   static double gainOf(const Groups &groups, const CostModel &costs, unsigned a, unsigned b,
@@ -192,8 +224,8 @@ private:
 
 } // namespace
 
-void plan(Groups &groups, const CostModel &costs, const Legality &legality) {
-  Planner(groups, costs, legality).run();
+void plan(Groups &groups, const CostModel &costs, const Legality &legality, bool stages) {
+  Planner(groups, costs, legality).run(stages);
 }
 
 RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Legality &legality,

@@ -6,8 +6,9 @@ namespace sinter::passes::fusion {
 
 /// Decides which ops of the groups' function become one kernel; changes no IR. In this order: the
 /// optimiser update (pointwise results that are donated to state), pointwise ends of contractions,
-/// every other edge and pair of readers by gain, small kernels of one shape.
-void plan(Groups &groups, const CostModel &costs, const Legality &legality);
+/// every other edge and pair of readers by gain, small kernels of one shape. With `stages`, kernels of so
+/// little work that one thread does them at once then become stages of one kernel.
+void plan(Groups &groups, const CostModel &costs, const Legality &legality, bool stages);
 
 /// Why two groups that stayed apart did: the legality's refusal, or no_profit.
 ir::RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Legality &legality,

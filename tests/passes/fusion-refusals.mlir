@@ -1,13 +1,23 @@
 // Every refusal by name, as the ledger records it.
 // RUN: sinter-opt %s --sinter-fusion=ledger=true | FileCheck %s
 
-// A pool over a contraction's result is no pointwise end.
+// Windows that overlap ask for the same sums several times.
 // CHECK-LABEL: func.func @no_different_domain
 // CHECK-SAME: consumer = "avg_pool2d"{{.*}}producer = "conv2d"{{.*}}refused = "different_domain"
 func.func @no_different_domain(%x: tensor<1x1x6x6xf32>, %w: tensor<2x1x3x3xf32>) -> tensor<1x2x2x2xf32> {
   %c = sinter.conv2d %x, %w : (tensor<1x1x6x6xf32>, tensor<2x1x3x3xf32>) -> tensor<1x2x4x4xf32>
-  %p = sinter.avg_pool2d %c {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32>
+  %p = sinter.avg_pool2d %c {kernel_size = array<i64: 3, 3>, stride = array<i64: 1, 1>} : (tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32>
   return %p : tensor<1x2x2x2xf32>
+}
+
+// What is pooled is wanted itself, too: it would have to be stored after all.
+// CHECK-LABEL: func.func @no_multiple_uses_of_windows
+// CHECK-SAME: consumer = "max_pool2d"{{.*}}producer = "relu"{{.*}}refused = "{{multiple_uses|different_domain}}"
+func.func @no_multiple_uses_of_windows(%x: tensor<1x1x6x6xf32>, %w: tensor<2x1x3x3xf32>) -> (tensor<1x2x4x4xf32>, tensor<1x2x2x2xf32>) {
+  %c = sinter.conv2d %x, %w : (tensor<1x1x6x6xf32>, tensor<2x1x3x3xf32>) -> tensor<1x2x4x4xf32>
+  %r = sinter.relu %c : tensor<1x2x4x4xf32>
+  %p, %i = sinter.max_pool2d %r {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>) -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xui8>)
+  return %r, %p : tensor<1x2x4x4xf32>, tensor<1x2x2x2xf32>
 }
 
 // CHECK-LABEL: func.func @no_reduction_dims_differ

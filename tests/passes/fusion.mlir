@@ -182,3 +182,20 @@ func.func @scalars_beside_a_reduction(%a: tensor<8x4xf32>, %t: tensor<f32>) -> (
   %y = sinter.exp %t : tensor<f32>
   return %x, %y : tensor<f32>, tensor<f32>
 }
+
+// Pooling ends a convolution where its windows do not overlap; what follows it joins, and the places of
+// the largest are a second result.
+// CHECK-LABEL: func.func @windows_end_a_contraction
+// CHECK: %{{.*}}:2 = sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK: sinter.conv2d
+// CHECK: sinter.relu
+// CHECK: sinter.max_pool2d
+// CHECK: sinter.neg
+// CHECK-NOT: sinter.fused
+func.func @windows_end_a_contraction(%x: tensor<2x1x13x13xf32>, %w: tensor<4x1x3x3xf32>) -> (tensor<2x4x5x5xf32>, tensor<2x4x5x5xui8>) {
+  %c = sinter.conv2d %x, %w : (tensor<2x1x13x13xf32>, tensor<4x1x3x3xf32>) -> tensor<2x4x11x11xf32>
+  %r = sinter.relu %c : tensor<2x4x11x11xf32>
+  %p, %i = sinter.max_pool2d %r {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<2x4x11x11xf32>) -> (tensor<2x4x5x5xf32>, tensor<2x4x5x5xui8>)
+  %n = sinter.neg %p : tensor<2x4x5x5xf32>
+  return %n, %i : tensor<2x4x5x5xf32>, tensor<2x4x5x5xui8>
+}

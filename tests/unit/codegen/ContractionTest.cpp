@@ -76,5 +76,44 @@ TEST_F(Contraction, Convolution) {
   }
 }
 
+struct Pooled {
+  const char *x, *w, *channels, *y, *p, *attributes, *pool;
+};
+const Pooled pooled[] = {
+    {"2x1x28x28", "32x1x3x3", "32", "2x32x26x26", "2x32x13x13", "", "2"},
+    {"3x32x13x13", "64x32x3x3", "64", "3x64x11x11", "3x64x5x5", "", "2"}, // a line of no window
+    {"1x3x40x70", "9x3x3x3", "9", "1x9x40x70", "1x9x13x23", "padding = array<i64: 1, 1>", "3"},
+    {"2x40x9x300", "5x40x1x1", "5", "2x5x9x300", "2x5x4x150", "", "2"}, // k in blocks of its own
+    {"2x4x8x8", "6x2x3x3", "6", "2x6x6x6", "2x6x3x3", "groups = 2 : i64", "2"},
+    {"1x1x5x5", "2x1x2x2", "2", "1x2x4x4", "1x2x2x2", "", "2"}, // too small for panels
+};
+
+TEST_F(Contraction, WindowsEndAConvolution) {
+  for (const Pooled &c : pooled) {
+    auto type = [](const std::string &shape) { return fmt::format("tensor<{}xf32>", shape); };
+    std::string y = type(c.y), p = type(c.p), b = fmt::format("tensor<{}x1x1xf32>", c.channels);
+    std::string places = fmt::format("tensor<{}xui8>", c.p);
+    std::string window = fmt::format(
+        "{{kernel_size = array<i64: {0}, {0}>, stride = array<i64: {0}, {0}>}}", c.pool);
+    std::string arguments = fmt::format("%x: {}, %w: {}, %b: {}", type(c.x), type(c.w), b);
+    std::string start =
+        fmt::format("  %y = sinter.conv2d %x, %w {{{}}} : ({}, {}) -> {}\n  %bb = sinter.broadcast "
+                    "%b : ({}) -> "
+                    "{}\n  %s = sinter.add %y, %bb : {}\n  %r = sinter.relu %s : {}\n",
+                    c.attributes, type(c.x), type(c.w), y, b, y, y, y);
+    std::string largest = fmt::format(
+        "  %p, %i = sinter.max_pool2d %r {} : ({}) -> ({}, {})\n  %n = sinter.neg %p : {}\n"
+        "  yield %n, %p, %i",
+        window, y, p, places, p);
+    std::string mean =
+        fmt::format("  %p = sinter.avg_pool2d %r {} : ({}) -> {}\n  yield %p", window, y, p);
+    for (const char *isa : {"", "avx2", "generic"}) {
+      expectAgrees(kernel("contraction", arguments, start + largest, p + ", " + p + ", " + places),
+                   {}, isa, 2);
+      expectAgrees(kernel("contraction", arguments, start + mean, p), {}, isa, 3);
+    }
+  }
+}
+
 } // namespace
 } // namespace sinter::test

@@ -96,6 +96,36 @@ TEST_F(Rows, ScalarsBesideAReduction) {
              "tensor<f32>, tensor<f32>"));
 }
 
+// A stage's rows go on through a reshape, on the stack; another's result is wanted outside, too.
+TEST_F(Rows, Stages) {
+  std::string target = "#sinter.target<kind = \"cpu\", isa = \"avx2\">";
+  std::string text = kernel(
+      "staged", "%x: tensor<24x10xf32>, %c: tensor<24xf32>",
+      "  %s = sinter.fused(%x) schedule(#sinter.reduction) : (tensor<24x10xf32>) -> tensor<24xf32> "
+      "{\n"
+      "  ^bb0(%a: tensor<24x10xf32>):\n"
+      "    %t = sinter.sum %a {dim = array<i64: 1>} : (tensor<24x10xf32>) -> tensor<24xf32>\n"
+      "    sinter.yield %t : tensor<24xf32>\n  }\n"
+      "  %r = sinter.reshape %s : (tensor<24xf32>) -> tensor<4x6xf32>\n"
+      "  %m:2 = sinter.fused(%r) schedule(#sinter.row) : (tensor<4x6xf32>) -> (tensor<4x6xf32>, "
+      "tensor<4x1xf32>) {\n"
+      "  ^bb0(%a: tensor<4x6xf32>):\n"
+      "    %t = sinter.max %a {dim = array<i64: 1>, keepdim = true} : (tensor<4x6xf32>) -> "
+      "tensor<4x1xf32>\n"
+      "    %b = sinter.broadcast %t : (tensor<4x1xf32>) -> tensor<4x6xf32>\n"
+      "    %d = sinter.sub %a, %b : tensor<4x6xf32>\n"
+      "    sinter.yield %d, %t : tensor<4x6xf32>, tensor<4x1xf32>\n  }\n"
+      "  %f = sinter.reshape %m#0 : (tensor<4x6xf32>) -> tensor<24xf32>\n"
+      "  %p = sinter.fused(%f, %c) schedule(#sinter.pointwise) : (tensor<24xf32>, tensor<24xf32>) "
+      "-> "
+      "tensor<24xf32> {\n"
+      "  ^bb0(%a: tensor<24xf32>, %b: tensor<24xf32>):\n"
+      "    %t = sinter.mul %a, %b : tensor<24xf32>\n    sinter.yield %t : tensor<24xf32>\n  }\n"
+      "  yield %m#1, %p",
+      "tensor<4x1xf32>, tensor<24xf32>");
+  expectAgrees("module attributes {sinter.target = " + target + "} {\n" + text + "}\n");
+}
+
 TEST_F(Rows, ThreadsChangeNothing) {
   std::string text =
       kernel("row", "%a: tensor<500x333xf32>",

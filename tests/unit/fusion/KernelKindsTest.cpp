@@ -38,8 +38,9 @@ protected:
 };
 
 TEST_F(KernelKindsTest, SchedulesAndKindsAreOneToOne) {
-  for (KernelKind kind : {KernelKind::Pointwise, KernelKind::Reduction, KernelKind::Row,
-                          KernelKind::Contraction, KernelKind::Scatter, KernelKind::Update})
+  for (KernelKind kind :
+       {KernelKind::Pointwise, KernelKind::Reduction, KernelKind::Row, KernelKind::Contraction,
+        KernelKind::Scatter, KernelKind::Update, KernelKind::Staged})
     EXPECT_EQ(kindOf(defaultSchedule(kind, &context)), kind);
   EXPECT_EQ(kindOf(CustomScheduleAttr::get(&context, "mine")), KernelKind::Custom);
   EXPECT_FALSE(kindOf(StringAttr::get(&context, "pointwise")));

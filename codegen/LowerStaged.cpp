@@ -1,0 +1,98 @@
+#include "sinter/codegen/KernelFrame.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+namespace {
+
+/// Each stage is lowered as a kernel of its own, whose code is then put into this one's function. What
+/// only other stages read lies on the stack.
+class StagedLowering {
+public:
+  explicit StagedLowering(KernelFrame &frame)
+      : frame(frame), b(frame.builder), entry(frame.lowered.function.getBody().front()) {}
+
+  LogicalResult run() {
+    for (auto [argument, buffer] : llvm::zip(frame.body().getArguments(), entry.getArguments()))
+      buffers[argument] = buffer;
+    for (auto [number, output] : llvm::enumerate(frame.yield()->getOperands()))
+      buffers.try_emplace(memoryOf(output), frame.outputBuffer(number));
+    for (Operation &op : frame.body().without_terminator()) {
+      if (isa<ReshapeOp>(op)) continue; // the same memory
+      if (failed(lowerStage(cast<FusedOp>(op)))) return failure();
+    }
+    frame.lowered.range = frame.lowered.grain = 1;
+    return success();
+  }
+
+private:
+  static Value memoryOf(Value value) {
+    while (auto reshape = value.getDefiningOp<ReshapeOp>()) value = reshape.getX();
+    return value;
+  }
+
+  Value bufferOf(Value value) {
+    Value &buffer = buffers[memoryOf(value)];
+    if (!buffer) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&entry);
+      auto type =
+          MemRefType::get(tensorType(value).getNumElements(), storageType(elementOf(value)));
+      buffer = memref::AllocaOp::create(b, frame.loc, type, b.getI64IntegerAttr(64));
+    }
+    return buffer;
+  }
+
+  LogicalResult lowerStage(FusedOp stage) {
+    std::string name = (frame.kernel.getSymName() + "_stage" + llvm::Twine(number++)).str();
+    OpBuilder detached(b.getContext());
+    auto kernel = KernelOp::create(detached, stage.getLoc(), name,
+                                   FunctionType::get(b.getContext(), stage.getInputs().getTypes(),
+                                                     stage.getOutputs().getTypes()),
+                                   stage.getSchedule());
+    kernel.getBody().takeBody(stage.getBody());
+    FailureOr<LoweredKernel> lowered = [&] {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(frame.lowered.function);
+      return lowerKernel(kernel, b, frame.options);
+    }();
+    kernel->erase();
+    if (failed(lowered)) return failure();
+    SmallVector<Value> arguments;
+    for (Value input : stage.getInputs()) arguments.push_back(bufferOf(input));
+    for (Value output : stage.getOutputs()) arguments.push_back(bufferOf(output));
+    b.setInsertionPoint(entry.getTerminator());
+    arguments.append({frame.constant(0), frame.constant(lowered->range)});
+    inlineStage(lowered->function, arguments);
+    lowered->function.erase();
+    return success();
+  }
+
+  void inlineStage(func::FuncOp stage, ArrayRef<Value> arguments) {
+    IRMapping map;
+    Block &block = stage.getBody().front();
+    for (auto [argument, value] : llvm::zip_equal(block.getArguments(), arguments))
+      map.map(argument, value);
+    for (Operation &op : block.without_terminator()) {
+      OpBuilder::InsertionGuard guard(b);
+      if (isa<memref::AllocaOp>(op)) b.setInsertionPointToStart(&entry);
+      b.clone(op, map);
+    }
+  }
+
+  KernelFrame &frame;
+  OpBuilder &b;
+  Block &entry;
+  DenseMap<Value, Value> buffers; // of what is in memory
+  unsigned number = 0;
+};
+
+} // namespace
+
+LogicalResult lowerStaged(KernelFrame &frame) { return StagedLowering(frame).run(); }
+
+} // namespace sinter::codegen

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Counts the launches of an example's training step, and says why each is not part of another.
+
+  check_launches.py FOLDER MOST [--data KIND TRAIN TEST] -- COMMAND...
+
+Fails when there are more than MOST, when the working memory is more than 2 % above the least that any
+plan could do with, or when a value passes between two kernels without a named refusal in the ledger.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+
+def main():
+    split = sys.argv.index("--")
+    arguments, command = sys.argv[1:split], sys.argv[split + 1:]
+    folder, most, data = arguments[0], int(arguments[1]), arguments[2:]
+    os.makedirs(folder, exist_ok=True)
+    if data:
+        made = os.path.join(folder, data[1])
+        maker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "make_data.py")
+        subprocess.run([sys.executable, "-B", maker, data[1], made, *data[2:4]], check=True)
+        command = [*command, "--data", made]
+    path, dump = os.path.join(folder, "record.json"), os.path.join(folder, "dump")
+    subprocess.run([*command, "--device", "cpu", "--steps", "1", "--json", path, "--dump", dump], check=True,
+                   stdout=subprocess.DEVNULL)
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    with open(os.path.join(dump, "train_step", "ledger.json"), encoding="utf-8") as file:
+        ledgers = json.load(file)
+    edges = [edge for ledger in ledgers if ledger["function"] == "train_step" for edge in ledger["edges"]]
+    if not edges:
+        sys.exit("the ledger has no edges")
+    with open(os.path.join(dump, "train_step", "plan.txt"), encoding="utf-8") as file:
+        launches = re.findall(r"^ *\d+ (\S+)", file.read(), re.MULTILINE)
+    print(f"{record['example']}: {record['kernels_per_step']} launches, at most {most}")
+    for launch in launches:
+        print(f"  {launch}")
+    print("boundaries:")
+    for edge in edges:
+        if "fused" not in edge:
+            print(f"  {edge['producer']} -> {edge['consumer']}, {edge['bytes']} bytes: "
+                  f"{edge.get('refused')}: {edge.get('detail')}")
+            if not edge.get("refused") or not edge.get("detail"):
+                sys.exit("a boundary without a reason")
+    if record["kernels_per_step"] > most:
+        sys.exit(f"{record['kernels_per_step']} launches, at most {most}")
+    if record["peak_bytes"] > 1.02 * record["lower_bound_bytes"]:
+        sys.exit(f"{record['peak_bytes']} bytes at once where {record['lower_bound_bytes']} would do")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+// Small kernels become stages of one launch, on a CPU.
+// RUN: sinter-opt %s --sinter-fusion=ledger=true | FileCheck %s
+// RUN: sinter-opt %s --sinter-fusion --sinter-outline | FileCheck %s --check-prefix=OUTLINE
+
+module attributes {sinter.target = #sinter.target<kind = "cpu", isa = "avx2">} {
+
+// The second stage reads the first one's rows through a reshape; both results that are wanted outside are
+// results of the kernel.
+// CHECK-LABEL: func.func @stages
+// CHECK-NEXT: %[[F:.*]]:2 = sinter.fused(%{{.*}}) schedule(#sinter.staged)
+// CHECK: %[[A:.*]] = sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK: %[[R:.*]] = sinter.reshape %[[A]]
+// CHECK: %[[B:.*]] = sinter.fused(%[[R]]) schedule(#sinter.reduction)
+// CHECK: sinter.yield %[[A]], %[[B]]
+// CHECK: return %[[F]]#0, %[[F]]#1
+// OUTLINE-LABEL: func.func @stages
+// OUTLINE-NEXT: sinter.launch
+// OUTLINE-NEXT: return
+func.func @stages(%x: tensor<16x8xf32>) -> (tensor<16xf32>, tensor<4xf32>) {
+  %s = sinter.sum %x {dim = array<i64: 1>} : (tensor<16x8xf32>) -> tensor<16xf32>
+  %r = sinter.reshape %s : (tensor<16xf32>) -> tensor<4x4xf32>
+  %m = sinter.max %r {dim = array<i64: 0>} : (tensor<4x4xf32>) -> tensor<4xf32>
+  return %s, %m : tensor<16xf32>, tensor<4xf32>
+}
+
+// Too much for one thread.
+// CHECK-LABEL: func.func @no_serial_work
+// CHECK-SAME: refused = "reduction_dims_differ"
+// CHECK-NOT: #sinter.staged
+// CHECK: return
+func.func @no_serial_work(%x: tensor<1024x1024xf32>) -> (tensor<1024xf32>, tensor<4xf32>) {
+  %s = sinter.sum %x {dim = array<i64: 1>} : (tensor<1024x1024xf32>) -> tensor<1024xf32>
+  %r = sinter.reshape %s : (tensor<1024xf32>) -> tensor<256x4xf32>
+  %m = sinter.max %r {dim = array<i64: 0>} : (tensor<256x4xf32>) -> tensor<4xf32>
+  return %s, %m : tensor<1024xf32>, tensor<4xf32>
+}
+
+// What the first one makes passes through a kernel that is none: a path leads out and back.
+// CHECK-LABEL: func.func @no_cycle
+// CHECK-COUNT-3: schedule(
+// CHECK: return
+func.func @no_cycle(%x: tensor<16x8xf32>, %w: tensor<16x65536xf32>) -> tensor<f32> {
+  %s = sinter.sum %x {dim = array<i64: 1>} : (tensor<16x8xf32>) -> tensor<16xf32>
+  %r = sinter.reshape %s : (tensor<16xf32>) -> tensor<1x16xf32>
+  %p = sinter.matmul %r, %w : (tensor<1x16xf32>, tensor<16x65536xf32>) -> tensor<1x65536xf32>
+  %t = sinter.slice %p {start = array<i64: 0, 0>, limit = array<i64: 1, 16>, step = array<i64: 1, 1>} : (tensor<1x65536xf32>) -> tensor<1x16xf32>
+  %y = sinter.mul %r, %t : tensor<1x16xf32>
+  %m = sinter.sum %y {dim = array<i64: 0, 1>} : (tensor<1x16xf32>) -> tensor<f32>
+  return %m : tensor<f32>
+}
+}
