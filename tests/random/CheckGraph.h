@@ -27,7 +27,7 @@ CheckResult checkPasses(const RandomGraph &graph);
 CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
 
 using Check = CheckResult (*)(const RandomGraph &);
-/// The check of a mode ("passes", "cpu"), or null.
+/// The check of a mode ("passes", "cpu", "emulated"), or null.
 Check checkOf(const std::string &mode);
 
 } // namespace sinter::test

@@ -2,6 +2,7 @@
 
 #include "sinter/codegen/BuildProgram.h"
 #include "sinter/codegen/cpu/CpuBackend.h"
+#include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
 
@@ -12,27 +13,46 @@
 
 namespace sinter::test {
 
-std::vector<std::string> devices() { return {"cpu"}; }
+std::vector<std::string> devices() { return {"cpu", "cuda-emulated"}; }
 
-OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &) {
-  auto target = codegen::cpuTarget(ir.context);
-  if (!target.ok()) {
-    absent = target.error().message;
-    return;
+static mlir::FailureOr<ir::TargetAttr> targetOf(mlir::MLIRContext &context, bool cuda,
+                                                std::string &why) {
+  if (cuda) return codegen::cudaTarget(context);
+  auto target = codegen::cpuTarget(context);
+  if (target.ok()) return *target;
+  why = target.error().message;
+  return mlir::failure();
+}
+
+OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
+  bool cuda = name != "cpu";
+  std::shared_ptr<runtime::Device> device = runtime::cpuDevice();
+  if (cuda) {
+    // Two schedules of the threads: what depends on their order differs.
+    auto emulated = runtime::emulatedCudaDevice({.schedules = 2});
+    if (!emulated.ok()) {
+      absent = emulated.error().message;
+      return;
+    }
+    device = *emulated;
   }
+  auto target = targetOf(ir.context, cuda, absent);
+  if (failed(target)) return;
   module->setAttr(ir::targetAttr, *target);
   std::string stage;
   if (failed(passes::runPipeline(module, {}, {}, &stage))) {
     problem = stage + " failed: " + ir.errors;
     return;
   }
-  auto program = codegen::compileToProgram(module, {});
+  codegen::CodegenOptions options;
+  options.target = cuda ? runtime::TargetKind::cuda : runtime::TargetKind::cpu;
+  auto program = codegen::compileToProgram(module, options);
   if (failed(program)) {
     problem = "code generation failed: " + ir.errors;
     return;
   }
-  auto made = runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)),
-                                        runtime::cpuDevice());
+  auto made =
+      runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)), device);
   if (!made.ok())
     problem = "the executor: " + made.error().message;
   else
