@@ -230,7 +230,7 @@ Ball Arithmetic::gelu(Ball a, bool tanhForm) const {
 Ball Sum::finish(const Arithmetic &a, int factors) const {
   double y = static_cast<double>(total);
   if (!std::isfinite(y)) return {y, std::isnan(error) || error == infinity ? infinity : 0};
-  if (std::isnan(error)) return {y, infinity};
+  if (std::isnan(error) || error == infinity) return {y, infinity};
   if (whole && error == 0 && magnitude <= 1 / a.format.unit()) return {y, 0};
   double steps = static_cast<double>(std::max<int64_t>(rounding - 1, 0) + factors);
   if (a.format.dtype == DType::f64) steps += 1; // our own rounding

@@ -87,6 +87,15 @@ TEST(ErrorModel, BoundsAreTight) {
   EXPECT_LE(half.error, 0x1p-8); // no more than the rounding itself
 }
 
+TEST(ErrorModel, SumsOfWhatHasNoBoundHaveNone) {
+  for (int terms : {1, 2}) {
+    Sum sum;
+    sum.add({0.5, HUGE_VAL});
+    if (terms == 2) sum.add({0.25, 0});
+    EXPECT_EQ(sum.finish(f32()).error, HUGE_VAL) << terms << " terms";
+  }
+}
+
 /// Comparing devices with the evaluator is only as good as this: a value that is off is seen.
 TEST(ErrorModel, DisagreementsAreFound) {
   Ir ir;
