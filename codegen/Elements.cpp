@@ -209,6 +209,13 @@ Value Elements::masked(Value value, Value otherwise) {
   return arith::SelectOp::create(builder, loc, mask, value, otherwise);
 }
 
+bool Elements::failed() {
+  // Nobody took back what does not work for a run: the kernel would be wrong.
+  if (runFailed && !std::exchange(broken, true))
+    emitError(loc) << "a kernel cannot compute this for a run of neighbours";
+  return broken;
+}
+
 bool Elements::attempt(function_ref<void()> emit) {
   Block *block = builder.getInsertionBlock();
   auto point = builder.getInsertionPoint();
@@ -282,7 +289,8 @@ Value Elements::compute(Value tensor, ValueRange indices) {
     if (mask)
       build();
     else if (!attempt(build))
-      return laneByLane(tensor, indices);
+      return laneByLane(computeType(elementOf(tensor)), indices,
+                        [&](ValueRange lane) { return element(tensor, lane); });
   }
   FusionKind kind = cast<FusibleOpInterface>(op.getOperation()).getFusionKind();
   if (kind == FusionKind::View || kind == FusionKind::Gather)
@@ -290,9 +298,15 @@ Value Elements::compute(Value tensor, ValueRange indices) {
   return rounded(result, elementOf(tensor));
 }
 
+Value Elements::forRun(Type scalar, ValueRange indices, ValueAt emit) {
+  if (!run || mask) return emit(indices);
+  Value result;
+  if (attempt([&] { result = emit(indices); })) return result;
+  return laneByLane(scalar, indices, emit);
+}
+
 // What does not work on a run is computed lane after lane, through a little memory.
-Value Elements::laneByLane(Value tensor, ValueRange indices) {
-  Type scalar = computeType(elementOf(tensor));
+Value Elements::laneByLane(Type scalar, ValueRange indices, ValueAt emit) {
   bool boolean = scalar.isInteger(1);
   Value lanesOf = temporary(runLanes, boolean ? builder.getI8Type() : scalar);
   unsigned runDim = dimOf.lookup(run);
@@ -307,7 +321,7 @@ Value Elements::laneByLane(Value tensor, ValueRange indices) {
     SmallVector<Value> laneIndices;
     for (AffineExpr expr : exprs)
       laneIndices.push_back(indexOf(expr.replace(builder.getAffineDimExpr(runDim), moved)));
-    Value value = element(tensor, laneIndices);
+    Value value = emit(laneIndices);
     if (boolean) value = arith::ExtUIOp::create(builder, loc, builder.getI8Type(), value);
     memref::StoreOp::create(builder, loc, value, lanesOf, lane);
   }
@@ -321,19 +335,24 @@ Value Elements::laneByLane(Value tensor, ValueRange indices) {
 Value Elements::asData(Value index, Type type) {
   AffineExpr expr = simplify(exprOf(index));
   record(expr);
-  Value base = arith::IndexCastOp::create(builder, loc, type, indexOf(expr));
-  if (!run) return base;
-  Value all = vector::BroadcastOp::create(builder, loc, valueType(type), base);
-  if (!dependsOn(expr, dimOf.lookup(run))) return all;
+  auto data = [&](AffineExpr at) -> Value {
+    return arith::IndexCastOp::create(builder, loc, type, indexOf(at));
+  };
+  if (!run) return data(expr);
+  auto vector = cast<VectorType>(valueType(type));
   auto offsets = offsetsOf(expr);
-  if (!offsets) {
-    runFailed = true;
-    return all;
+  if (!offsets) { // how far apart the lanes are depends on where the run starts
+    AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
+    SmallVector<Value> lanes;
+    for (int64_t lane = 0; lane < runLanes; ++lane)
+      lanes.push_back(data(expr.replace(variable, variable + lane)));
+    return vector::FromElementsOp::create(builder, loc, vector, lanes);
   }
+  Value all = vector::BroadcastOp::create(builder, loc, vector, data(expr));
+  if (!dependsOn(expr, dimOf.lookup(run))) return all;
   unsigned bits = type.getIntOrFloatBitWidth();
   SmallVector<APInt> values;
   for (int64_t offset : *offsets) values.push_back(APInt(bits, uint64_t(offset), true, true));
-  auto vector = cast<VectorType>(valueType(type));
   Value step = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, values));
   return arith::AddIOp::create(builder, loc, all, step);
 }

@@ -54,6 +54,10 @@ public:
   /// Runs `emit`; takes back what it emitted and returns false if it cannot be done for a run of
   /// neighbours (under a mask, or at data-dependent places).
   bool attempt(llvm::function_ref<void()> emit);
+  /// What `emit(indices)` makes, a `scalar` in compute type for each lane of a run: all lanes at once
+  /// where that can be done, else one after the other (under a mask the enclosing attempt fails).
+  using ValueAt = llvm::function_ref<mlir::Value(mlir::ValueRange)>;
+  mlir::Value forRun(mlir::Type scalar, mlir::ValueRange indices, ValueAt emit);
 
   mlir::Value element(mlir::Value tensor, mlir::ValueRange indices) override;
   mlir::Value apply(mlir::AffineExpr expr, mlir::ValueRange operands) override;
@@ -78,14 +82,15 @@ public:
   /// Where set, every position that is read, and every index that becomes data, is noted here.
   std::vector<mlir::AffineExpr> *recorder = nullptr;
   void record(mlir::AffineExpr position);
-  /// Whether something could not be computed; an error has been emitted.
-  bool failed() const { return broken; }
+  /// Whether something could not be computed, or not for a run outside of any attempt; an error has
+  /// been emitted.
+  bool failed();
 
 private:
   using Key = std::vector<const void *>;
 
   mlir::Value compute(mlir::Value tensor, mlir::ValueRange indices);
-  mlir::Value laneByLane(mlir::Value tensor, mlir::ValueRange indices);
+  mlir::Value laneByLane(mlir::Type scalar, mlir::ValueRange indices, ValueAt emit);
   mlir::Value uniformOf(mlir::Value value);
   mlir::Value constantMemory(ir::ConstantOp op);
   mlir::Value positionValue(mlir::AffineExpr position) { return indexOf(position); }

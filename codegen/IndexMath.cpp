@@ -143,12 +143,14 @@ private:
         return result;
       }
     }
-    // x floordiv a floordiv b is x floordiv (a b).
-    if (sum.terms.size() == 1 && sum.constant == 0 && sum.terms[0].second == 1)
+    // (x floordiv a + c) floordiv b is (x + c a) floordiv (a b).
+    if (sum.terms.size() == 1 && sum.terms[0].second == 1)
       if (auto inner = dyn_cast<AffineBinaryOpExpr>(sum.terms[0].first);
           inner && inner.getKind() == AffineExprKind::FloorDiv)
-        if (auto by = dyn_cast<AffineConstantExpr>(inner.getRHS())) {
-          result.add(inner.getLHS().floorDiv(by.getValue() * divisor), 1);
+        if (auto by = dyn_cast<AffineConstantExpr>(inner.getRHS()); by && by.getValue() > 0) {
+          Sum dividend = visit(inner.getLHS());
+          dividend.constant += sum.constant * by.getValue();
+          result.add(floorDivide(dividend, by.getValue() * divisor), 1);
           return result;
         }
     result.add(sum.expr(context).floorDiv(divisor), 1);

@@ -46,13 +46,16 @@ ValueRange ContractionElements::group(ValueRange point, unsigned number) const {
 }
 
 Value ContractionElements::factor(Elements &in, unsigned side, ValueRange point) const {
-  ElementAddress address = op.getSideAddress(in, side, group(point, 0),
-                                             group(point, side == 0 ? 1 : 2), group(point, 3));
   Value from = operand(side);
-  auto element = [&] { return in.spread(in.element(from, address.indices)); };
-  if (!address.inBounds) return element();
-  Value zero = constantOf(frame.builder, frame.loc, in.valueType(computeType(elementOf(from))), 0);
-  return in.guarded(address.inBounds, zero, element);
+  Type scalar = computeType(elementOf(from));
+  return in.forRun(scalar, point, [&](ValueRange at) -> Value {
+    ElementAddress address =
+        op.getSideAddress(in, side, group(at, 0), group(at, side == 0 ? 1 : 2), group(at, 3));
+    auto element = [&] { return in.spread(in.element(from, address.indices)); };
+    if (!address.inBounds) return element();
+    Value zero = constantOf(frame.builder, frame.loc, in.valueType(scalar), 0);
+    return in.guarded(address.inBounds, zero, element);
+  });
 }
 
 SmallVector<Value> ContractionElements::placeOf(Elements &in, ValueRange point) const {

@@ -94,8 +94,8 @@ FailureOr<Expression> KernelPrinter::comparison(Operation &op) {
         {P::sge, ">="}, {P::ult, "<"}, {P::ule, "<="}, {P::ugt, ">"},  {P::uge, ">="}};
     for (auto [known, sign] : signs) {
       if (known != predicate) continue;
-      bool isUnsigned = predicate >= P::ult;
-      if (!isUnsigned)
+      bool isUnsigned = predicate >= P::ult && !compare.getLhs().getType().isInteger(1);
+      if (!isUnsigned) // bool has no sign: it compares as 0 and 1
         return infix(op, sign, predicate <= P::ne ? Binding::equality : Binding::relation);
       std::string type = "u" + cudaTypeName(compare.getLhs().getType()).substr(1).str();
       return Expression{"(" + type + ")" + text(compare.getLhs(), Binding::unary) + " " + sign +
