@@ -59,6 +59,49 @@ TEST_P(OpDevice, AgreesWithTheEvaluator) {
   }
 }
 
+/// A gradient that is wrong by one part in a thousand, as a bug in a rule or in a kernel could make it,
+/// taken for the right one.
+class WrongGradient : public testing::TestWithParam<OpOnDevice> {};
+
+TEST_P(WrongGradient, Fails) {
+  const auto &[op, dtype, device] = GetParam();
+  const OpCase &c = opRow(op).cases.back();
+  std::string right = gradientText(c, dtype, "g"), wrong = right,
+              type = argumentTypes(c, dtype, true)[differentiableInputs(c, dtype)[0]],
+              first = differentiableInputs(c, dtype).size() == 1 ? "%gradients" : "%gradients#0";
+  size_t end = wrong.rfind("  return " + first);
+  ASSERT_NE(end, std::string::npos) << wrong;
+  wrong.replace(end, 9 + first.size(),
+                "  %factor = sinter.constant dense<1.001> : " + type + "\n  %wrong = sinter.mul " +
+                    first + ", %factor : " + type + "\n  return %wrong");
+  Ir ir;
+  auto reference = ir.parse(right);
+  ASSERT_TRUE(runPasses(ir, *reference, "func.func(sinter-autodiff)")) << ir.errors;
+  auto inputs = inputsOf(ir, c, dtype, true);
+  auto expected = evaluated(ir, *reference, "g", inputs);
+  for (const std::string &text : {right, wrong}) {
+    auto module = ir.parse(text);
+    ASSERT_TRUE(module) << ir.errors << text;
+    OnDevice compiled(ir, *module, device);
+    if (!compiled.absent.empty()) GTEST_SKIP() << compiled.absent;
+    ASSERT_EQ(compiled.problem, "");
+    auto actual = compiled.run("g", inputs, resultTypes(*reference, "g"));
+    ASSERT_EQ(compiled.problem, "");
+    if (text == right)
+      EXPECT_EQ(disagreement(expected, actual), "");
+    else
+      EXPECT_NE(disagreement(expected, actual), "");
+  }
+}
+
+std::vector<OpOnDevice> wrongOnes() {
+  std::vector<OpOnDevice> tests;
+  for (const std::string &device : devices())
+    for (const char *op : {"tanh", "softmax", "sum", "matmul", "conv2d", "avg_pool2d"})
+      tests.push_back({op, "f32", device});
+  return tests;
+}
+
 std::vector<OpOnDevice> all() {
   std::vector<OpOnDevice> tests;
   for (const std::string &device : devices())
@@ -66,11 +109,13 @@ std::vector<OpOnDevice> all() {
       for (const std::string &dtype : row.dtypes) tests.push_back({row.op, dtype, device});
   return tests;
 }
-INSTANTIATE_TEST_SUITE_P(Table, OpDevice, testing::ValuesIn(all()), [](const auto &info) {
+std::string nameOf(const testing::TestParamInfo<OpOnDevice> &info) {
   std::string name = info.param.op + "_" + info.param.dtype + "_" + info.param.device;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
-});
+}
+INSTANTIATE_TEST_SUITE_P(Table, OpDevice, testing::ValuesIn(all()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Planted, WrongGradient, testing::ValuesIn(wrongOnes()), nameOf);
 
 } // namespace
 } // namespace sinter::test

@@ -15,19 +15,39 @@ namespace sinter::test {
 
 std::vector<std::string> devices() { return {"cpu", "cuda-emulated"}; }
 
-static mlir::FailureOr<ir::TargetAttr> targetOf(mlir::MLIRContext &context, bool cuda,
-                                                std::string &why) {
-  if (cuda) return codegen::cudaTarget(context);
-  auto target = codegen::cpuTarget(context);
+static mlir::FailureOr<ir::TargetAttr> targetOf(Ir &ir, bool cuda) {
+  if (cuda) return codegen::cudaTarget(ir.context);
+  auto target = codegen::cpuTarget(ir.context);
   if (target.ok()) return *target;
-  why = target.error().message;
+  ir.errors += target.error().message;
   return mlir::failure();
 }
 
-OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
+std::optional<runtime::Program> programFor(Ir &ir, mlir::ModuleOp module, const std::string &name,
+                                           std::string &problem) {
   bool cuda = name != "cpu";
+  auto target = targetOf(ir, cuda);
+  if (failed(target)) {
+    problem = "no target: " + ir.errors;
+    return std::nullopt;
+  }
+  module->setAttr(ir::targetAttr, *target);
+  std::string stage;
+  if (failed(passes::runPipeline(module, {}, {}, &stage))) {
+    problem = stage + " failed: " + ir.errors;
+    return std::nullopt;
+  }
+  codegen::CodegenOptions options;
+  options.target = cuda ? runtime::TargetKind::cuda : runtime::TargetKind::cpu;
+  auto program = codegen::compileToProgram(module, options);
+  if (succeeded(program)) return std::move(*program);
+  problem = "code generation failed: " + ir.errors;
+  return std::nullopt;
+}
+
+OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
   std::shared_ptr<runtime::Device> device = runtime::cpuDevice();
-  if (cuda) {
+  if (name != "cpu") {
     // Two schedules of the threads: what depends on their order differs.
     auto emulated = runtime::emulatedCudaDevice({.schedules = 2});
     if (!emulated.ok()) {
@@ -36,21 +56,8 @@ OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
     }
     device = *emulated;
   }
-  auto target = targetOf(ir.context, cuda, absent);
-  if (failed(target)) return;
-  module->setAttr(ir::targetAttr, *target);
-  std::string stage;
-  if (failed(passes::runPipeline(module, {}, {}, &stage))) {
-    problem = stage + " failed: " + ir.errors;
-    return;
-  }
-  codegen::CodegenOptions options;
-  options.target = cuda ? runtime::TargetKind::cuda : runtime::TargetKind::cpu;
-  auto program = codegen::compileToProgram(module, options);
-  if (failed(program)) {
-    problem = "code generation failed: " + ir.errors;
-    return;
-  }
+  auto program = programFor(ir, module, name, problem);
+  if (!program) return;
   auto made =
       runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)), device);
   if (!made.ok())

@@ -5,6 +5,7 @@
 #include "sinter/codegen/reference/Evaluator.h"
 #include "sinter/runtime/Executor.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ using codegen::HostTensor;
 
 /// The devices on which ops are compared with the evaluator: "cpu", "cuda-emulated".
 std::vector<std::string> devices();
+
+/// The module after the whole pipeline and code generation for one of `devices()`; `module` changes.
+/// Nothing, with the reason in `problem`, if that fails.
+std::optional<runtime::Program> programFor(Ir &ir, mlir::ModuleOp module, const std::string &device,
+                                           std::string &problem);
 
 /// A module that went through the whole pipeline and code generation: every public function is an
 /// entry.

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// Kernels with one mistake each, made from the text of a right one.
+namespace sinter::test {
+
+enum class MutantKind { barrier, check, loopBound };
+const char *name(MutantKind kind);
+
+struct Mutant {
+  MutantKind kind;
+  int line;           // of the kernel's text, from 1
+  std::string what;   // what was taken out
+  std::string source; // the text without it
+  /// For a check: the text with a read far outside of memory wherever the check fails, so that a launch
+  /// reports whether it ever does. Empty: the mutant differs for some thread at any size it is made for.
+  std::string probe;
+};
+
+/// Every block barrier of a CUDA kernel, every comparison of what a thread computes from its place
+/// and constants, and every strided loop whose last turn is not for all threads.
+std::vector<Mutant> mutantsOf(const std::string &source);
+
+/// A kernel's text under another name.
+std::string renamed(const std::string &source, const std::string &from, const std::string &to);
+
+} // namespace sinter::test
