@@ -78,6 +78,23 @@ static sinter::TensorSpec batchOf(const sinter::Array &sample, int64_t size) {
   return spec;
 }
 
+static sinter::History fit(const Run &run) {
+  const Options &options = run.options;
+  int64_t epochs = options.epochs;
+  if (options.steps > 0) { // as many as the steps need
+    int64_t perEpoch = (run.train.size() + options.batch_size - 1) / options.batch_size;
+    epochs = (options.steps + perEpoch - 1) / perEpoch;
+  }
+  return run.trainer.fit(run.train,
+                         {.epochs = epochs,
+                          .batch_size = options.batch_size,
+                          .validation = run.validate && options.steps == 0 ? run.test : nullptr,
+                          .metrics = run.metrics,
+                          .log_every = options.log_every,
+                          .max_steps = options.steps,
+                          .line_every_epochs = run.line_every_epochs});
+}
+
 Outcome train(const Run &run) {
   const Options &options = run.options;
   if (!options.load.empty()) sinter::load(run.model, options.load);
@@ -89,19 +106,15 @@ Outcome train(const Run &run) {
     fmt::print("wrote {}\n", options.save_program);
   }
   Outcome outcome;
-  int64_t epochs = options.epochs;
-  if (options.steps > 0) { // as many as the steps need
-    int64_t perEpoch = (run.train.size() + options.batch_size - 1) / options.batch_size;
-    epochs = (options.steps + perEpoch - 1) / perEpoch;
+  try {
+    outcome.history = fit(run);
+  } catch (const sinter::NonFiniteLoss &) { // the state is that of before the step
+    if (!options.save.empty()) {
+      sinter::save(run.model, options.save);
+      fmt::print(stderr, "wrote {}, the state of before the step that failed\n", options.save);
+    }
+    throw;
   }
-  outcome.history = run.trainer.fit(
-      run.train, {.epochs = epochs,
-                  .batch_size = options.batch_size,
-                  .validation = run.validate && options.steps == 0 ? run.test : nullptr,
-                  .metrics = run.metrics,
-                  .log_every = options.log_every,
-                  .max_steps = options.steps,
-                  .line_every_epochs = run.line_every_epochs});
   if (run.test) outcome.test = run.trainer.evaluate(*run.test, {.metrics = run.metrics});
   if (!options.save.empty()) {
     sinter::save(run.model, options.save);

@@ -59,26 +59,35 @@ void Session::explainNonFinite(const Array &x, const Array &y) {
                                       inputs[name[0] == 'x' ? 0 : 1].values[*at], *at));
   for (const VariablePtr &variable : traced->variables) add(table.get(variable->name));
 
-  Operation *first = nullptr;
-  double value = 0;
+  Operation *first = nullptr, *largestOp = nullptr;
+  double value = 0, largest = 0;
   codegen::EvaluatorOptions options;
   options.trackErrors = false;
   options.onResult = [&](Operation *op, unsigned, const codegen::HostTensor &result) {
     if (first) return;
     if (auto at = firstNonFinite(result)) first = op, value = result.values[*at];
+    for (double each : result.values)
+      if (std::abs(each) > largest) largest = std::abs(each), largestOp = op;
   };
   Diagnostics diagnostics;
   (void)codegen::evaluate(traced->function(), inputs, options);
+  auto described = [](Operation *op) {
+    std::string path = pathOf(op->getLoc());
+    return fmt::format("{}{}, {}", op->getName().stripDialect().str(),
+                       path.empty() ? "" : " of '" + path + "'", placeOf(op->getLoc()));
+  };
   if (!first)
     throw NonFiniteLoss(
         step, "", "",
-        start + "computed op by op in double precision it is finite, so a value overflows in the "
-                "precision of the device");
-  StringRef op = first->getName().stripDialect();
-  std::string place = placeOf(first->getLoc()), path = pathOf(first->getLoc());
-  throw NonFiniteLoss(step, op.str(), place,
-                      fmt::format("{}the first op that gives {} is {}{}, {}", start, value,
-                                  op.str(), path.empty() ? "" : " of '" + path + "'", place));
+        start +
+            "computed op by op in double precision it is finite, so a value overflows in the "
+            "precision of the device" +
+            (largestOp
+                 ? fmt::format("; the largest, {:.3g}, is of {}", largest, described(largestOp))
+                 : ""));
+  throw NonFiniteLoss(
+      step, first->getName().stripDialect().str(), placeOf(first->getLoc()),
+      fmt::format("{}the first op that gives {} is {}", start, value, described(first)));
 }
 
 } // namespace sinter::detail

@@ -3,7 +3,9 @@
 
   check_options.py FOLDER_OF_EXECUTABLES
 """
+import array
 import json
+import math
 import os
 import re
 import signal
@@ -100,6 +102,20 @@ def options_do_what_they_say():
     assert read("b.safetensors") == before
 
 
+def not_finite():
+    """A loss that is not finite: step, op and line, and what was learnt until then is kept."""
+    bad("digits_cnn", "--lr", "1e25", "--save", "nan.safetensors",
+        says=r"wrote nan.safetensors.*\nerror: the loss of step \d+ is not finite \(parameters and state are unchanged\): "
+             r"the first op that gives (inf|-inf|nan) is \w+ of '\w+', DigitsCnn.h:\d+")
+    bad("linear_regression", "--lr", "0.3", "--epochs", "3000",
+        says=r"not finite .* so a value overflows in the precision of the device; the largest, .*e\+3\d, is of \w+")
+    # What was kept is the weights after the steps that went well: huge, but every one finite.
+    data = read("nan.safetensors")
+    values = array.array("f", data[8 + int.from_bytes(data[:8], "little"):])
+    if len(values) < 80000 or not all(map(math.isfinite, values)):
+        sys.exit("the state that was kept is not that of before the step")
+
+
 def interrupt():
     """Ctrl-C ends the training after the step, and the program goes on: it evaluates and saves."""
     command = [os.path.join(folder, "digits_cnn"), "--epochs", "100000", "--save", "kept.safetensors", "--json", "kept.json"]
@@ -124,4 +140,5 @@ with tempfile.TemporaryDirectory() as work:
     os.chdir(work)
     help_and_mistakes()
     options_do_what_they_say()
+    not_finite()
     interrupt()

@@ -111,6 +111,18 @@ def program():
         assert whole.read() == parts.read(), "4 + 2 steps leave another state than 6"
     assert float(np.load("six/out0.npy")) == losses["six"][5]
 
+    # Checkpoints: of the model alone (moments keep their first values), of another model, damaged.
+    good(digits, "--steps", "2", "--batch-size", "16", "--save", "model.safetensors")
+    good(*step, "--load", "model.safetensors", "--json", "loaded.json")
+    good(os.path.join(os.path.dirname(digits), "linear_regression"), "--epochs", "1", "--save", "line.safetensors")
+    bad(*step, "--load", "line.safetensors", "--save", "six.safetensors",
+        says=r"line.safetensors is not a checkpoint of this program; missing: [^;]*'conv1.weight'[^;]*; unexpected: 'fc.bias', 'fc.weight'")
+    with open("model.safetensors", "rb") as file:
+        whole = file.read()
+    with open("half.safetensors", "wb") as file:
+        file.write(whole[:len(whole) // 2])
+    bad(*step, "--load", "half.safetensors", says=r"half\.safetensors.*truncated")
+
     with open("p.sinter", "rb") as file:
         data = file.read()
     for name, content in (("cut", data[:len(data) // 2]), ("short", data[:7]), ("flipped", data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])):
