@@ -340,6 +340,7 @@ Value Elements::asData(Value index, Type type) {
   };
   if (!run) return data(expr);
   auto vector = cast<VectorType>(valueType(type));
+  if (Value known = knownData(expr, type)) return known;
   auto offsets = offsetsOf(expr);
   if (!offsets) { // how far apart the lanes are depends on where the run starts
     AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
@@ -357,6 +358,21 @@ Value Elements::asData(Value index, Type type) {
   return arith::AddIOp::create(builder, loc, all, step);
 }
 
+/// The lanes of an index that is a function of the run alone, where the run is known.
+Value Elements::knownData(AffineExpr expr, Type type) {
+  if (!runStart) return nullptr;
+  AffineExpr variable = builder.getAffineDimExpr(dimOf.lookup(run));
+  SmallVector<APInt> values;
+  for (int64_t lane = 0; lane < runLanes; ++lane) {
+    auto value = dyn_cast<AffineConstantExpr>(
+        simplify(expr.replace(variable, builder.getAffineConstantExpr(*runStart + lane))));
+    if (!value) return nullptr;
+    values.push_back(APInt(type.getIntOrFloatBitWidth(), uint64_t(value.getValue()), true, true));
+  }
+  auto vector = cast<VectorType>(valueType(type));
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, values));
+}
+
 Value Elements::asIndex(Value data) {
   Value scalar = uniformOf(data);
   if (!scalar) {
@@ -369,9 +385,16 @@ Value Elements::asIndex(Value data) {
 Value Elements::guarded(Value condition, Value otherwise, function_ref<Value()> inside) {
   Value uniform = uniformOf(condition);
   if (!uniform) {
+    // What holds for all lanes is a branch outside of what differs.
+    if (auto both = condition.getDefiningOp<arith::AndIOp>())
+      for (bool first : {true, false})
+        if (Value side = first ? both.getLhs() : both.getRhs(); uniformOf(side))
+          return guarded(side, spread(otherwise), [&] {
+            return guarded(first ? both.getRhs() : both.getLhs(), spread(otherwise), inside);
+          });
     // Lanes differ: loads inside are masked, arithmetic on the other lanes is thrown away.
     Value outer = mask;
-    if (mask) condition = arith::AndIOp::create(builder, loc, mask, condition);
+    if (mask) condition = builder.createOrFold<arith::AndIOp>(loc, mask, condition);
     mask = condition;
     bool outerGuard = std::exchange(inGuard, true);
     Value value = spread(inside());

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace sinter::codegen {
@@ -44,6 +45,8 @@ public:
   /// Vector mode: `variable`, a multiple of `lanes`, stands for `lanes` values from its own on. Null ends it.
   void setRun(mlir::Value variable, int64_t lanes);
   int64_t lanes() const { return run ? runLanes : 1; }
+  /// The value of the run's variable, where code for this one run is emitted; none ends that.
+  void setRunStart(std::optional<int64_t> start) { runStart = start; }
 
   /// In vector mode: only lanes where `lanes` (a vector of i1) holds exist, the first among them; null ends it.
   void setMask(mlir::Value lanes) { mask = lanes; }
@@ -92,6 +95,7 @@ private:
   mlir::Value compute(mlir::Value tensor, mlir::ValueRange indices);
   mlir::Value laneByLane(mlir::Type scalar, mlir::ValueRange indices, ValueAt emit);
   mlir::Value uniformOf(mlir::Value value);
+  mlir::Value knownData(mlir::AffineExpr expr, mlir::Type type);
   mlir::Value constantMemory(ir::ConstantOp op);
   mlir::Value positionValue(mlir::AffineExpr position) { return indexOf(position); }
   mlir::Value maskedShuffle(mlir::Value buffer, mlir::VectorType vector, mlir::AffineExpr position,
@@ -116,6 +120,7 @@ private:
 
   mlir::Value run;
   int64_t runLanes = 1;
+  std::optional<int64_t> runStart;
   mlir::Value mask;       // vector mode, at a line's end or inside a guard: the lanes that exist
   bool inGuard = false;   // of the mask's lanes perhaps none exists
   bool runFailed = false; // the code being emitted does not work for a run

@@ -221,11 +221,13 @@ static void emitInnerLoops(KernelFrame &frame, Elements &elements, ArrayRef<int6
                       arith::AddIOp::create(b, frame.loc, frame.constant(whole), frame.constant(0));
                   elements.variable(start, whole, extent - 1);
                   elements.setRun(start, lanes);
+                  elements.setRunStart(whole);
                   elements.setMask(elements.firstLanes(frame.constant(extent - whole)));
                   SmallVector<Value> inner(indices);
                   inner.push_back(start);
                   body(inner, lanes);
                   elements.setMask({});
+                  elements.setRunStart({});
                   elements.setRun({}, 1);
                 }));
     if (!done) loop(whole, extent, 1);

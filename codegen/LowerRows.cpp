@@ -308,11 +308,13 @@ private:
       Value start = arith::AddIOp::create(b, frame.loc, frame.constant(done), frame.constant(0));
       elements->variable(start, done, extent - 1);
       elements->setRun(start, lanes);
+      elements->setRunStart(done);
       elements->setMask(elements->firstLanes(frame.constant(extent - done)));
       column.push_back(start);
       state = withGroup(state, groupSize, 0,
                         [&](const Group &group) { return body(column, 0, lanes, group); });
       elements->setMask({});
+      elements->setRunStart({});
       elements->setRun({}, 1);
     });
     if (!worked) state = before;

@@ -1,7 +1,11 @@
 #include "sinter/codegen/KernelFrame.h"
+#include "sinter/ir/KernelKinds.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -9,12 +13,14 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-/// Each stage is lowered as a kernel of its own, whose code is then put into this one's function. What
-/// only other stages read lies on the stack.
+/// Each stage is lowered as a kernel of its own, whose code is then put into this one's function. Stages
+/// that run in order do so on one thread, and what only they read lies on the stack. Else the chunks of
+/// one come after those of the other, and any thread takes any.
 class StagedLowering {
 public:
   explicit StagedLowering(KernelFrame &frame)
-      : frame(frame), b(frame.builder), entry(frame.lowered.function.getBody().front()) {}
+      : frame(frame), b(frame.builder), entry(frame.lowered.function.getBody().front()),
+        inOrder(runInOrder(frame.body())) {}
 
   LogicalResult run() {
     for (auto [argument, buffer] : llvm::zip(frame.body().getArguments(), entry.getArguments()))
@@ -25,7 +31,8 @@ public:
       if (isa<ReshapeOp>(op)) continue; // the same memory
       if (failed(lowerStage(cast<FusedOp>(op)))) return failure();
     }
-    frame.lowered.range = frame.lowered.grain = 1;
+    frame.lowered.range = inOrder ? 1 : chunks;
+    frame.lowered.grain = 1;
     return success();
   }
 
@@ -66,10 +73,32 @@ private:
     for (Value input : stage.getInputs()) arguments.push_back(bufferOf(input));
     for (Value output : stage.getOutputs()) arguments.push_back(bufferOf(output));
     b.setInsertionPoint(entry.getTerminator());
-    arguments.append({frame.constant(0), frame.constant(lowered->range)});
-    inlineStage(lowered->function, arguments);
+    int64_t first = chunks, range = lowered->range, grain = std::max<int64_t>(lowered->grain, 1);
+    chunks += llvm::divideCeil(range, grain);
+    if (inOrder) {
+      arguments.append({frame.constant(0), frame.constant(range)});
+      inlineStage(lowered->function, arguments);
+    } else {
+      // This call's chunks of the stage, if there are any.
+      Value from = clamped(frame.begin(), first, chunks), to = clamped(frame.end(), first, chunks);
+      Value any = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ult, from, to);
+      Value size = frame.constant(grain), whole = frame.constant(range);
+      arguments.push_back(arith::MulIOp::create(b, frame.loc, from, size));
+      arguments.push_back(arith::MinUIOp::create(
+          b, frame.loc, arith::MulIOp::create(b, frame.loc, to, size), whole));
+      auto branch = scf::IfOp::create(b, frame.loc, any, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(branch.thenBlock());
+      inlineStage(lowered->function, arguments);
+    }
     lowered->function.erase();
     return success();
+  }
+
+  /// `chunk` within [first, end), counted from `first`.
+  Value clamped(Value chunk, int64_t first, int64_t end) {
+    Value inside = arith::MaxUIOp::create(b, frame.loc, chunk, frame.constant(first));
+    inside = arith::MinUIOp::create(b, frame.loc, inside, frame.constant(end));
+    return arith::SubIOp::create(b, frame.loc, inside, frame.constant(first));
   }
 
   void inlineStage(func::FuncOp stage, ArrayRef<Value> arguments) {
@@ -89,6 +118,8 @@ private:
   Block &entry;
   DenseMap<Value, Value> buffers; // of what is in memory
   unsigned number = 0;
+  int64_t chunks = 0;
+  bool inOrder;
 };
 
 } // namespace

@@ -38,11 +38,11 @@ AffineExpr dim(ElementBuilder &b, unsigned position) {
 
 Value both(ElementBuilder &b, Value lhs, Value rhs) {
   if (!lhs || !rhs) return lhs ? lhs : rhs;
-  return arith::AndIOp::create(b.builder, b.loc, lhs, rhs);
+  return b.builder.createOrFold<arith::AndIOp>(b.loc, lhs, rhs);
 }
 Value compare(ElementBuilder &b, arith::CmpIPredicate predicate, Value lhs, int64_t rhs) {
-  return arith::CmpIOp::create(b.builder, b.loc, predicate, lhs,
-                               constantIntOf(b.builder, b.loc, lhs.getType(), rhs));
+  return b.builder.createOrFold<arith::CmpIOp>(b.loc, predicate, lhs,
+                                               constantIntOf(b.builder, b.loc, lhs.getType(), rhs));
 }
 Value data(ElementBuilder &b, Value index) { return b.asData(index, b.builder.getI32Type()); }
 

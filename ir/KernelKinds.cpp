@@ -183,7 +183,9 @@ private:
       else if (!isa<ReshapeOp>(op))
         return RefusedBecause{Refusal::not_fusible, word(op) + " is no stage"};
     }
-    return whyNotStages(stages, int64_t(body.inputs().size() + body.outputs.size()), target);
+    bool inOrder = !body.ops.empty() && runInOrder(*body.ops.front()->getBlock());
+    return whyNotStages(stages, inOrder, int64_t(body.inputs().size() + body.outputs.size()),
+                        target);
   }
 
   bool checkOutputs() {
@@ -511,7 +513,16 @@ static int64_t workOf(const KernelBody &body) {
   return work;
 }
 
-std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, int64_t operands,
+bool runInOrder(Block &stages) {
+  for (Operation &op : stages.without_terminator())
+    for (Value operand : op.getOperands()) {
+      while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
+      if (isa<FusedOp>(op) && operand.getDefiningOp<FusedOp>()) return true;
+    }
+  return false;
+}
+
+std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, bool inOrder, int64_t operands,
                                            TargetAttr target) {
   if (!target || target.getKind() != "cpu")
     return RefusedBecause{Refusal::no_such_kind, "stages run on one thread of a CPU"};
@@ -523,7 +534,7 @@ std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, int64_t opera
     work += workOf(stage.body);
   }
   if (stages.empty()) return RefusedBecause{Refusal::not_fusible, "no stages"};
-  if (work > maxStagedWork)
+  if (inOrder && work > maxStagedWork)
     return RefusedBecause{Refusal::serial_work, std::to_string(work) +
                                                     " operations on one thread, at most " +
                                                     std::to_string(maxStagedWork)};

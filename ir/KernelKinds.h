@@ -69,8 +69,9 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///    outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
 ///  - update: independent components (no value flows from one to another), each a pointwise kernel;
-///  - staged: sinter.fused ops of other kinds and reshapes between them, of little work (stageWork); each
-///    is done before the next begins. CPU only;
+///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
+///    each is done before the next begins, on one thread, and together they are little work; else they
+///    run side by side. CPU only;
 ///  - custom: anything.
 /// Splat constants may stand anywhere. An op "after" another is one that uses its result directly or
 /// through others; every other element op is free: it is computed where its value is needed.
@@ -91,9 +92,11 @@ struct Stage {
   KernelKind kind;
 };
 /// Why these are not one staged kernel of `operands` inputs and outputs, or nothing when they may be.
-/// Whether each body is one of its kind has been asked before.
-std::optional<RefusedBecause> whyNotStages(llvm::ArrayRef<Stage> stages, int64_t operands,
-                                           TargetAttr target);
+/// `inOrder`: one reads what another makes. Whether each body is one of its kind has been asked before.
+std::optional<RefusedBecause> whyNotStages(llvm::ArrayRef<Stage> stages, bool inOrder,
+                                           int64_t operands, TargetAttr target);
+/// Whether one of the fused ops of a staged kernel's region reads what another makes.
+bool runInOrder(mlir::Block &stages);
 
 /// The same for a region and the schedule on its op; `why` gets the refusal in words.
 mlir::LogicalResult acceptsRegion(mlir::Block &block, mlir::Attribute schedule, TargetAttr target,

@@ -76,6 +76,10 @@ static bool maySharePerStage(Value written, Value input) {
   if (!writer) return false;
   for (Operation *user : input.getUsers())
     if (!isa<FusedOp>(user) || writer->isBeforeInBlock(user)) return false;
+  // Side by side, no stage is done before another.
+  if (!runInOrder(*writer->getBlock()) &&
+      llvm::any_of(input.getUsers(), [&](Operation *user) { return user != writer; }))
+    return false;
   int64_t reads = llvm::count(writer.getInputs(), input);
   if (reads != 1) return reads == 0;
   auto operand = llvm::find(writer.getInputs(), input) - writer.getInputs().begin();

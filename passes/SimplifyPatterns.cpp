@@ -191,6 +191,22 @@ struct MaskOfPoolGrad : OpRewritePattern<SelectOp> {
   }
 };
 
+/// Where windows do not overlap, the gradient of max_pool2d only moves elements, within their pictures: the
+/// sum over whole pictures is that of what is moved.
+struct SumOfPoolGrad : OpRewritePattern<SumOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SumOp op, PatternRewriter &rewriter) const override {
+    auto grad = op.getX().getDefiningOp<MaxPool2dGradOp>();
+    if (!grad) return rewriter.notifyMatchFailure(op, "not of a pool's gradient");
+    for (int64_t axis : {0, 1})
+      if (grad.getKernelSize()[axis] > grad.getStride()[axis] ||
+          !llvm::is_contained(op.getDim(), 2 + axis))
+        return rewriter.notifyMatchFailure(op, "windows overlap, or part of a picture is summed");
+    rewriter.modifyOpInPlace(op, [&] { op.getXMutable().assign(grad.getGrad()); });
+    return success();
+  }
+};
+
 struct NegOfNeg : OpRewritePattern<NegOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(NegOp op, PatternRewriter &rewriter) const override {
@@ -265,7 +281,8 @@ void populateSimplifyPatterns(RewritePatternSet &patterns) {
       .add<TransposeToReshape, BroadcastToReshape, BroadcastOfReshape, ReductionToReshape<SumOp>,
            ReductionToReshape<MeanOp>, ReductionToReshape<MaxOp>, ReductionToReshape<MinOp>,
            SumOfBroadcast, MatmulOfTranspose, EmptyPad, ConcatOfOne, SliceOfSlice, MaskOfPoolGrad,
-           NegOfNeg, AddOfNeg, SubOfNeg, PowOfLiteral, CastOfCast>(patterns.getContext());
+           SumOfPoolGrad, NegOfNeg, AddOfNeg, SubOfNeg, PowOfLiteral, CastOfCast>(
+          patterns.getContext());
 }
 
 } // namespace sinter::passes

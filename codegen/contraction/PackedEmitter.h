@@ -57,6 +57,7 @@ private:
   void loop(int64_t extent, llvm::function_ref<void(Value)> body);
   void onlyIf(Value condition, llvm::function_ref<void()> body);
   void runs(Value from, Value to, int64_t most, bool whole, llvm::function_ref<void(Value)> body);
+  void fixedRuns(int64_t end, llvm::function_ref<void(Value)> body);
   void overInnerK(unsigned until, PointBody body);
   void innerK(unsigned dim, unsigned until, Indices indices, Value offset, PointBody body);
   void alongK(PointBody body);

@@ -1,6 +1,7 @@
 #include "sinter/codegen/contraction/PackedEmitter.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -38,6 +39,10 @@ void PackedEmitter::onlyIf(Value condition, llvm::function_ref<void()> body) {
 void PackedEmitter::runs(Value from, Value to, int64_t most, bool whole,
                          llvm::function_ref<void(Value)> body) {
   int64_t W = plan.W;
+  APInt first, end;
+  if (matchPattern(from, m_ConstantInt(&first)) && matchPattern(to, m_ConstantInt(&end)) &&
+      first.isZero())
+    return fixedRuns(end.getSExtValue(), body);
   Value length = subtract(to, from);
   Value width = constant(W);
   Value middle =
@@ -63,6 +68,29 @@ void PackedEmitter::runs(Value from, Value to, int64_t most, bool whole,
     });
     if (!masked) loop(start, to, 1, most, body);
   });
+}
+
+/// Runs from 0 to a known end: what the last one's lanes are is known, too.
+void PackedEmitter::fixedRuns(int64_t end, llvm::function_ref<void(Value)> body) {
+  int64_t W = plan.W, whole = end / W * W, rest = end - whole;
+  if (whole)
+    loop(constant(0), constant(whole), W, end, [&](Value counter) {
+      elements->setRun(counter, W);
+      body(counter);
+      elements->setRun({}, 1);
+    });
+  bool done = rest == 0 || elements->attempt([&] {
+    Value start = add(constant(whole), constant(0));
+    elements->variable(start, whole, end - 1);
+    elements->setRun(start, W);
+    elements->setRunStart(whole);
+    elements->setMask(elements->firstLanes(constant(rest)));
+    body(start);
+    elements->setMask({});
+    elements->setRunStart({});
+    elements->setRun({}, 1);
+  });
+  if (!done) loop(constant(whole), constant(end), 1, end, body);
 }
 
 /// Indices of `linear` in a space of `extents`, which it never leaves.

@@ -92,10 +92,29 @@ bool PackedPlan::unitAlong(ArrayRef<AffineExpr> positions, unsigned dim) {
   return moves;
 }
 
+/// Whether a run along merged dimension `dim` reads neighbours, or each several times (through windows):
+/// a load and a shuffle make a vector.
+bool PackedPlan::runsAlong(ArrayRef<AffineExpr> positions, unsigned dim) {
+  unsigned original = lastOriginal[dim];
+  SmallVector<std::optional<IndexRange>> ranges;
+  for (int64_t extent : points.extents()) ranges.push_back(IndexRange{0, extent - 1});
+  bool moves = false;
+  for (AffineExpr position : positions) {
+    if (!position.isFunctionOfDim(original)) continue;
+    auto offsets = laneOffsets(position, original, W, ranges);
+    if (!offsets) return false;
+    auto [least, most] = std::minmax_element(offsets->begin(), offsets->end());
+    if (*most - *least >= W) return false;
+    moves = true;
+  }
+  return moves;
+}
+
 /// Estimated cycles an element that packing takes.
 double PackedPlan::packCost(ArrayRef<AffineExpr> positions, const LoopGroup &own, bool columnSide) {
   bool ownUnit = unitAlong(positions, own.last()), kUnit = unitAlong(positions, groups[3].last());
   if (columnSide) return ownUnit ? 0.25 : kUnit ? 0.7 : 2.5;
+  if (!kUnit && runsAlong(positions, groups[3].last())) return 0.5;
   return kUnit ? 0.25 : ownUnit && own.extents.size() == 1 ? 0.3 : 2.5;
 }
 
@@ -127,6 +146,7 @@ void PackedPlan::chooseSides() {
   rowsAlongK = unitAlong(sidePositions[rowSide], k.last());
   rowsAlongRow =
       !rowsAlongK && rows.extents.size() == 1 && unitAlong(sidePositions[rowSide], rows.last());
+  rowsAlongK |= !rowsAlongRow && runsAlong(sidePositions[rowSide], k.last());
   columnsAlongColumn = unitAlong(sidePositions[1 - rowSide], columns.last());
   columnsAlongK = !columnsAlongColumn && unitAlong(sidePositions[1 - rowSide], k.last());
 }

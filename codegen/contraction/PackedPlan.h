@@ -54,6 +54,7 @@ struct PackedPlan {
 private:
   void analyse();
   bool unitAlong(llvm::ArrayRef<mlir::AffineExpr> positions, unsigned dim);
+  bool runsAlong(llvm::ArrayRef<mlir::AffineExpr> positions, unsigned dim);
   double packCost(llvm::ArrayRef<mlir::AffineExpr> positions, const LoopGroup &own,
                   bool columnSide);
   void chooseSides();

@@ -137,7 +137,7 @@ void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64
 /// Pools a unit's sums, line after line of windows, and stores what follows.
 void PackedEmitter::finishWindows() {
   const WindowEnd &window = *points.window;
-  int64_t W = plan.W, columns = points.windowColumns();
+  int64_t columns = points.windowColumns();
   Value firstLine = affine(d(0).floorDiv(window.rowStride), lineBase);
   Value count = affine((d(0) + window.rowStride - 1).floorDiv(window.rowStride), lineCount);
   int64_t most = llvm::divideCeil(plan.linesPerUnit, window.rowStride);
@@ -156,23 +156,7 @@ void PackedEmitter::finishWindows() {
         place.append({line, column});
         points.store(*elements, point(rowPoint, place, {}));
       };
-      int64_t whole = columns / W * W, rest = columns - whole;
-      if (whole)
-        loop(constant(0), constant(whole), W, columns, [&](Value column) {
-          elements->setRun(column, W);
-          store(column);
-          elements->setRun({}, 1);
-        });
-      bool done = rest == 0 || (frame.options.maskedTails && rest > 2 && elements->attempt([&] {
-                    Value start = add(constant(whole), constant(0));
-                    elements->variable(start, whole, columns - 1);
-                    elements->setRun(start, W);
-                    elements->setMask(elements->firstLanes(constant(rest)));
-                    store(start);
-                    elements->setMask({});
-                    elements->setRun({}, 1);
-                  }));
-      if (!done) loop(constant(whole), constant(columns), 1, columns, store);
+      fixedRuns(columns, store);
     });
   });
 }

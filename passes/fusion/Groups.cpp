@@ -178,8 +178,8 @@ std::vector<Stage> Groups::stagesOf(ArrayRef<unsigned> which) const {
   return stages;
 }
 
-// Producers first; the groups that the parts were have no cycle.
-void Groups::sortParts(std::vector<Group::Part> &parts) const {
+// The other parts that each part reads from, through reshapes.
+static std::vector<std::set<unsigned>> needsOf(ArrayRef<Group::Part> parts) {
   llvm::DenseMap<Operation *, unsigned> partOf;
   for (auto [number, part] : llvm::enumerate(parts))
     for (Operation *op : part.ops) partOf[op] = number;
@@ -193,6 +193,19 @@ void Groups::sortParts(std::vector<Group::Part> &parts) const {
         if (auto it = partOf.find(def); def && it != partOf.end() && it->second != number)
           needs[number].insert(it->second);
       }
+  return needs;
+}
+
+bool Groups::runInOrder(ArrayRef<unsigned> which) const {
+  std::vector<Group::Part> parts;
+  for (unsigned group : which) llvm::append_range(parts, partsOf(group));
+  return llvm::any_of(needsOf(parts),
+                      [](const std::set<unsigned> &needs) { return !needs.empty(); });
+}
+
+// Producers first; the groups that the parts were have no cycle.
+void Groups::sortParts(std::vector<Group::Part> &parts) const {
+  std::vector<std::set<unsigned>> needs = needsOf(parts);
   std::vector<Group::Part> sorted;
   std::set<unsigned> done;
   while (sorted.size() < parts.size())

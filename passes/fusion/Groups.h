@@ -61,6 +61,8 @@ public:
   void mergeAsStages(unsigned a, unsigned b);
   /// The stages that both would be, each in no order, or one of them alone.
   std::vector<ir::Stage> stagesOf(llvm::ArrayRef<unsigned> which) const;
+  /// Whether among these stages one reads what another makes.
+  bool runInOrder(llvm::ArrayRef<unsigned> which) const;
   ir::KernelBody bodyOfPart(const Group::Part &part) const { return bodyOf(part.ops); }
 
   /// Live groups in an order in which each one's producers come first; aliases among them.

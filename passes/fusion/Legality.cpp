@@ -77,7 +77,7 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
                           "the optimiser update is a kernel of its own"};
   KernelBody body = groups.bodyOf(a, b);
   if (groups[a].kind == KernelKind::Staged || groups[b].kind == KernelKind::Staged) {
-    if (auto refused = whyNotStages(groups.stagesOf({a, b}),
+    if (auto refused = whyNotStages(groups.stagesOf({a, b}), groups.runInOrder({a, b}),
                                     body.inputs().size() + body.outputs.size(), target))
       return *refused;
     return RefusedBecause{groups.wouldCreateCycle(a, b) ? Refusal::would_create_cycle

@@ -19,7 +19,9 @@ public:
     fuseUpdate();
     fuseByGain();
     fuseSmallNeighbours();
-    if (stages) fuseStages();
+    if (!stages) return;
+    fuseStages();
+    fuseBeside();
   }
 
 private:
@@ -183,15 +185,21 @@ private:
     // A reshape of what another result shows would be the same memory under two names.
     if (llvm::any_of(body.outputs, [](Value output) { return output.getDefiningOp<ReshapeOp>(); }))
       return false;
-    return !whyNotStages(groups.stagesOf(which), body.inputs().size() + body.outputs.size(),
-                         targetOf(groups.function()));
+    return !whyNotStages(groups.stagesOf(which), groups.runInOrder(which),
+                         body.inputs().size() + body.outputs.size(), targetOf(groups.function()));
+  }
+
+  bool isLittleWork(unsigned group) const {
+    KernelBody body = groups.bodyOf(group);
+    return !whyNotStages(groups.stagesOf(group), /*inOrder=*/true,
+                         body.inputs().size() + body.outputs.size(), targetOf(groups.function()));
   }
 
   void fuseStages() {
     SmallVector<unsigned> small;
     for (unsigned group = 0; group < groups.size(); ++group)
       if (groups.isAlive(group) && !groups.isAlias(group) && !groups[group].update &&
-          mayBeStaged(group, groups.bodyOf(group)))
+          isLittleWork(group))
         small.push_back(group);
     for (bool merged = true; merged;) {
       merged = false;
@@ -205,6 +213,40 @@ private:
           groups.mergeAsStages(a, b);
           merged = true;
         }
+    }
+  }
+
+  // --- Reductions to little, beside the first kernel that reads the same: no value lives longer for it,
+  // and what both read is in the cache.
+
+  static constexpr int64_t littleBytes = 1 << 16;
+
+  bool foldsToLittle(unsigned group) const {
+    if (groups[group].kind != KernelKind::Reduction) return false;
+    int64_t bytes = 0;
+    for (Value output : groups.bodyOf(group).outputs) bytes += fusion::bytesOf(output);
+    return bytes <= littleBytes;
+  }
+  // All that `reduction` reads of any size is read by the other, too.
+  bool readsNoMore(unsigned reduction, unsigned other) const {
+    SmallVector<Value> known = groups.bodyOf(other).inputs();
+    return llvm::all_of(groups.bodyOf(reduction).inputs(), [&](Value input) {
+      return fusion::bytesOf(input) <= littleBytes || is_contained(known, input);
+    });
+  }
+
+  void fuseBeside() {
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!groups.isAlive(group) || groups[group].update || !foldsToLittle(group)) continue;
+      for (unsigned other : groups.siblingsOf(group)) {
+        if (!groups.isAlive(other) || groups.isAlias(other) || groups[other].update ||
+            groups.runInOrder(other) || connected(group, other) || !readsNoMore(group, other) ||
+            groups.wouldCreateCycle(group, other) ||
+            !mayBeStaged({other, group}, groups.bodyOf(other, group)))
+          continue;
+        groups.mergeAsStages(other, group);
+        break;
+      }
     }
   }
 

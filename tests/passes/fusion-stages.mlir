@@ -48,4 +48,27 @@ func.func @no_cycle(%x: tensor<16x8xf32>, %w: tensor<16x65536xf32>) -> tensor<f3
   %m = sinter.sum %y {dim = array<i64: 0, 1>} : (tensor<1x16xf32>) -> tensor<f32>
   return %m : tensor<f32>
 }
+
+// A bias's sum runs beside the product that reads the same, whatever work that is.
+// CHECK-LABEL: func.func @beside
+// CHECK: %[[F:.*]]:2 = sinter.fused({{.*}}) schedule(#sinter.staged)
+// CHECK-DAG: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK-DAG: sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK: return
+func.func @beside(%g: tensor<2048x256xf32>, %w: tensor<256x512xf32>) -> (tensor<2048x512xf32>, tensor<256xf32>) {
+  %p = sinter.matmul %g, %w : (tensor<2048x256xf32>, tensor<256x512xf32>) -> tensor<2048x512xf32>
+  %s = sinter.sum %g {dim = array<i64: 0>} : (tensor<2048x256xf32>) -> tensor<256xf32>
+  return %p, %s : tensor<2048x512xf32>, tensor<256xf32>
+}
+
+// It would keep another large value alive.
+// CHECK-LABEL: func.func @no_beside
+// CHECK-NOT: #sinter.staged
+// CHECK: return
+func.func @no_beside(%g: tensor<2048x256xf32>, %h: tensor<2048x256xf32>, %w: tensor<256x512xf32>) -> (tensor<2048x512xf32>, tensor<256xf32>) {
+  %p = sinter.matmul %g, %w : (tensor<2048x256xf32>, tensor<256x512xf32>) -> tensor<2048x512xf32>
+  %m = sinter.mul %g, %h : tensor<2048x256xf32>
+  %s = sinter.sum %m {dim = array<i64: 0>} : (tensor<2048x256xf32>) -> tensor<256xf32>
+  return %p, %s : tensor<2048x512xf32>, tensor<256xf32>
+}
 }

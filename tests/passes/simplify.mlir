@@ -162,3 +162,24 @@ func.func @no_pool_mask(%x: tensor<1x1x4x4xf32>, %w: tensor<1x1x4x4xf32>, %g: te
   %r = sinter.select %m, %z, %d : (tensor<1x1x4x4xi1>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xf32>
   return %r : tensor<1x1x4x4xf32>
 }
+
+// Whole pictures of a pool's gradient sum up to what was moved into them.
+// CHECK-LABEL: func @sum_of_pool_grad
+// CHECK-SAME: (%[[G:.*]]: tensor<2x3x2x2xf32>
+// CHECK-NEXT: %[[S:.*]] = sinter.sum %[[G]] {dim = array<i64: 0, 2, 3>} : (tensor<2x3x2x2xf32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[S]]
+func.func @sum_of_pool_grad(%g: tensor<2x3x2x2xf32>, %p: tensor<2x3x2x2xui8>) -> tensor<3xf32> {
+  %d = sinter.max_pool2d_grad %g, %p {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<2x3x2x2xf32>, tensor<2x3x2x2xui8>) -> tensor<2x3x5x5xf32>
+  %s = sinter.sum %d {dim = array<i64: 0, 2, 3>} : (tensor<2x3x5x5xf32>) -> tensor<3xf32>
+  return %s : tensor<3xf32>
+}
+
+// Lines alone do not: it matters where in a picture an element went.
+// CHECK-LABEL: func @no_sum_of_pool_grad
+// CHECK: sinter.max_pool2d_grad
+// CHECK: sinter.sum
+func.func @no_sum_of_pool_grad(%g: tensor<2x3x2x2xf32>, %p: tensor<2x3x2x2xui8>) -> tensor<3x5xf32> {
+  %d = sinter.max_pool2d_grad %g, %p {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<2x3x2x2xf32>, tensor<2x3x2x2xui8>) -> tensor<2x3x5x5xf32>
+  %s = sinter.sum %d {dim = array<i64: 0, 3>} : (tensor<2x3x5x5xf32>) -> tensor<3x5xf32>
+  return %s : tensor<3x5xf32>
+}

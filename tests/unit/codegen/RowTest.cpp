@@ -126,6 +126,38 @@ TEST_F(Rows, Stages) {
   expectAgrees("module attributes {sinter.target = " + target + "} {\n" + text + "}\n");
 }
 
+// A product and a sum of the same, in chunks of one launch.
+TEST_F(Rows, StagesSideBySide) {
+  std::string text = kernel(
+      "staged", "%g: tensor<100x333xf32>, %w: tensor<333x40xf32>",
+      "  %p = sinter.fused(%g, %w) schedule(#sinter.contraction) : (tensor<100x333xf32>, "
+      "tensor<333x40xf32>) -> tensor<100x40xf32> {\n"
+      "  ^bb0(%a: tensor<100x333xf32>, %b: tensor<333x40xf32>):\n"
+      "    %t = sinter.matmul %a, %b : (tensor<100x333xf32>, tensor<333x40xf32>) -> "
+      "tensor<100x40xf32>\n    sinter.yield %t : tensor<100x40xf32>\n  }\n"
+      "  %s = sinter.fused(%g) schedule(#sinter.reduction) : (tensor<100x333xf32>) -> "
+      "tensor<100xf32> {\n"
+      "  ^bb0(%a: tensor<100x333xf32>):\n"
+      "    %t = sinter.sum %a {dim = array<i64: 1>} : (tensor<100x333xf32>) -> tensor<100xf32>\n"
+      "    sinter.yield %t : tensor<100xf32>\n  }\n"
+      "  %e = sinter.fused(%w) schedule(#sinter.pointwise) : (tensor<333x40xf32>) -> "
+      "tensor<333x40xf32> {\n"
+      "  ^bb0(%a: tensor<333x40xf32>):\n"
+      "    %t = sinter.exp %a : tensor<333x40xf32>\n    sinter.yield %t : tensor<333x40xf32>\n  }\n"
+      "  yield %s, %p, %e",
+      "tensor<100xf32>, tensor<100x40xf32>, tensor<333x40xf32>");
+  text = "module attributes {sinter.target = #sinter.target<kind = \"cpu\", isa = \"avx2\">} {\n" +
+         text + "}\n";
+  std::mt19937 before = random;
+  std::vector<std::vector<uint8_t>> one;
+  for (int threads : {1, 2, 3, 7}) {
+    random = before;
+    expectAgrees(text, {}, "", threads);
+    if (threads == 1) one = lastOutputs;
+    EXPECT_EQ(one, lastOutputs);
+  }
+}
+
 TEST_F(Rows, ThreadsChangeNothing) {
   std::string text =
       kernel("row", "%a: tensor<500x333xf32>",
