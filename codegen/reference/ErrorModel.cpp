@@ -84,7 +84,8 @@ int64_t saturateTo(DType type, double x) {
 
 Ball Arithmetic::rounded(double y, double residual, double spread) const {
   if (!std::isfinite(y)) return {y, spread == 0 ? 0 : infinity};
-  if (residual == 0 && format.round(y) == y) return {y, spread};
+  // Exact here says nothing of a device's operands, which may be others.
+  if (spread == 0 && residual == 0 && format.round(y) == y) return {y, 0};
   // In f64 our own result is rounded as well; in narrower types it is not yet.
   double sides = format.dtype == DType::f64 ? 2 : 1;
   return {y, spread + sides * format.halfUlp(std::fabs(y) + spread)};
@@ -101,9 +102,16 @@ Ball Arithmetic::add(Ball a, Ball b) const {
   // An infinite operand is exact, and hides how far the other one may be off.
   if (std::isinf(a.value) || std::isinf(b.value))
     return {y, a.error == infinity || b.error == infinity ? infinity : 0};
+  if (a.decided() && a.value == 0) return {y, b.error}; // nothing is rounded
+  if (b.decided() && b.value == 0) return {y, a.error};
   double part = y - a.value; // Knuth's two-sum: what the addition lost
   double residual = (a.value - (y - part)) + (b.value - part);
   return rounded(y, residual, a.error + b.error);
+}
+
+static bool isPowerOfTwo(double x) {
+  int exponent;
+  return std::fabs(std::frexp(x, &exponent)) == 0.5;
 }
 
 Ball Arithmetic::mul(Ball a, Ball b) const {
@@ -113,6 +121,11 @@ Ball Arithmetic::mul(Ball a, Ball b) const {
     return rounded(y, std::isfinite(y) ? std::fma(a.value, b.value, -y) : 0, 0);
   if (a.error == infinity || b.error == infinity || !std::isfinite(y)) return {y, infinity};
   double spread = std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error;
+  // Only the exponent changes, as long as the number stays a normal one.
+  bool scales = (a.decided() && isPowerOfTwo(a.value)) || (b.decided() && isPowerOfTwo(b.value));
+  if (scales && std::fabs(y) - spread >= format.smallest() &&
+      std::fabs(y) + spread <= format.largest)
+    return {y, spread};
   return rounded(y, std::fma(a.value, b.value, -y), spread);
 }
 

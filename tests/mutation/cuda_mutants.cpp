@@ -139,6 +139,22 @@ std::vector<bool> differ(const MutationCase &original, const std::vector<const T
   return result;
 }
 
+/// Why nothing showed a mutant that differs for some thread.
+std::string reasonOf(const MutationCase &original, uint32_t kernel, const Mutant &mutant) {
+  if (mutant.kind == MutantKind::barrier) return "no schedule shows it";
+  Program program = original.program;
+  std::vector<runtime::Launch *> launches;
+  launchesOf(program.entries[entryOf(program, original.entry)].body, launches);
+  bool single = true; // whether the kernel writes one element only
+  for (const runtime::Launch *launch : launches)
+    if (launch->kernel == kernel)
+      for (const auto &param : launch->params)
+        if (const auto *pointer = std::get_if<runtime::PointerParam>(&param))
+          single &= !pointer->written || pointer->location.bytes <= 8;
+  return single ? "every thread stores the same number at the one place there is"
+                : "no access leaves memory and no result changes";
+}
+
 void tryCase(const MutationCase &original, Totals &totals) {
   Program program = original.program;
   size_t entry = entryOf(program, original.entry);
@@ -148,6 +164,8 @@ void tryCase(const MutationCase &original, Totals &totals) {
       std::string name = addMutant(program, entry, k, mutant.source);
       tried.push_back({k, std::move(mutant), name});
     }
+  if (tried.empty())
+    totals.problems.push_back(original.title + ": no barrier and no check was found in its text");
   ++totals.cases;
   totals.kernels += int(original.program.kernels.size());
   // Two seeds: other orders of the threads, and outputs that begin with other bytes.
@@ -186,10 +204,7 @@ void tryCase(const MutationCase &original, Totals &totals) {
     tally += {1, 0};
     totals.survivors.push_back(fmt::format(
         "{}: {}:{}: {} `{}`: {}", original.title, original.program.kernels[kernel].name,
-        mutant.line, test::name(mutant.kind), mutant.what,
-        mutant.kind == MutantKind::barrier
-            ? "no schedule shows it"
-            : "fails for some thread, yet no access leaves memory and no result changes"));
+        mutant.line, test::name(mutant.kind), mutant.what, reasonOf(original, kernel, mutant)));
   }
   totals.neverDiffer += neverDiffer;
   fmt::print("{:<52} {:>7} {:>7} {:>7} {:>9}\n", original.title, original.program.kernels.size(),

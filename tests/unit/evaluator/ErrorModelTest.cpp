@@ -87,6 +87,18 @@ TEST(ErrorModel, BoundsAreTight) {
   EXPECT_LE(half.error, 0x1p-8); // no more than the rounding itself
 }
 
+/// A sum that is exact for one pair of numbers is rounded for their neighbours.
+TEST(ErrorModel, WhatIsExactInTheMiddleIsRoundedBesideIt) {
+  EXPECT_EQ(f32().add({0.25, 0}, {0.5, 0}).error, 0);
+  float off = 0.25f + 3 * 0x1p-25f; // an operand that a device may have
+  Ball y = f32().add({0.25, 3 * 0x1p-25}, {0.5, 0});
+  EXPECT_GE(y.error, std::fabs(double(off + 0.5f) - 0.75));
+  EXPECT_GT(y.error, 3 * 0x1p-25);
+  // Powers of two and zeros round nothing.
+  EXPECT_EQ(f32().mul({0.3, 1e-6}, {0.5, 0}).error, 0.5e-6);
+  EXPECT_EQ(f32().add({0.3, 1e-6}, {0, 0}).error, 1e-6);
+}
+
 TEST(ErrorModel, SumsOfWhatHasNoBoundHaveNone) {
   for (int terms : {1, 2}) {
     Sum sum;
