@@ -1,5 +1,6 @@
 #include "sinter/codegen/IndexMath.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "sinter/passes/memory/Offsets.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -128,7 +129,8 @@ void improve(const Placer &placer, Best &best, int64_t goodEnough) {
     auto at = std::find(next.begin(), next.end(), item);
     size_t from = size_t(at - next.begin());
     next.erase(at);
-    next.insert(next.begin() + ptrdiff_t(from == 0 ? random() % extents.size() : random() % from),
+    next.insert(next.begin() +
+                    std::ptrdiff_t(from == 0 ? random() % extents.size() : random() % from),
                 item);
     if (random() % 4 == 0) std::swap(next[random() % next.size()], next[random() % next.size()]);
     Placement candidate = placer.run(next, best.tightest, INT64_MAX);
