@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <cstring>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -54,34 +55,42 @@ public:
     std::smatch match;
     if ((std::regex_match(line, match, constant) || std::regex_match(line, match, counter)) &&
         isPlace(match[2]))
-      known.insert(match[1]);
+      known[match[1]] = ofThread(match[2]);
   }
   /// Whether `expression` is arithmetic on places and numbers.
-  bool isPlace(const std::string &expression) const {
+  bool isPlace(const std::string &expression) const { return visit(expression).first; }
+  /// Whether `expression`, a place, differs from thread to thread: counters of loops that all run
+  /// alike do not.
+  bool ofThread(const std::string &expression) const { return visit(expression).second; }
+
+private:
+  std::pair<bool, bool> visit(const std::string &expression) const {
+    bool depends = false;
     static const std::set<std::string> words{"threadIdx", "blockIdx", "x",   "y",   "z",
                                              "i64",       "i32",      "u64", "u32", "int"};
     for (size_t at = 0; at < expression.size();) {
       if (std::isalpha(expression[at]) || expression[at] == '_') {
         size_t end = endOfWord(expression, at);
         std::string word = expression.substr(at, end - at);
-        if (!words.contains(word) && !known.contains(word)) return false;
+        auto variable = known.find(word);
+        if (variable == known.end() && !words.contains(word)) return {false, false};
+        depends |= word == "threadIdx" || word == "blockIdx" ||
+                   (variable != known.end() && variable->second);
         at = end;
       } else if (std::isdigit(expression[at])) {
         at = endOfWord(expression, at);
       } else {
-        if (!std::strchr(" +-*/%().", expression[at])) return false;
+        if (!std::strchr(" +-*/%().", expression[at])) return {false, false};
         ++at;
       }
     }
-    return true;
+    return {true, depends};
   }
-
-private:
   static size_t endOfWord(const std::string &text, size_t at) {
     while (at < text.size() && (std::isalnum(text[at]) || text[at] == '_')) ++at;
     return at;
   }
-  std::set<std::string> known;
+  std::map<std::string, bool> known; // with whether it differs from thread to thread
 };
 
 /// Where the operand that ends before (or starts at) `at` begins (or ends).
@@ -153,7 +162,9 @@ private:
     if (lines[at].find("for (") == std::string::npos) return false;
     if (!std::regex_match(lines[at], match, header)) return true;
     int64_t bound = std::stoll(match[4]), step = std::stoll(match[6]);
-    if (isNumber(match[3]) || !places.isPlace(match[3]) || bound % step == 0) return true;
+    if (isNumber(match[3]) || !places.isPlace(match[3]) || !places.ofThread(match[3]) ||
+        bound % step == 0)
+      return true;
     int64_t whole = (bound + step - 1) / step * step;
     add(MutantKind::loopBound, at, fmt::format("< {}", bound),
         fmt::format("{}{}{}{}{}", match[1].str(), whole, match[5].str(), match[6].str(),
@@ -170,7 +181,7 @@ private:
         std::string left = trimmed(line.substr(start, found - start)),
                     right = trimmed(line.substr(after, end - after));
         if (left.empty() || right.empty() || !places.isPlace(left) || !places.isPlace(right) ||
-            (isNumber(left) && isNumber(right)))
+            (!places.ofThread(left) && !places.ofThread(right)))
           continue;
         std::string check = trimmed(line.substr(start, end - start)),
                     head = line.substr(0, start) + " ", tail = " " + line.substr(end);

@@ -19,8 +19,8 @@ struct Mutant {
   std::string probe;
 };
 
-/// Every block barrier of a CUDA kernel, every comparison of what a thread computes from its place
-/// and constants, and every strided loop whose last turn is not for all threads.
+/// Every block barrier of a CUDA kernel, every comparison of what a thread computes from its place and
+/// constants (not what is the same for all threads), and every strided loop whose last turn is not for all threads.
 std::vector<Mutant> mutantsOf(const std::string &source);
 
 /// A kernel's text under another name.
