@@ -4,6 +4,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -34,8 +35,15 @@ struct Sum {
     erase_if(terms, [](auto term) { return term.second == 0; });
   }
   AffineExpr expr(MLIRContext *context) const {
+    // Equal sums are one expression: dimensions come in their order, before everything else.
+    auto place = [](const std::pair<AffineExpr, int64_t> &term) {
+      auto dim = dyn_cast<AffineDimExpr>(term.first);
+      return dim ? dim.getPosition() : std::numeric_limits<unsigned>::max();
+    };
+    auto ordered = terms;
+    stable_sort(ordered, [&](auto &lhs, auto &rhs) { return place(lhs) < place(rhs); });
     AffineExpr result = getAffineConstantExpr(constant, context);
-    for (auto [atom, coefficient] : terms) result = result + atom * coefficient;
+    for (auto [atom, coefficient] : ordered) result = result + atom * coefficient;
     return result;
   }
   std::optional<int64_t> asConstant() const {
@@ -144,16 +152,20 @@ private:
         return result;
       }
     }
-    // (x floordiv a + c) floordiv b is (x + c a) floordiv (a b).
-    if (sum.terms.size() == 1 && sum.terms[0].second == 1)
-      if (auto inner = dyn_cast<AffineBinaryOpExpr>(sum.terms[0].first);
-          inner && inner.getKind() == AffineExprKind::FloorDiv)
-        if (auto by = dyn_cast<AffineConstantExpr>(inner.getRHS()); by && by.getValue() > 0) {
-          Sum dividend = visit(inner.getLHS());
-          dividend.constant += sum.constant * by.getValue();
-          result.add(floorDivide(dividend, by.getValue() * divisor), 1);
-          return result;
-        }
+    // (x floordiv a + s) floordiv b is (x + s a) floordiv (a b).
+    for (auto [atom, coefficient] : sum.terms) {
+      auto inner = dyn_cast<AffineBinaryOpExpr>(atom);
+      if (coefficient != 1 || !inner || inner.getKind() != AffineExprKind::FloorDiv) continue;
+      auto by = dyn_cast<AffineConstantExpr>(inner.getRHS());
+      if (!by || by.getValue() <= 0) continue;
+      Sum dividend = visit(inner.getLHS());
+      Sum rest = sum;
+      rest.add(atom, -1);
+      dividend.add(rest, by.getValue());
+      dividend.dropZeros();
+      result.add(floorDivide(dividend, by.getValue() * divisor), 1);
+      return result;
+    }
     result.add(sum.expr(context).floorDiv(divisor), 1);
     return result;
   }

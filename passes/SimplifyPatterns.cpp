@@ -73,6 +73,34 @@ template <class OpT> struct ReductionToReshape : OpRewritePattern<OpT> {
   }
 };
 
+/// A large tensor folded to one number: parts of it first, which threads share. How many they are depends
+/// on the shape alone. Narrow floats are left: their parts would be rounded.
+template <class OpT> struct FoldInParts : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  static constexpr int64_t leastElements = 1 << 18, mostParts = 64, leastParts = 8;
+
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
+    auto type = tensorType(op.getX());
+    int64_t count = type.getNumElements();
+    if (tensorType(op).getNumElements() != 1 || count < leastElements)
+      return rewriter.notifyMatchFailure(op, "keeps elements, or folds few");
+    if (hasLayout(op.getX()) || computeType(elementOf(op.getX())) != elementOf(op.getX()))
+      return rewriter.notifyMatchFailure(op, "not in row-major order, or narrow");
+    int64_t parts = mostParts;
+    while (parts >= leastParts && count % parts != 0) parts /= 2;
+    if (parts < leastParts) return rewriter.notifyMatchFailure(op, "no equal parts");
+    Type element = elementOf(op.getX()), made = elementOf(op.getResult());
+    Value x = ReshapeOp::create(rewriter, op.getLoc(),
+                                RankedTensorType::get({parts, count / parts}, element), op.getX());
+    Value each = OpT::create(rewriter, op.getLoc(), RankedTensorType::get({parts}, made), x,
+                             ArrayRef<int64_t>{1}, /*keepdim=*/false);
+    Value all = OpT::create(rewriter, op.getLoc(), RankedTensorType::get({}, made), each,
+                            ArrayRef<int64_t>{0}, /*keepdim=*/false);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), all);
+    return success();
+  }
+};
+
 /// The sum of n copies is a product with n. Narrow floats are left: n might not be exact in them.
 struct SumOfBroadcast : OpRewritePattern<SumOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -280,6 +308,7 @@ void populateSimplifyPatterns(RewritePatternSet &patterns) {
   patterns
       .add<TransposeToReshape, BroadcastToReshape, BroadcastOfReshape, ReductionToReshape<SumOp>,
            ReductionToReshape<MeanOp>, ReductionToReshape<MaxOp>, ReductionToReshape<MinOp>,
+           FoldInParts<SumOp>, FoldInParts<MeanOp>, FoldInParts<MaxOp>, FoldInParts<MinOp>,
            SumOfBroadcast, MatmulOfTranspose, EmptyPad, ConcatOfOne, SliceOfSlice, MaskOfPoolGrad,
            SumOfPoolGrad, NegOfNeg, AddOfNeg, SubOfNeg, PowOfLiteral, CastOfCast>(
           patterns.getContext());

@@ -77,6 +77,8 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
                           "the optimiser update is a kernel of its own"};
   KernelBody body = groups.bodyOf(a, b);
   if (groups[a].kind == KernelKind::Staged || groups[b].kind == KernelKind::Staged) {
+    KernelKind whole;
+    if (auto refused = whyNotAny(body, target, whole)) return *refused;
     if (auto refused = whyNotStages(groups.stagesOf({a, b}), groups.runInOrder({a, b}),
                                     body.inputs().size() + body.outputs.size(), target))
       return *refused;

@@ -34,7 +34,10 @@ def main():
     if not edges:
         sys.exit("the ledger has no edges")
     with open(os.path.join(dump, "train_step", "plan.txt"), encoding="utf-8") as file:
-        launches = re.findall(r"^ *\d+ (\S+)", file.read(), re.MULTILINE)
+        step = re.search(r"^train_step: .*?(?=^\w+: |\Z)", file.read(), re.MULTILINE | re.DOTALL)
+    launches = re.findall(r"^ *\d+ (\S+)", step.group(), re.MULTILINE) if step else []
+    if len(launches) != record["kernels_per_step"]:
+        sys.exit(f"the plan has {len(launches)} launches, the record {record['kernels_per_step']}")
     print(f"{record['example']}: {record['kernels_per_step']} launches, at most {most}")
     for launch in launches:
         print(f"  {launch}")

@@ -183,3 +183,26 @@ func.func @no_sum_of_pool_grad(%g: tensor<2x3x2x2xf32>, %p: tensor<2x3x2x2xui8>)
   %s = sinter.sum %d {dim = array<i64: 0, 3>} : (tensor<2x3x5x5xf32>) -> tensor<3x5xf32>
   return %s : tensor<3x5xf32>
 }
+
+// A large tensor is folded in parts.
+// CHECK-LABEL: func @fold_in_parts
+// CHECK-SAME: (%[[X:.*]]: tensor<1024x96x8xf32>
+// CHECK-NEXT: %[[R:.*]] = sinter.reshape %[[X]] : (tensor<1024x96x8xf32>) -> tensor<64x12288xf32>
+// CHECK-NEXT: %[[P:.*]] = sinter.mean %[[R]] {dim = array<i64: 1>} : (tensor<64x12288xf32>) -> tensor<64xf32>
+// CHECK-NEXT: %[[M:.*]] = sinter.mean %[[P]] {dim = array<i64: 0>} : (tensor<64xf32>) -> tensor<f32>
+// CHECK-NEXT: return %[[M]]
+func.func @fold_in_parts(%x: tensor<1024x96x8xf32>) -> tensor<f32> {
+  %m = sinter.mean %x {dim = array<i64: 0, 1, 2>} : (tensor<1024x96x8xf32>) -> tensor<f32>
+  return %m : tensor<f32>
+}
+
+// Too few, no equal parts, or a type whose parts would be rounded.
+// CHECK-LABEL: func @no_fold_in_parts
+// CHECK-NOT: sinter.reshape
+// CHECK: return
+func.func @no_fold_in_parts(%x: tensor<1024xf32>, %y: tensor<600011xf32>, %z: tensor<1048576xbf16>) -> (tensor<f32>, tensor<f32>, tensor<bf16>) {
+  %a = sinter.sum %x {dim = array<i64: 0>} : (tensor<1024xf32>) -> tensor<f32>
+  %b = sinter.sum %y {dim = array<i64: 0>} : (tensor<600011xf32>) -> tensor<f32>
+  %c = sinter.sum %z {dim = array<i64: 0>} : (tensor<1048576xbf16>) -> tensor<bf16>
+  return %a, %b, %c : tensor<f32>, tensor<f32>, tensor<bf16>
+}

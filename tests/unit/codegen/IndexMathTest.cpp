@@ -53,6 +53,29 @@ TEST(IndexMath, PositionsComeBackFromWhereverTheyStart) {
   }
 }
 
+// A tile's column is a block and a place in it; both are divided by what the block's size is a multiple of.
+TEST(IndexMath, PositionsOfTilesComeBack) {
+  MLIRContext context;
+  AffineExpr row = getAffineDimExpr(0, &context), block = getAffineDimExpr(1, &context),
+             column = getAffineDimExpr(2, &context);
+  std::optional<IndexRange> ranges[] = {IndexRange{0, 127}, IndexRange{0, 6}, IndexRange{0, 239}};
+  AffineExpr position = row * 1600 + block * 240 + column;
+  std::vector<int64_t> shape{128, 64, 5, 5};
+  AffineExpr simplified =
+      simplifyIndex(linearIndex(delinearized(position, shape), shape, &context), ranges);
+  EXPECT_EQ(simplified, simplifyIndex(position, ranges));
+  for (int64_t b = 0; b < 7; ++b)
+    for (int64_t c = 0; c < 240; ++c) {
+      auto at = [&](AffineExpr expr) {
+        auto number = [&](int64_t value) { return getAffineConstantExpr(value, &context); };
+        return cast<AffineConstantExpr>(expr.replaceDims({number(3), number(b), number(c)}))
+            .getValue();
+      };
+      AffineExpr channel = position.floorDiv(25) % 64;
+      ASSERT_EQ(at(simplifyIndex(channel, ranges)), at(channel)) << b << " " << c;
+    }
+}
+
 TEST(IndexMath, RandomExpressionsKeepTheirValues) {
   MLIRContext context;
   std::mt19937 random(3);
