@@ -5,14 +5,21 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sinter::codegen {
 
 /// Where a kernel stands in a Program, and the shape of its launches.
-struct CompiledKernel {
+struct CompiledPart {
   uint32_t kernel = 0; // into Program::kernels
   runtime::LaunchShape shape;
+};
+struct CompiledKernel : CompiledPart {
+  /// A kernel in two launches: the first takes the inputs and scratch memory that it fills, the second the
+  /// inputs, the results and the scratch.
+  std::optional<CompiledPart> first;
+  int64_t scratchBytes = 0;
 };
 
 /// What a target makes of kernels. One object serves one Program.

@@ -211,6 +211,7 @@ private:
     launch.source = sourceOf(op.getLoc());
     for (Value input : op.getInputs())
       launch.params.push_back(runtime::PointerParam{place.lookup(input), false});
+    runtime::Launch first = launch;
     for (unsigned number = 0; number < op.getNumResults(); ++number) {
       runtime::Location location = placeResult(op, number);
       place[op.getResult(number)] = location;
@@ -224,13 +225,36 @@ private:
         entry.largest.push_back({location.bytes, what});
       }
     }
+    if (compiled.first) {
+      runtime::Location scratch = placeScratch(compiled.scratchBytes);
+      entry.largest.push_back({scratch.bytes, "parts of the sums of " + launch.label});
+      first.kernel = compiled.first->kernel;
+      first.shape = compiled.first->shape;
+      first.params.push_back(runtime::PointerParam{scratch, true});
+      appendLaunch(std::move(first));
+      launch.params.push_back(runtime::PointerParam{scratch, false});
+    }
+    appendLaunch(std::move(launch));
+    return success();
+  }
+
+  /// Scratch memory of one launch: after everything that is planned, shared by all that need some.
+  runtime::Location placeScratch(int64_t bytes) {
+    int64_t offset = entry.arenaBytes;
+    if (auto planned = function->getAttrOfType<IntegerAttr>("sinter.arena_bytes"))
+      offset = planned.getInt();
+    offset = llvm::alignTo(offset, arenaAlignment);
+    entry.arenaBytes = std::max(entry.arenaBytes, offset + bytes);
+    return {runtime::Space::arena, 0, offset, bytes};
+  }
+
+  void appendLaunch(runtime::Launch launch) {
     std::vector<runtime::Location> reads, writes;
     for (auto &param : launch.params) {
       auto &pointer = std::get<runtime::PointerParam>(param);
       (pointer.written ? writes : reads).push_back(pointer.location);
     }
     append(std::move(launch), reads, writes);
-    return success();
   }
 
   void returnValues() {

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/AffineExprVisitor.h"
 #include "mlir/IR/Iterators.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/CSE.h"
@@ -84,6 +85,26 @@ private:
   bool nonNegative;
 };
 
+/// Drops additions of zero (names that stood for what is known in a branch) and products with one.
+void foldNeutral(func::FuncOp function, IRRewriter &rewriter) {
+  function.walk([&](Operation *op) {
+    if (!isa<arith::AddIOp, arith::MulIOp>(op)) return;
+    for (unsigned side : {0u, 1u}) {
+      Value neutral = op->getOperand(side);
+      if (isa<arith::AddIOp>(op) ? matchPattern(neutral, m_Zero()) : matchPattern(neutral, m_One()))
+        return rewriter.replaceOp(op, op->getOperand(1 - side));
+    }
+  });
+}
+
+/// Whether 32 bits hold every position and every thread's number, with room for sums on their way.
+bool isNarrow(func::FuncOp function, int64_t threads) {
+  constexpr int64_t most = int64_t(1) << 30;
+  return threads < most && llvm::all_of(function.getArgumentTypes(), [&](Type type) {
+           return cast<MemRefType>(type).getNumElements() < most;
+         });
+}
+
 } // namespace
 
 void expandIndexMath(func::FuncOp function) {
@@ -99,6 +120,7 @@ void expandIndexMath(func::FuncOp function) {
     rewriter.replaceOp(op, writer.visit(op.getAffineMap().getResult(0)));
   });
   DominanceInfo dominance(function);
+  foldNeutral(function, rewriter);
   eliminateCommonSubExpressions(rewriter, dominance, function);
   function.walk([](LoopLikeOpInterface loop) { moveLoopInvariantCode(loop); });
   eliminateCommonSubExpressions(rewriter, dominance, function);
@@ -133,17 +155,22 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
     }
     llvm_unreachable("refused above");
   };
-  func::FuncOp function = frame.lowered.function;
-  if (failed(lower())) {
-    function.erase();
-    return failure();
+  LogicalResult result = lower();
+  LoweredKernel &lowered = frame.lowered;
+  SmallVector<std::pair<func::FuncOp, int64_t>> functions{
+      {lowered.function, lowered.grid * lowered.block}};
+  if (lowered.first)
+    functions.push_back({lowered.first, lowered.firstGrid * lowered.firstBlock});
+  for (auto &[function, threads] : functions) {
+    if (failed(result)) break;
+    expandIndexMath(function);
+    if (options.gpu && isNarrow(function, threads))
+      function->setAttr(narrowAttr, builder.getUnitAttr());
+    result = verify(function);
   }
-  expandIndexMath(function);
-  if (failed(verify(function))) {
-    function.erase();
-    return failure();
-  }
-  return frame.lowered;
+  if (succeeded(result)) return lowered;
+  for (auto &[function, threads] : functions) function.erase();
+  return failure();
 }
 
 } // namespace sinter::codegen

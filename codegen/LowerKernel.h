@@ -29,7 +29,8 @@
 ///     in #gpu.address_space<workgroup>: one per block), get_global of a private constant memref.global;
 ///   - CPU only: vector.load/store/maskedload/maskedstore/broadcast/shuffle/extract/from_elements/fma and arith and
 ///     math ops on rank-1 vectors; LLVM intrinsics none;
-///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down).
+///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down); a loop with
+///     `sinter.unroll` is unrolled whole, in a function with `sinter.narrow` no index passes 32 bits.
 /// Indices are plain arithmetic on `index`; no affine ops remain.
 namespace sinter::codegen {
 
@@ -51,7 +52,14 @@ struct LoweredKernel {
   mlir::func::FuncOp function;
   int64_t range = 1, grain = 1; // CPU
   int64_t grid = 1, block = 1;  // GPU
+  /// GPU, where a kernel runs in two launches: `first` takes the inputs and `scratchBytes` of scratch
+  /// memory, which it fills; `function` takes the scratch after its results.
+  mlir::func::FuncOp first;
+  int64_t firstGrid = 1, firstBlock = 1, scratchBytes = 0;
 };
+
+/// Marks a loop that is to be unrolled whole (GPU), and a function whose index values fit 32 bits.
+inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow";
 
 /// Lowers `kernel` to a function at the builder's insertion point (inside a module). The kernel is not
 /// changed. Fails with an error at the op that cannot be lowered.

@@ -14,7 +14,8 @@ namespace {
 
 struct PrintedKernel {
   CudaText text;
-  LoweredKernel lowered; // its function is gone
+  std::optional<CudaText> first; // of a kernel in two launches
+  LoweredKernel lowered;         // its functions are gone
 };
 
 /// Lowers into a module of its own and prints it.
@@ -27,9 +28,14 @@ FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel) {
   if (failed(lowered)) return failure();
   FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block);
   if (failed(text)) return failure();
-  LoweredKernel shape = *lowered;
-  shape.function = nullptr;
-  return PrintedKernel{std::move(*text), shape};
+  PrintedKernel printed{std::move(*text), std::nullopt, *lowered};
+  if (lowered->first) {
+    FailureOr<CudaText> first = printCudaKernel(lowered->first, lowered->firstBlock);
+    if (failed(first)) return failure();
+    printed.first = std::move(*first);
+  }
+  printed.lowered.function = printed.lowered.first = nullptr;
+  return printed;
 }
 
 /// "model.cpp:14" for each line that the kernel's ops come from, in order of first appearance.
@@ -49,14 +55,27 @@ std::vector<std::string> userLines(ir::KernelOp kernel) {
   return lines;
 }
 
+std::string shapeText(int64_t grid, int64_t block) {
+  return std::to_string(grid) + " blocks of " + std::to_string(block) + " threads";
+}
+
 std::string comment(ir::KernelOp kernel, const LoweredKernel &lowered) {
-  std::string text = "// " + kernel.getSymName().str() + ": " + std::to_string(lowered.grid) +
-                     " blocks of " + std::to_string(lowered.block) + " threads\n// computes";
+  std::string text = "// " + kernel.getSymName().str() + ": ";
+  if (lowered.scratchBytes)
+    text += shapeText(lowered.firstGrid, lowered.firstBlock) + ", then ";
+  text += shapeText(lowered.grid, lowered.block) + "\n// computes";
   for (Operation &op : kernel.getBody().front().without_terminator())
     if (!isa<ir::ConstantOp>(op)) text += " " + op.getName().stripDialect().str();
   text += "\n";
   for (const std::string &line : userLines(kernel)) text += "// " + line + "\n";
   return text;
+}
+
+/// The kernel as one text, in the order of its launches.
+std::string wholeText(ir::KernelOp kernel, const PrintedKernel &printed) {
+  std::string text = comment(kernel, printed.lowered);
+  if (printed.first) text += printed.first->source + "\n";
+  return text + printed.text.source;
 }
 
 class CudaBackend : public Backend {
@@ -75,20 +94,30 @@ public:
     for (ir::KernelOp kernel : kernels) {
       FailureOr<PrintedKernel> printed = printKernel(kernel);
       if (failed(printed)) return failure();
-      if (dump)
-        dump(kernel.getSymName().str() + ".cu",
-             comment(kernel, printed->lowered) + printed->text.source);
+      if (dump) dump(kernel.getSymName().str() + ".cu", wholeText(kernel, *printed));
+      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block) {
+        CompiledPart part;
+        part.kernel = program.kernels.size();
+        part.shape.grid = {uint32_t(grid), 1, 1};
+        part.shape.block = {uint32_t(block), 1, 1};
+        runtime::Kernel entry;
+        entry.name = name;
+        entry.source = std::move(text.source);
+        for (const std::string &header : text.headers)
+          entry.headers.push_back(headerIndex.at(header));
+        program.kernels.push_back(std::move(entry));
+        return part;
+      };
+      const LoweredKernel &lowered = printed->lowered;
       CompiledKernel result;
-      result.kernel = program.kernels.size();
-      result.shape.grid = {uint32_t(printed->lowered.grid), 1, 1};
-      result.shape.block = {uint32_t(printed->lowered.block), 1, 1};
+      if (printed->first) {
+        result.first = add(kernel.getSymName().str() + "_parts", *printed->first, lowered.firstGrid,
+                           lowered.firstBlock);
+        result.scratchBytes = lowered.scratchBytes;
+      }
+      static_cast<CompiledPart &>(result) =
+          add(kernel.getSymName().str(), printed->text, lowered.grid, lowered.block);
       compiled.push_back(result);
-      runtime::Kernel entry;
-      entry.name = kernel.getSymName().str();
-      entry.source = std::move(printed->text.source);
-      for (const std::string &header : printed->text.headers)
-        entry.headers.push_back(headerIndex.at(header));
-      program.kernels.push_back(std::move(entry));
     }
     return compiled;
   }
@@ -106,7 +135,7 @@ std::unique_ptr<Backend> cudaBackend(DumpText dump) {
 FailureOr<std::string> cudaText(ir::KernelOp kernel) {
   FailureOr<PrintedKernel> printed = printKernel(kernel);
   if (failed(printed)) return failure();
-  return comment(kernel, printed->lowered) + printed->text.source;
+  return wholeText(kernel, *printed);
 }
 
 FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architecture) {
