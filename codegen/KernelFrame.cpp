@@ -250,7 +250,7 @@ static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t
   Value point =
       elements.apply(b.getAffineDimExpr(0) * threads + b.getAffineDimExpr(1), {block, thread});
   Value inside =
-      arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ult, point, frame.constant(total));
+      arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, point, frame.constant(total));
   auto branch = scf::IfOp::create(b, frame.loc, inside, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());

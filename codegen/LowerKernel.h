@@ -58,8 +58,10 @@ struct LoweredKernel {
   int64_t firstGrid = 1, firstBlock = 1, scratchBytes = 0;
 };
 
-/// Marks a loop that is to be unrolled whole (GPU), and a function whose index values fit 32 bits.
-inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow";
+/// Marks a loop that is to be unrolled whole (GPU), a function whose index values fit 32 bits, and an
+/// argument of which neighbours are read or written together: its address is a multiple of 16.
+inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow",
+                                     alignedAttr = "sinter.aligned";
 
 /// Lowers `kernel` to a function at the builder's insertion point (inside a module). The kernel is not
 /// changed. Fails with an error at the op that cannot be lowered.

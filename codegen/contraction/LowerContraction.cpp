@@ -1,4 +1,5 @@
 #include "sinter/codegen/contraction/PackedEmitter.h"
+#include "sinter/codegen/contraction/TiledContraction.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -118,6 +119,8 @@ private:
 // vectors); the result's transpose is computed where that packs better.
 LogicalResult lowerContraction(KernelFrame &frame) {
   ContractionElements points(frame);
+  LogicalResult tiled = success();
+  if (lowerTiledContraction(frame, points, tiled)) return tiled;
   if (!PackedPlan::suits(frame, points)) return PlainContraction(frame, points).run();
   PackedPlan plan(frame, points);
   return PackedEmitter(frame, points, plan).run();

@@ -1,3 +1,4 @@
+#include "sinter/codegen/LowerKernel.h"
 #include "sinter/codegen/cuda/KernelPrinter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -36,6 +37,10 @@ FailureOr<CudaText> printCudaKernel(func::FuncOp kernel, int64_t block) {
   return KernelPrinter(kernel, block).print();
 }
 
+llvm::StringRef KernelPrinter::typeName(Type type) const {
+  return narrow && type.isIndex() ? "i32" : cudaTypeName(type);
+}
+
 static bool isShared(MemRefType type) {
   auto space = dyn_cast_or_null<gpu::AddressSpaceAttr>(type.getMemorySpace());
   return space && space.getValue() == gpu::AddressSpace::Workgroup;
@@ -43,6 +48,10 @@ static bool isShared(MemRefType type) {
 
 FailureOr<CudaText> KernelPrinter::print() {
   depth = 1;
+  narrow = kernel->hasAttr(narrowAttr);
+  for (BlockArgument argument : kernel.getArguments())
+    if (kernel.getArgAttr(argument.getArgNumber(), alignedAttr))
+      line(name(argument) + " = aligned(" + name(argument) + ");");
   if (failed(printBlock(kernel.getBody().front()))) return failure();
   std::string body = std::move(out);
   out.clear();
@@ -60,7 +69,7 @@ LogicalResult KernelPrinter::printSignature() {
          kernel.getName().str() + "(";
   for (BlockArgument argument : kernel.getArguments()) {
     auto type = dyn_cast<MemRefType>(argument.getType());
-    StringRef element = type ? cudaTypeName(type.getElementType()) : "";
+    StringRef element = type ? typeName(type.getElementType()) : "";
     if (element.empty())
       return kernel.emitError() << "a CUDA kernel cannot take a " << argument.getType();
     bool written = llvm::any_of(argument.getUsers(),
@@ -101,7 +110,7 @@ LogicalResult KernelPrinter::printGlobals() {
       for (APInt value : values.getValues<APInt>())
         list += (list.empty() ? "" : ", ") + std::to_string(value.getSExtValue());
     }
-    line("__device__ const " + cudaTypeName(element).str() + " " + global.getName().str() +
+    line("__device__ const " + typeName(element).str() + " " + global.getName().str() +
          "[] = {" + list + "};");
   }
   return success();
@@ -119,7 +128,7 @@ std::string KernelPrinter::name(Value value) {
 }
 
 std::string KernelPrinter::declare(Value value) {
-  return cudaTypeName(value.getType()).str() + " " + name(value);
+  return typeName(value.getType()).str() + " " + name(value);
 }
 
 /// An op that can be printed where its value is used: nothing between may change what it computes.
@@ -199,7 +208,7 @@ LogicalResult KernelPrinter::printOp(Operation &op) {
 
 LogicalResult KernelPrinter::printAlloca(Operation &op) {
   auto type = cast<MemRefType>(op.getResult(0).getType());
-  StringRef element = cudaTypeName(type.getElementType());
+  StringRef element = typeName(type.getElementType());
   if (element.empty() || !type.hasStaticShape() || type.getRank() > 2)
     return op.emitError() << "an array of type " << type << " has no spelling in CUDA";
   std::string id = name(op.getResult(0));
@@ -222,7 +231,7 @@ LogicalResult KernelPrinter::printYield(Operation &yield, ValueRange targets) {
     bool isTarget = llvm::is_contained(targets, value) && value != target;
     if (isTarget) {
       std::string copy = "t" + std::to_string(nextName++);
-      line("const " + cudaTypeName(value.getType()).str() + " " + copy + " = " + source + ";");
+      line("const " + typeName(value.getType()).str() + " " + copy + " = " + source + ";");
       source = copy;
     }
     values.push_back(source);
@@ -234,7 +243,7 @@ LogicalResult KernelPrinter::printYield(Operation &yield, ValueRange targets) {
     for (auto [value, operand] : llvm::zip(values, yield.getOperands())) {
       if (!inlined.contains(operand) || operand.getDefiningOp<arith::ConstantOp>()) continue;
       std::string copy = "t" + std::to_string(nextName++);
-      line("const " + cudaTypeName(operand.getType()).str() + " " + copy + " = " + value + ";");
+      line("const " + typeName(operand.getType()).str() + " " + copy + " = " + value + ";");
       value = copy;
     }
   for (auto [value, target] : llvm::zip(values, targets))
@@ -250,6 +259,7 @@ LogicalResult KernelPrinter::printFor(Operation &op) {
     names[result] = name(argument);
   }
   std::string index = name(loop.getInductionVar());
+  if (op.hasAttr(unrollAttr)) line("#pragma unroll");
   line("for (" + declare(loop.getInductionVar()) + " = " +
        text(loop.getLowerBound(), Binding::select) + "; " + index + " < " +
        text(loop.getUpperBound(), Binding::shift) + "; " + index +

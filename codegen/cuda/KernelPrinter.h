@@ -67,11 +67,14 @@ private:
   std::string element(mlir::Value memref, mlir::ValueRange indices);
   bool printsInside(mlir::Operation &op) const;
 
+  /// As cudaTypeName; index values are i32 in a narrow kernel.
+  llvm::StringRef typeName(mlir::Type type) const;
   std::string name(mlir::Value value);
   std::string declare(mlir::Value value);
 
   mlir::func::FuncOp kernel;
   int64_t block;
+  bool narrow = false;
   std::string out;
   unsigned depth = 0, nextName = 0;
   llvm::DenseMap<mlir::Value, std::string> names;

@@ -80,7 +80,7 @@ FailureOr<Expression> KernelPrinter::constant(Operation &op) {
   std::string digits = std::to_string(integer);
   // Overloads and templates must see the declared type.
   if (!type.isIndex() && !type.isInteger(32))
-    return Expression{cudaTypeName(type).str() + "(" + digits + ")"};
+    return Expression{typeName(type).str() + "(" + digits + ")"};
   return Expression{digits, integer < 0 ? Binding::unary : Binding::primary};
 }
 
@@ -97,7 +97,7 @@ FailureOr<Expression> KernelPrinter::comparison(Operation &op) {
       bool isUnsigned = predicate >= P::ult && !compare.getLhs().getType().isInteger(1);
       if (!isUnsigned) // bool has no sign: it compares as 0 and 1
         return infix(op, sign, predicate <= P::ne ? Binding::equality : Binding::relation);
-      std::string type = "u" + cudaTypeName(compare.getLhs().getType()).substr(1).str();
+      std::string type = "u" + typeName(compare.getLhs().getType()).substr(1).str();
       return Expression{"(" + type + ")" + text(compare.getLhs(), Binding::unary) + " " + sign +
                             " (" + type + ")" + text(compare.getRhs(), Binding::unary),
                         Binding::relation};
@@ -154,7 +154,7 @@ FailureOr<Expression> KernelPrinter::comparison(Operation &op) {
 
 FailureOr<Expression> KernelPrinter::conversion(Operation &op) {
   Value from = op.getOperand(0);
-  StringRef to = cudaTypeName(op.getResult(0).getType()), source = cudaTypeName(from.getType());
+  StringRef to = typeName(op.getResult(0).getType()), source = typeName(from.getType());
   if (to.empty() || source.empty())
     return op.emitError() << "no conversion from " << from.getType() << " to "
                           << op.getResult(0).getType() << " in CUDA";
@@ -203,7 +203,7 @@ FailureOr<Expression> KernelPrinter::arithmetic(Operation &op) {
     StringRef sign = isDivision ? "/" : "%";
     if (isIndex) return infix(op, sign, Binding::product);
     if (!isUnsigned) return call(isDivision ? "truncDiv" : "truncRem", operands, math);
-    std::string own = cudaTypeName(type).str(), other = "u" + own.substr(1);
+    std::string own = typeName(type).str(), other = "u" + own.substr(1);
     headers.insert(math.str());
     return Expression{"(" + own + ")" + (isDivision ? "truncDiv" : "truncRem") + "((" + other +
                           ")" + text(operands[0], Binding::unary) + ", (" + other + ")" +
@@ -215,7 +215,7 @@ FailureOr<Expression> KernelPrinter::arithmetic(Operation &op) {
   if (name == "maxsi") return call("maximum", operands, math);
   if (name == "minsi") return call("minimum", operands, math);
   if (name == "maxui" || name == "minui") {
-    std::string own = cudaTypeName(type).str(), other = "u" + own.substr(1);
+    std::string own = typeName(type).str(), other = "u" + own.substr(1);
     headers.insert(math.str());
     return Expression{"(" + own + ")" + (name == "maxui" ? "maximum" : "minimum") + "((" + other +
                           ")" + text(operands[0], Binding::unary) + ", (" + other + ")" +
@@ -291,7 +291,7 @@ FailureOr<Expression> KernelPrinter::expressionOf(Operation &op) {
     return conversion(op);
   if (isa<math::MathDialect>(op.getDialect())) return function(op);
   auto place = [&](StringRef word, gpu::Dimension dimension) {
-    return Expression{"(i64)" + word.str() + "." + gpu::stringifyDimension(dimension).str(),
+    return Expression{"(" + typeName(op.getResult(0).getType()).str() + ")" + word.str() + "." + gpu::stringifyDimension(dimension).str(),
                       Binding::unary};
   };
   if (auto id = dyn_cast<gpu::BlockIdOp>(op)) return place("blockIdx", id.getDimension());

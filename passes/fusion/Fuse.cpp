@@ -1,10 +1,12 @@
 #include "sinter/passes/Passes.h"
+#include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/Copies.h"
 #include "sinter/passes/fusion/Ledger.h"
 #include "sinter/passes/fusion/Plan.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace sinter::passes {
@@ -82,6 +84,16 @@ private:
       func->setAttr(ledgerAttr,
                     toAttribute(record(groups, costs, legality, kernelNames), &getContext()));
     apply(groups, order, kernelNames);
+    if (target && target.getKind() == "cuda") scheduleContractions(func, target);
+  }
+
+  static void scheduleContractions(func::FuncOp func, TargetAttr target) {
+    func.walk([&](FusedOp fused) {
+      if (!isa<ContractionScheduleAttr>(fused.getSchedule())) return;
+      for (Operation &op : fused.getBody().front())
+        if (auto contraction = dyn_cast<ContractionOpInterface>(op))
+          fused.setScheduleAttr(contractionSchedule(contraction, target));
+    });
   }
 
   // The plan is a function of the graph, so each change of the graph asks for a new one.

@@ -2,6 +2,7 @@
 #include "../../fake_driver/FakeDriver.h"
 #include "KernelTest.h"
 
+#include "sinter/runtime/Executor.h"
 #include "sinter/runtime/cuda/CudaDevice.h"
 
 #include <gmock/gmock.h>
@@ -183,6 +184,55 @@ TEST_F(CudaDeviceTest, outOfMemorySaysHowMuch) {
   EXPECT_THAT(second.error().message,
               AllOf(HasSubstr("500 bytes"), HasSubstr("400 of 1000 bytes are free"),
                     HasSubstr("Fake GPU")));
+}
+
+/// One entry that adds 2 to four numbers of its arena, which it copies to its output.
+Program wholeProgram(Program program) {
+  Entry entry;
+  entry.name = "train_step";
+  entry.outputs.push_back({"y", {DType::f32, {4}}});
+  entry.arenaBytes = 4096;
+  entry.largest = {{3000, "model.cpp:14 conv1"}, {1000, "model.cpp:20 fc"}};
+  Location arena{Space::arena, 0, 0, 16}, output{Space::output, 0, 0, 16};
+  Launch launch;
+  launch.label = "add";
+  launch.source = "model.cpp:14";
+  launch.params = {PointerParam{arena, true}, i64Param(4), f32Param(2.0f)};
+  launch.shape.block = {32, 1, 1};
+  entry.body.push_back({Fill{arena, {0}, ""}, {}});
+  entry.body.push_back({launch, {0}});
+  entry.body.push_back({Copy{arena, output, ""}, {1}});
+  program.entries.push_back(std::move(entry));
+  return program;
+}
+
+TEST_F(CudaDeviceTest, anArenaThatDoesNotFitNamesTheLargestTensors) {
+  setDevice(1, 90, 1, 2000);
+  auto executor =
+      Executor::create(std::make_shared<const Program>(wholeProgram(program())), *open());
+  ASSERT_FALSE(executor.ok());
+  EXPECT_EQ(executor.error().code, ErrorCode::outOfMemory);
+  EXPECT_THAT(executor.error().message,
+              AllOf(HasSubstr("entry 'train_step' needs an arena of 4096 bytes on Fake GPU"),
+                    HasSubstr("of 2000 bytes are free"), HasSubstr("its largest tensors:"),
+                    HasSubstr("3000 bytes  model.cpp:14 conv1"),
+                    HasSubstr("1000 bytes  model.cpp:20 fc")));
+}
+
+TEST_F(CudaDeviceTest, anExecutorRunsAndNamesWhatFails) {
+  auto made = Executor::create(std::make_shared<const Program>(wholeProgram(program())), *open());
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  std::vector<float> y(4);
+  void *outputs[] = {y.data()};
+  for (int step = 0; step < 2; ++step) { // recorded, then replayed
+    ASSERT_OK((*made)->run(0, {}, outputs));
+    EXPECT_EQ(y, std::vector<float>(4, 2.0f));
+  }
+  failNext("cuStreamSynchronize", cuErrorIllegalAddress);
+  Status status = (*made)->run(0, {}, outputs);
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().message, AllOf(HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"),
+                                            HasSubstr("addScalar (add) at model.cpp:14")));
 }
 
 TEST_F(CudaDeviceTest, fillsRepeatTheirPattern) {

@@ -1,12 +1,11 @@
-#include "sinter/codegen/ContractionParts.h"
+#include "sinter/codegen/contraction/TiledContraction.h"
+#include "sinter/codegen/contraction/PackedPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <numeric>
 
 // The blocked product of the CUDA C++ Programming Guide ("Shared Memory") with register tiles: matrices
 // are virtual (im2col, padding and fused producers happen where a tile is filled), loads of the next
@@ -19,10 +18,6 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-int64_t product(ArrayRef<int64_t> extents) {
-  return std::accumulate(extents.begin(), extents.end(), int64_t(1), std::multiplies<>());
-}
-
 /// Linear positions in the four groups of loops; null stands for 0.
 struct Point {
   Value batch, m, n, k;
@@ -30,7 +25,8 @@ struct Point {
 
 class TiledContraction {
 public:
-  explicit TiledContraction(KernelFrame &frame) : frame(frame), b(frame.builder) {}
+  TiledContraction(KernelFrame &frame, const ContractionElements &points)
+      : frame(frame), b(frame.builder), points(points), first(points.firsts()) {}
 
   bool suits() {
     auto schedule = dyn_cast<ContractionScheduleAttr>(frame.kernel.getSchedule());
@@ -70,19 +66,14 @@ private:
   };
 
   void analyse() {
-    for (Operation &op : frame.body())
-      if (auto found = dyn_cast<ContractionOpInterface>(op)) contraction = found;
-    dims = contraction.getContractionDims();
+    const ContractionDims &dims = points.dims;
     const ArrayRef<int64_t> groups[] = {dims.batch, dims.m, dims.n, dims.k};
-    SmallVector<int64_t> extents;
+    SmallVector<int64_t> extents = points.extents();
     SmallVector<unsigned> groupOf;
     for (unsigned group = 0; group < 4; ++group) {
-      first[group] = extents.size();
       sizes[group] = product(groups[group]);
-      extents.append(groups[group].begin(), groups[group].end());
       groupOf.append(groups[group].size(), group);
     }
-    first[4] = extents.size();
     auto merge = [&](ArrayRef<AffineExpr> positions) {
       return mergeDims(
           extents, positions, [&](unsigned dim) { return groupOf[dim] == groupOf[dim + 1]; },
@@ -94,9 +85,8 @@ private:
     splits = llvm::divideCeil(steps, stepsPerSplit);
     for (unsigned side = 0; side < 2; ++side) analyseSide(side, extents, merge);
     end = merge(frame.trial(extents, [&](Elements &trial, ValueRange indices) {
-      trial.bindValue(contraction->getResult(0), zero());
-      storeContraction(frame, contraction, trial, slice(indices, 0), slice(indices, 1),
-                       slice(indices, 2));
+      trial.bindValue(points.result(), zero());
+      points.store(trial, indices);
     }));
   }
 
@@ -107,8 +97,12 @@ private:
     bool guarded = false;
     std::vector<AffineExpr> positions =
         frame.trial(extents, [&](Elements &trial, ValueRange indices) {
-          sideElement(frame, contraction, trial, number, slice(indices, 0), slice(indices, own),
-                      slice(indices, 3), &guarded);
+          points.factor(trial, number, indices);
+          trial.recorder = nullptr; // only to see whether it may be outside
+          guarded = bool(points.op
+                             .getSideAddress(trial, number, slice(indices, 0), slice(indices, own),
+                                             slice(indices, 3))
+                             .inBounds);
         });
     side.merged = merge(positions);
     side.rows = number == 0 ? tileM : tileN;
@@ -178,16 +172,14 @@ private:
     return all;
   }
   Value element(Elements &elements, unsigned number, const Point &point) {
-    SmallVector<Value> all = originals(elements, sides[number].merged, point);
-    return sideElement(frame, contraction, elements, number, slice(all, 0), slice(all, number + 1),
-                       slice(all, 3));
+    return points.factor(elements, number, originals(elements, sides[number].merged, point));
   }
 
   // --- Small words.
 
   AffineExpr d(unsigned position) { return b.getAffineDimExpr(position); }
-  Value zero() { return constantOf(b, frame.loc, accumulatorType(contraction), 0); }
-  Value array(Elements &elements, ArrayRef<int64_t> shape, bool shared) {
+  Value zero() { return constantOf(b, frame.loc, points.accumulatorType(), 0); }
+  Value array(ArrayRef<int64_t> shape, bool shared) {
     OpBuilder::InsertionGuard guard(b);
     Block *block = b.getInsertionBlock();
     while (!isa<func::FuncOp>(block->getParentOp())) block = block->getParentOp()->getBlock();
@@ -196,7 +188,7 @@ private:
         shared ? Attribute(gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup))
                : Attribute();
     return memref::AllocaOp::create(b, frame.loc,
-                                    MemRefType::get(shape, accumulatorType(contraction),
+                                    MemRefType::get(shape, points.accumulatorType(),
                                                     MemRefLayoutAttrInterface(), space));
   }
   /// A loop that the compiler unrolls, so that arrays indexed by it live in registers.
@@ -352,13 +344,14 @@ private:
     threadN = elements.apply(d(0) % (tileN / ownN), thread);
     threadM = elements.apply(d(0).floorDiv(tileN / ownN), thread);
     bool pipelined = stepsPerSplit > 1;
-    sums = array(elements, {ownM, ownN}, false);
-    left = array(elements, {ownM}, false), right = array(elements, {ownN}, false);
+    markAligned();
+    sums = array({ownM, ownN}, false);
+    left = array({ownM}, false), right = array({ownN}, false);
     for (Side &side : sides) {
       side.stage = array(
-          elements, {int64_t(llvm::divideCeil(itemsOf(side), threads)), side.lanes}, false);
+          {int64_t(llvm::divideCeil(itemsOf(side), threads)), side.lanes}, false);
       // Four more columns: threads that are neighbours along k then store to different banks.
-      side.tile = array(elements,
+      side.tile = array(
                         {tileK * (pipelined ? 2 : 1), side.rows + (side.alongK ? 4 : 0)}, true);
     }
     unrolled(elements, ownM, [&](Value i) {
@@ -376,6 +369,12 @@ private:
       storeParts(elements, split, scratch);
     else
       storeTile(elements);
+  }
+
+  void markAligned() {
+    auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
+    for (unsigned number = 0; number < function.getNumArguments(); ++number)
+      function.setArgAttr(number, alignedAttr, b.getUnitAttr());
   }
 
   /// Turn t reads step t, multiplies step t - 1, and hands step t over.
@@ -431,10 +430,8 @@ private:
   }
 
   void finish(Elements &elements, Value sum, const Point &point) {
-    Value result = contraction->getResult(0);
-    elements.bindValue(result, elements.rounded(sum, elementOf(result)));
-    SmallVector<Value> all = originals(elements, end, point);
-    storeContraction(frame, contraction, elements, slice(all, 0), slice(all, 1), slice(all, 2));
+    elements.bindValue(points.result(), elements.rounded(sum, elementOf(points.result())));
+    points.store(elements, originals(elements, end, point));
   }
   void storeTile(Elements &elements) {
     overResults(elements,
@@ -455,7 +452,7 @@ private:
   LogicalResult runSplit() {
     LoweredKernel &lowered = frame.lowered;
     func::FuncOp last = lowered.function;
-    auto parts = MemRefType::get(splits * resultSize(), accumulatorType(contraction));
+    auto parts = MemRefType::get(splits * resultSize(), points.accumulatorType());
     lowered.scratchBytes = parts.getNumElements() * parts.getElementTypeBitWidth() / 8;
     SmallVector<Type> inputs(last.getArgumentTypes().take_front(frame.body().getNumArguments()));
     inputs.push_back(parts);
@@ -497,9 +494,8 @@ private:
 
   KernelFrame &frame;
   OpBuilder &b;
-  ContractionOpInterface contraction;
-  ContractionDims dims;
-  unsigned first[5] = {};             // original loop where batch, m, n, k start, and their end
+  const ContractionElements &points;
+  std::array<unsigned, 5> first; // original loop where batch, m, n, k start, and their end
   SmallVector<int64_t> sizes{1, 1, 1, 1}; // of the groups
   Side sides[2];
   MergedDims end; // loops that the results walk through as one
@@ -514,8 +510,9 @@ private:
 
 } // namespace
 
-bool lowerTiledContraction(KernelFrame &frame, LogicalResult &result) {
-  TiledContraction tiled(frame);
+bool lowerTiledContraction(KernelFrame &frame, const ContractionElements &points,
+                           LogicalResult &result) {
+  TiledContraction tiled(frame, points);
   if (!tiled.suits()) return false;
   result = tiled.run();
   return true;
