@@ -86,7 +86,8 @@ private:
   bool nonNegative;
 };
 
-/// Drops additions of zero (names that stood for what is known in a branch) and products with one.
+/// Drops additions of zero (names that stood for what is known in a branch) and products with one, and
+/// writes the sum with a negative number as a difference.
 void foldNeutral(func::FuncOp function, IRRewriter &rewriter) {
   function.walk([&](Operation *op) {
     if (!isa<arith::AddIOp, arith::MulIOp>(op)) return;
@@ -94,6 +95,14 @@ void foldNeutral(func::FuncOp function, IRRewriter &rewriter) {
       Value neutral = op->getOperand(side);
       if (isa<arith::AddIOp>(op) ? matchPattern(neutral, m_Zero()) : matchPattern(neutral, m_One()))
         return rewriter.replaceOp(op, op->getOperand(1 - side));
+    }
+    // Less is taken away, not added as a negative.
+    APInt added;
+    if (isa<arith::AddIOp>(op) && op->getResult(0).getType().isIndex() &&
+        matchPattern(op->getOperand(1), m_ConstantInt(&added)) && added.isNegative()) {
+      rewriter.setInsertionPoint(op);
+      Value amount = arith::ConstantIndexOp::create(rewriter, op->getLoc(), -added.getSExtValue());
+      rewriter.replaceOpWithNewOp<arith::SubIOp>(op, op->getOperand(0), amount);
     }
   });
 }

@@ -327,6 +327,8 @@ private:
 
   // Pointwise ops on the contraction's result, one pooling, pointwise ops on what it makes.
   bool checkWindowEnd(Operation *contraction, Operation *window) {
+    if (target && target.getKind() == "cuda") // a block's tile is not cut along pictures
+      return refuse(Refusal::different_domain, word(window) + " reads beyond a block's tile");
     std::optional<WindowEnd> end = windowEndOf(window);
     if (!end)
       return refuse(Refusal::different_domain,

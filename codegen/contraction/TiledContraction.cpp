@@ -30,7 +30,7 @@ public:
 
   bool suits() {
     auto schedule = dyn_cast<ContractionScheduleAttr>(frame.kernel.getSchedule());
-    if (!frame.options.gpu || !schedule) return false;
+    if (!frame.options.gpu || !schedule || points.window) return false;
     tileM = schedule.getTileM(), tileN = schedule.getTileN(), tileK = schedule.getTileK();
     threads = schedule.getThreads(), splits = schedule.getSplitK();
     for (int64_t size : {tileM, tileN, tileK, threads})
