@@ -238,6 +238,10 @@ private:
     Value along, across; // in units of lanes along the fast direction; in elements across it
   };
   int64_t fastExtent(const Side &side) { return (side.alongK ? tileK : side.rows) / side.lanes; }
+  /// Whether tiles reach beyond the end of k.
+  bool checksK() const {
+    return stepsPerSplit * splits * tileK != sizes[3] || (splits > 1 && stepsPerSplit > 1);
+  }
   int64_t itemsOf(const Side &side) { return side.rows * tileK / side.lanes; }
   /// Calls `body` for each of a thread's items of a side's tile.
   void overItems(Elements &elements, const Side &side,
@@ -259,7 +263,7 @@ private:
     Side &side = sides[number];
     int64_t lanesMn = side.alongK ? 1 : side.lanes, lanesK = side.alongK ? side.lanes : 1;
     Value block = number == 0 ? blockM : blockN;
-    bool cutMn = side.size % side.rows, cutK = stepsPerSplit * splits * tileK != sizes[3];
+    bool cutMn = side.size % side.rows, cutK = checksK();
     overItems(elements, side, [&](Value turn, Item item) {
       Value mn = elements.apply(d(0) * (side.rows / lanesMn) + d(1),
                                 {block, side.alongK ? item.across : item.along});
@@ -382,10 +386,11 @@ private:
     emitLoop(b, frame.loc, frame.constant(0), frame.constant(stepsPerSplit + 1), frame.constant(1),
              {}, [&](Value turn, ValueRange) {
                elements.variable(turn, 0, stepsPerSplit);
-               Value more = below(turn, stepsPerSplit);
+               // Where places along k are checked anyway, one turn more costs nothing.
+               Value more = checksK() ? Value() : below(turn, stepsPerSplit);
                onlyIf(more, [&] {
-                 Value step = elements.apply(d(0) * stepsPerSplit + d(1),
-                                             {split, known(elements, turn, stepsPerSplit)});
+                 Value inside = more ? known(elements, turn, stepsPerSplit) : turn;
+                 Value step = elements.apply(d(0) * stepsPerSplit + d(1), {split, inside});
                  for (unsigned side : {0u, 1u}) fetch(elements, side, step);
                });
                Value started = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::sgt, turn,

@@ -10,126 +10,124 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
   return %r : tensor<50x64xf32>
 }
 
-// CHECK: // matmul_add_relu_0: 2 blocks of 128 threads
+// CHECK: // matmul_add_relu_0: 16 blocks of 64 threads
 // CHECK-NEXT: // computes matmul broadcast add relu
 // CHECK: #include "sinter/types.cuh"
-// CHECK: extern "C" __global__ void __launch_bounds__(128)
+// CHECK: extern "C" __global__ void __launch_bounds__(64)
 // CHECK-NEXT: matmul_add_relu_0(SINTER_GLOBAL_CONST(f32) p0, SINTER_GLOBAL_CONST(f32) p1, SINTER_GLOBAL_CONST(f32) p2, SINTER_GLOBAL(f32) p3) {
 // CHECK-NEXT:   p0 = aligned(p0);
 // CHECK-NEXT:   p1 = aligned(p1);
 // CHECK-NEXT:   p2 = aligned(p2);
 // CHECK-NEXT:   p3 = aligned(p3);
-// CHECK-NEXT:   SINTER_SHARED_2D(f32, v0, 32, 32);
+// CHECK-NEXT:   SINTER_SHARED_2D(f32, v0, 32, 16);
 // CHECK-NEXT:   f32 v1[1][4];
-// CHECK-NEXT:   SINTER_SHARED_2D(f32, v2, 32, 68);
-// CHECK-NEXT:   f32 v3[8][1];
-// CHECK-NEXT:   f32 v4[4];
-// CHECK-NEXT:   f32 v5[4];
-// CHECK-NEXT:   f32 v6[4][4];
+// CHECK-NEXT:   SINTER_SHARED_2D(f32, v2, 32, 20);
+// CHECK-NEXT:   f32 v3[4][1];
+// CHECK-NEXT:   f32 v4[2];
+// CHECK-NEXT:   f32 v5[2];
+// CHECK-NEXT:   f32 v6[2][2];
 // CHECK-NEXT:   const i32 v7 = (i32)blockIdx.x;
 // CHECK-NEXT:   const i32 v8 = (i32)threadIdx.x;
 // CHECK-NEXT:   #pragma unroll
-// CHECK-NEXT:   for (i32 v9 = 0; v9 < 4; v9 += 1) {
+// CHECK-NEXT:   for (i32 v9 = 0; v9 < 2; v9 += 1) {
 // CHECK-NEXT:     #pragma unroll
-// CHECK-NEXT:     for (i32 v10 = 0; v10 < 4; v10 += 1) {
+// CHECK-NEXT:     for (i32 v10 = 0; v10 < 2; v10 += 1) {
 // CHECK-NEXT:       v6[v9][v10] = 0.0f;
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
-// CHECK-NEXT:   for (i32 v11 = 0; v11 < 6; v11 += 1) {
-// CHECK-NEXT:     const i1 v12 = v11 < 5;
-// CHECK-NEXT:     if (v12) {
-// CHECK-NEXT:       const i32 v13 = v8 / 16;
-// CHECK-NEXT:       const i32 v14 = v11 * 16;
-// CHECK-NEXT:       const i32 v15 = v14 + v8 % 16;
-// CHECK-NEXT:       const i1 v16 = v15 < 70;
-// CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v17 = 0; v17 < 8; v17 += 1) {
-// CHECK-NEXT:         const i32 v18 = v13 + v17 * 8;
-// CHECK-NEXT:         if (v18 < 50 && v16) {
-// CHECK-NEXT:           const f32 v19 = p0[v18 * 70 + v15];
-// CHECK-NEXT:           v3[v17][0] = v19;
-// CHECK-NEXT:         } else {
-// CHECK-NEXT:           v3[v17][0] = 0.0f;
-// CHECK-NEXT:         }
-// CHECK-NEXT:       }
-// CHECK-NEXT:       const i32 v20 = v14 + v8 / 8;
-// CHECK-NEXT:       if (v20 < 70) {
-// CHECK-NEXT:         const i32 v21 = v20 * 64 + v7 * 32 + v8 % 8 * 4;
-// CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v22 = 0; v22 < 4; v22 += 1) {
-// CHECK-NEXT:           const f32 v23 = p1[v21 + v22];
-// CHECK-NEXT:           v1[0][v22] = v23;
-// CHECK-NEXT:         }
+// CHECK-NEXT:   const i32 v11 = v8 / 16;
+// CHECK-NEXT:   const i32 v12 = v7 / 4 * 16;
+// CHECK-NEXT:   const i32 v13 = v12 + v11;
+// CHECK-NEXT:   const i32 v14 = v8 % 16;
+// CHECK-NEXT:   const i32 v15 = v8 / 4;
+// CHECK-NEXT:   const i32 v16 = v8 % 4 * 4;
+// CHECK-NEXT:   for (i32 v17 = 0; v17 < 6; v17 += 1) {
+// CHECK-NEXT:     const i32 v18 = v17 * 16;
+// CHECK-NEXT:     const i32 v19 = v18 + v14;
+// CHECK-NEXT:     const i1 v20 = v19 < 70;
+// CHECK-NEXT:     #pragma unroll
+// CHECK-NEXT:     for (i32 v21 = 0; v21 < 4; v21 += 1) {
+// CHECK-NEXT:       const i32 v22 = v13 + v21 * 4;
+// CHECK-NEXT:       if (v22 < 50 && v20) {
+// CHECK-NEXT:         const f32 v23 = p0[v22 * 70 + v19];
+// CHECK-NEXT:         v3[v21][0] = v23;
 // CHECK-NEXT:       } else {
-// CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v24 = 0; v24 < 4; v24 += 1) {
-// CHECK-NEXT:           v1[0][v24] = 0.0f;
-// CHECK-NEXT:         }
+// CHECK-NEXT:         v3[v21][0] = 0.0f;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     if (v11 > 0) {
-// CHECK-NEXT:       const i32 v25 = (v11 + 1) % 2 * 16;
-// CHECK-NEXT:       const i32 v26 = v8 / 8 * 4;
-// CHECK-NEXT:       const i32 v27 = v8 % 8 * 4;
+// CHECK-NEXT:     const i32 v24 = v18 + v15;
+// CHECK-NEXT:     if (v24 < 70) {
+// CHECK-NEXT:       const i32 v25 = v24 * 64 + v7 % 4 * 16 + v16;
 // CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v28 = 0; v28 < 16; v28 += 1) {
-// CHECK-NEXT:         const i32 v29 = v25 + v28;
+// CHECK-NEXT:       for (i32 v26 = 0; v26 < 4; v26 += 1) {
+// CHECK-NEXT:         const f32 v27 = p1[v25 + v26];
+// CHECK-NEXT:         v1[0][v26] = v27;
+// CHECK-NEXT:       }
+// CHECK-NEXT:     } else {
+// CHECK-NEXT:       #pragma unroll
+// CHECK-NEXT:       for (i32 v28 = 0; v28 < 4; v28 += 1) {
+// CHECK-NEXT:         v1[0][v28] = 0.0f;
+// CHECK-NEXT:       }
+// CHECK-NEXT:     }
+// CHECK-NEXT:     if (v17 > 0) {
+// CHECK-NEXT:       const i32 v29 = (v17 + 1) % 2 * 16;
+// CHECK-NEXT:       const i32 v30 = v8 / 8 * 2;
+// CHECK-NEXT:       const i32 v31 = v8 % 8 * 2;
+// CHECK-NEXT:       #pragma unroll
+// CHECK-NEXT:       for (i32 v32 = 0; v32 < 16; v32 += 1) {
+// CHECK-NEXT:         const i32 v33 = v29 + v32;
 // CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v30 = 0; v30 < 4; v30 += 1) {
-// CHECK-NEXT:           const f32 v31 = v2[v29][v26 + v30];
-// CHECK-NEXT:           v5[v30] = v31;
+// CHECK-NEXT:         for (i32 v34 = 0; v34 < 2; v34 += 1) {
+// CHECK-NEXT:           const f32 v35 = v2[v33][v30 + v34];
+// CHECK-NEXT:           v5[v34] = v35;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v32 = 0; v32 < 4; v32 += 1) {
-// CHECK-NEXT:           const f32 v33 = v0[v29][v27 + v32];
-// CHECK-NEXT:           v4[v32] = v33;
+// CHECK-NEXT:         for (i32 v36 = 0; v36 < 2; v36 += 1) {
+// CHECK-NEXT:           const f32 v37 = v0[v33][v31 + v36];
+// CHECK-NEXT:           v4[v36] = v37;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v34 = 0; v34 < 4; v34 += 1) {
+// CHECK-NEXT:         for (i32 v38 = 0; v38 < 2; v38 += 1) {
 // CHECK-NEXT:           #pragma unroll
-// CHECK-NEXT:           for (i32 v35 = 0; v35 < 4; v35 += 1) {
-// CHECK-NEXT:             const f32 v36 = v4[v35];
-// CHECK-NEXT:             const f32 v37 = v5[v34];
-// CHECK-NEXT:             const f32 v38 = v6[v34][v35];
-// CHECK-NEXT:             v6[v34][v35] = v38 + v37 * v36;
+// CHECK-NEXT:           for (i32 v39 = 0; v39 < 2; v39 += 1) {
+// CHECK-NEXT:             const f32 v40 = v4[v39];
+// CHECK-NEXT:             const f32 v41 = v5[v38];
+// CHECK-NEXT:             const f32 v42 = v6[v38][v39];
+// CHECK-NEXT:             v6[v38][v39] = v42 + v41 * v40;
 // CHECK-NEXT:           }
 // CHECK-NEXT:         }
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     if (v12) {
-// CHECK-NEXT:       const i32 v39 = v8 / 16;
-// CHECK-NEXT:       const i32 v40 = v11 % 2 * 16;
-// CHECK-NEXT:       const i32 v41 = v40 + v8 % 16;
-// CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v42 = 0; v42 < 8; v42 += 1) {
-// CHECK-NEXT:         const f32 v43 = v3[v42][0];
-// CHECK-NEXT:         v2[v41][v39 + v42 * 8] = v43;
-// CHECK-NEXT:       }
-// CHECK-NEXT:       const i32 v44 = v8 % 8 * 4;
-// CHECK-NEXT:       const i32 v45 = v40 + v8 / 8;
-// CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v46 = 0; v46 < 4; v46 += 1) {
-// CHECK-NEXT:         const f32 v47 = v1[0][v46];
-// CHECK-NEXT:         v0[v45][v44 + v46] = v47;
-// CHECK-NEXT:       }
+// CHECK-NEXT:     const i32 v43 = v17 % 2 * 16;
+// CHECK-NEXT:     const i32 v44 = v43 + v14;
+// CHECK-NEXT:     #pragma unroll
+// CHECK-NEXT:     for (i32 v45 = 0; v45 < 4; v45 += 1) {
+// CHECK-NEXT:       const f32 v46 = v3[v45][0];
+// CHECK-NEXT:       v2[v44][v11 + v45 * 4] = v46;
+// CHECK-NEXT:     }
+// CHECK-NEXT:     const i32 v47 = v43 + v15;
+// CHECK-NEXT:     #pragma unroll
+// CHECK-NEXT:     for (i32 v48 = 0; v48 < 4; v48 += 1) {
+// CHECK-NEXT:       const f32 v49 = v1[0][v48];
+// CHECK-NEXT:       v0[v47][v16 + v48] = v49;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     __syncthreads();
 // CHECK-NEXT:   }
-// CHECK-NEXT:   const i32 v48 = v8 / 8 * 4;
+// CHECK-NEXT:   const i32 v50 = v12 + v8 / 8 * 2;
 // CHECK-NEXT:   #pragma unroll
-// CHECK-NEXT:   for (i32 v49 = 0; v49 < 4; v49 += 1) {
-// CHECK-NEXT:     const i32 v50 = v48 + v49;
-// CHECK-NEXT:     if (v50 < 50) {
-// CHECK-NEXT:       const i32 v51 = v8 % 8 * 4;
-// CHECK-NEXT:       const i32 v52 = v7 * 32;
-// CHECK-NEXT:       const i32 v53 = v52 + v51;
-// CHECK-NEXT:       const i32 v54 = v50 * 64 + v52 + v51;
+// CHECK-NEXT:   for (i32 v51 = 0; v51 < 2; v51 += 1) {
+// CHECK-NEXT:     const i32 v52 = v50 + v51;
+// CHECK-NEXT:     if (v52 < 50) {
+// CHECK-NEXT:       const i32 v53 = v8 % 8 * 2;
+// CHECK-NEXT:       const i32 v54 = v7 % 4 * 16;
+// CHECK-NEXT:       const i32 v55 = v54 + v53;
+// CHECK-NEXT:       const i32 v56 = v52 * 64 + v54 + v53;
 // CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v55 = 0; v55 < 4; v55 += 1) {
-// CHECK-NEXT:         const f32 v56 = v6[v49][v55];
-// CHECK-NEXT:         const f32 v57 = p2[v53 + v55];
-// CHECK-NEXT:         const f32 v58 = v56 + v57;
-// CHECK-NEXT:         p3[v54 + v55] = 0.0f > v58 ? 0.0f : v58;
+// CHECK-NEXT:       for (i32 v57 = 0; v57 < 2; v57 += 1) {
+// CHECK-NEXT:         const f32 v58 = v6[v51][v57];
+// CHECK-NEXT:         const f32 v59 = p2[v55 + v57];
+// CHECK-NEXT:         const f32 v60 = v58 + v59;
+// CHECK-NEXT:         p3[v56 + v57] = 0.0f > v60 ? 0.0f : v60;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
