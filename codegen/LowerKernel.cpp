@@ -169,8 +169,7 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
   LoweredKernel &lowered = frame.lowered;
   SmallVector<std::pair<func::FuncOp, int64_t>> functions{
       {lowered.function, lowered.grid * lowered.block}};
-  if (lowered.first)
-    functions.push_back({lowered.first, lowered.firstGrid * lowered.firstBlock});
+  if (lowered.first) functions.push_back({lowered.first, lowered.firstGrid * lowered.firstBlock});
   for (auto &[function, threads] : functions) {
     if (failed(result)) break;
     expandIndexMath(function);

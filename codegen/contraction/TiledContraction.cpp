@@ -60,9 +60,9 @@ private:
   struct Side {
     MergedDims merged; // loops that this side walks through as one
     bool alongK = false;
-    int64_t lanes = 1; // neighbours that one thread takes at once
+    int64_t lanes = 1;          // neighbours that one thread takes at once
     int64_t rows = 0, size = 0; // of the tile and of the whole, along m or n
-    Value tile, stage; // in shared memory, and on the way there
+    Value tile, stage;          // in shared memory, and on the way there
   };
 
   void analyse() {
@@ -117,11 +117,10 @@ private:
     for (int64_t size : sizes) ranges.push_back(IndexRange{0, size - 1});
     quads = ranges;
     quads[fast] = IndexRange{0, size / 4 - 1};
-    std::vector<AffineExpr> linear =
-        frame.trial(sizes, [&](Elements &trial, ValueRange at) {
-          Point point{at[0], number == 0 ? at[1] : Value(), number == 1 ? at[2] : Value(), at[3]};
-          element(trial, number, point);
-        });
+    std::vector<AffineExpr> linear = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
+      Point point{at[0], number == 0 ? at[1] : Value(), number == 1 ? at[2] : Value(), at[3]};
+      element(trial, number, point);
+    });
     AffineExpr variable = b.getAffineDimExpr(fast);
     for (AffineExpr position : linear) {
       if (!dependsOn(position, fast)) continue;
@@ -187,9 +186,9 @@ private:
     Attribute space =
         shared ? Attribute(gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup))
                : Attribute();
-    return memref::AllocaOp::create(b, frame.loc,
-                                    MemRefType::get(shape, points.accumulatorType(),
-                                                    MemRefLayoutAttrInterface(), space));
+    return memref::AllocaOp::create(
+        b, frame.loc,
+        MemRefType::get(shape, points.accumulatorType(), MemRefLayoutAttrInterface(), space));
   }
   /// A loop that the compiler unrolls, so that arrays indexed by it live in registers.
   void unrolled(Elements &elements, int64_t count, llvm::function_ref<void(Value)> body) {
@@ -225,9 +224,7 @@ private:
     Value own = arith::AddIOp::create(b, frame.loc, index, frame.constant(0));
     return elements.variable(own, 0, count - 1);
   }
-  Value load(Value array, ValueRange at) {
-    return memref::LoadOp::create(b, frame.loc, array, at);
-  }
+  Value load(Value array, ValueRange at) { return memref::LoadOp::create(b, frame.loc, array, at); }
   void store(Value value, Value array, ValueRange at) {
     memref::StoreOp::create(b, frame.loc, value, array, at);
   }
@@ -352,11 +349,9 @@ private:
     sums = array({ownM, ownN}, false);
     left = array({ownM}, false), right = array({ownN}, false);
     for (Side &side : sides) {
-      side.stage = array(
-          {int64_t(llvm::divideCeil(itemsOf(side), threads)), side.lanes}, false);
+      side.stage = array({int64_t(llvm::divideCeil(itemsOf(side), threads)), side.lanes}, false);
       // Four more columns: threads that are neighbours along k then store to different banks.
-      side.tile = array(
-                        {tileK * (pipelined ? 2 : 1), side.rows + (side.alongK ? 4 : 0)}, true);
+      side.tile = array({tileK * (pipelined ? 2 : 1), side.rows + (side.alongK ? 4 : 0)}, true);
     }
     unrolled(elements, ownM, [&](Value i) {
       unrolled(elements, ownN, [&](Value j) { store(zero(), sums, {i, j}); });
@@ -395,11 +390,9 @@ private:
                });
                Value started = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::sgt, turn,
                                                      frame.constant(0));
-               onlyIf(started,
-                      [&] { multiply(elements, elements.apply((d(0) + 1) % 2, turn)); });
+               onlyIf(started, [&] { multiply(elements, elements.apply((d(0) + 1) % 2, turn)); });
                onlyIf(more, [&] {
-                 for (const Side &side : sides)
-                   put(elements, side, elements.apply(d(0) % 2, turn));
+                 for (const Side &side : sides) put(elements, side, elements.apply(d(0) % 2, turn));
                });
                gpu::BarrierOp::create(b, frame.loc);
                return SmallVector<Value>();
@@ -412,15 +405,14 @@ private:
     while (sizes[2] % run) run /= 2; // one condition for the neighbours that share it
     bool cutM = sizes[1] % tileM, cutN = sizes[2] % tileN;
     unrolled(elements, ownM, [&](Value i) {
-      Value m = elements.apply(d(0) * tileM + d(1),
-                               {blockM, inTile(elements, threadM, i, ownM, tileM)});
+      Value m =
+          elements.apply(d(0) * tileM + d(1), {blockM, inTile(elements, threadM, i, ownM, tileM)});
       unrolled(elements, ownN / run, [&](Value group) {
         Value start = elements.apply(d(0) * run, group);
         Value column = elements.apply(d(0) * tileN + d(1),
                                       {blockN, inTile(elements, threadN, start, ownN, tileN)});
         Value n = elements.apply(d(0).floorDiv(run), column);
-        onlyIf(both(cutM ? below(m, sizes[1]) : Value(),
-                    cutN ? below(n, sizes[2] / run) : Value()),
+        onlyIf(both(cutM ? below(m, sizes[1]) : Value(), cutN ? below(n, sizes[2] / run) : Value()),
                [&] {
                  Value mIn = cutM ? known(elements, m, sizes[1]) : m;
                  Value nIn = cutN ? known(elements, n, sizes[2] / run) : n;
@@ -439,8 +431,7 @@ private:
     points.store(elements, originals(elements, end, point));
   }
   void storeTile(Elements &elements) {
-    overResults(elements,
-                [&](Value sum, const Point &point) { finish(elements, sum, point); });
+    overResults(elements, [&](Value sum, const Point &point) { finish(elements, sum, point); });
   }
 
   // --- Sums in parts.
@@ -449,8 +440,7 @@ private:
   void storeParts(Elements &elements, Value split, Value scratch) {
     overResults(elements, [&](Value sum, const Point &point) {
       AffineExpr at = ((d(0) * sizes[0] + d(1)) * sizes[1] + d(2)) * sizes[2] + d(3);
-      store(sum, scratch,
-            elements.apply(at, {split, point.batch, point.m, point.n}));
+      store(sum, scratch, elements.apply(at, {split, point.batch, point.m, point.n}));
     });
   }
 
@@ -483,15 +473,15 @@ private:
     emitParallelNest(frame, *elements, ArrayRef(sizes).take_front(3), /*vectorize=*/false, splits,
                      [&](ValueRange at, int64_t) {
                        AffineExpr place = (d(0) * sizes[1] + d(1)) * sizes[2] + d(2);
-                       Value sum = emitLoop(
-                           b, frame.loc, frame.constant(0), frame.constant(splits),
-                           frame.constant(1), zero(), [&](Value part, ValueRange carried) {
-                             elements->variable(part, 0, splits - 1);
-                             Value from = elements->apply(d(3) * resultSize() + place,
-                                                          {at[0], at[1], at[2], part});
-                             return SmallVector<Value>{arith::AddFOp::create(
-                                 b, frame.loc, carried[0], load(scratch, from))};
-                           })[0];
+                       Value sum =
+                           emitLoop(b, frame.loc, frame.constant(0), frame.constant(splits),
+                                    frame.constant(1), zero(), [&](Value part, ValueRange carried) {
+                                      elements->variable(part, 0, splits - 1);
+                                      Value from = elements->apply(d(3) * resultSize() + place,
+                                                                   {at[0], at[1], at[2], part});
+                                      return SmallVector<Value>{arith::AddFOp::create(
+                                          b, frame.loc, carried[0], load(scratch, from))};
+                                    })[0];
                        finish(*elements, sum, {at[0], at[1], at[2], {}});
                      });
     return failure(elements->failed());
@@ -500,7 +490,7 @@ private:
   KernelFrame &frame;
   OpBuilder &b;
   const ContractionElements &points;
-  std::array<unsigned, 5> first; // original loop where batch, m, n, k start, and their end
+  std::array<unsigned, 5> first;          // original loop where batch, m, n, k start, and their end
   SmallVector<int64_t> sizes{1, 1, 1, 1}; // of the groups
   Side sides[2];
   MergedDims end; // loops that the results walk through as one

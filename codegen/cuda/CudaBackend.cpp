@@ -61,8 +61,7 @@ std::string shapeText(int64_t grid, int64_t block) {
 
 std::string comment(ir::KernelOp kernel, const LoweredKernel &lowered) {
   std::string text = "// " + kernel.getSymName().str() + ": ";
-  if (lowered.scratchBytes)
-    text += shapeText(lowered.firstGrid, lowered.firstBlock) + ", then ";
+  if (lowered.scratchBytes) text += shapeText(lowered.firstGrid, lowered.firstBlock) + ", then ";
   text += shapeText(lowered.grid, lowered.block) + "\n// computes";
   for (Operation &op : kernel.getBody().front().without_terminator())
     if (!isa<ir::ConstantOp>(op)) text += " " + op.getName().stripDialect().str();

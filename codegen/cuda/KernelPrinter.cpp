@@ -1,5 +1,5 @@
-#include "sinter/codegen/LowerKernel.h"
 #include "sinter/codegen/cuda/KernelPrinter.h"
+#include "sinter/codegen/LowerKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -110,8 +110,8 @@ LogicalResult KernelPrinter::printGlobals() {
       for (APInt value : values.getValues<APInt>())
         list += (list.empty() ? "" : ", ") + std::to_string(value.getSExtValue());
     }
-    line("__device__ const " + typeName(element).str() + " " + global.getName().str() +
-         "[] = {" + list + "};");
+    line("__device__ const " + typeName(element).str() + " " + global.getName().str() + "[] = {" +
+         list + "};");
   }
   return success();
 }

@@ -291,7 +291,8 @@ FailureOr<Expression> KernelPrinter::expressionOf(Operation &op) {
     return conversion(op);
   if (isa<math::MathDialect>(op.getDialect())) return function(op);
   auto place = [&](StringRef word, gpu::Dimension dimension) {
-    return Expression{"(" + typeName(op.getResult(0).getType()).str() + ")" + word.str() + "." + gpu::stringifyDimension(dimension).str(),
+    return Expression{"(" + typeName(op.getResult(0).getType()).str() + ")" + word.str() + "." +
+                          gpu::stringifyDimension(dimension).str(),
                       Binding::unary};
   };
   if (auto id = dyn_cast<gpu::BlockIdOp>(op)) return place("blockIdx", id.getDimension());

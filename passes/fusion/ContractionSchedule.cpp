@@ -14,11 +14,10 @@ struct Tile {
   int64_t m, n, k, threads;
 };
 // Register tiles of 8x8 where the result is large, smaller ones to fill the machine with small results.
-constexpr Tile tiles[] = {{128, 128, 8, 256}, {128, 64, 8, 128}, {64, 128, 8, 128},
-                          {64, 64, 16, 256},  {64, 64, 16, 64},  {32, 128, 16, 128},
-                          {128, 32, 16, 128}, {64, 32, 16, 128}, {32, 64, 16, 128},
-                          {32, 32, 16, 64},   {16, 128, 16, 128}, {128, 16, 16, 128},
-                          {16, 64, 16, 64},   {64, 16, 16, 64},  {16, 16, 16, 64}};
+constexpr Tile tiles[] = {
+    {128, 128, 8, 256}, {128, 64, 8, 128},  {64, 128, 8, 128}, {64, 64, 16, 256}, {64, 64, 16, 64},
+    {32, 128, 16, 128}, {128, 32, 16, 128}, {64, 32, 16, 128}, {32, 64, 16, 128}, {32, 32, 16, 64},
+    {16, 128, 16, 128}, {128, 16, 16, 128}, {16, 64, 16, 64},  {64, 16, 16, 64},  {16, 16, 16, 64}};
 
 /// Multiprocessors of the family's data-centre part.
 int64_t multiprocessors(StringRef isa) {
@@ -57,8 +56,7 @@ ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAtt
   };
   int64_t batch = product(dims.batch), m = product(dims.m), n = product(dims.n),
           k = product(dims.k);
-  int64_t bytes =
-      computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
+  int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
   // So little work, or so little to share, that tiles would be mostly empty.
   if (batch * m * n * k <= 1024 || k < 4)
     return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256);
@@ -74,8 +72,8 @@ ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAtt
     for (int64_t splits = 1; splits <= 64; splits *= 2) {
       bool worthwhile = k / splits >= 8 * tile.k && splits * batch * m * n * bytes <= (8 << 20);
       if (splits > 1 && !worthwhile) break;
-      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch),
-                               double(splits), double(bytes), processors);
+      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch), double(splits),
+                               double(bytes), processors);
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = splits;
     }

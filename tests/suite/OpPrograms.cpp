@@ -34,8 +34,7 @@ bool writeNumbers(const std::string &path, const HostTensor &tensor,
   for (int64_t i = 0; i < tensor.numElements(); ++i) numbers.push_back(number(i));
   runtime::TensorType type = codegen::tensorTypeOf(tensor.type);
   type.dtype = runtime::DType::f64;
-  return write(path, type,
-               {reinterpret_cast<const uint8_t *>(numbers.data()), numbers.size() * 8});
+  return write(path, type, {reinterpret_cast<const uint8_t *>(numbers.data()), numbers.size() * 8});
 }
 
 bool writeEntry(Ir &ir, mlir::ModuleOp reference, const OpCase &c, const std::string &dtype,

@@ -26,8 +26,8 @@ namespace {
 double halfToDouble(uint16_t bits) {
   int exponent = (bits >> 10) & 31, mantissa = bits & 1023;
   double value = exponent == 31 ? (mantissa ? std::nan("") : INFINITY)
-                 : exponent    ? std::ldexp(1024 + mantissa, exponent - 25)
-                               : std::ldexp(mantissa, -24);
+                 : exponent     ? std::ldexp(1024 + mantissa, exponent - 25)
+                                : std::ldexp(mantissa, -24);
   return bits & 0x8000 ? -value : value;
 }
 
@@ -84,7 +84,8 @@ Outcome runEntry(Executor &executor, size_t index, const std::string &prefix) {
   for (const Port &port : entry.outputs)
     outputs.emplace_back(size_t(port.type.numBytes()), uint8_t(0xA5));
   for (auto &bytes : outputs) out.push_back(bytes.data());
-  if (Status status = executor.run(index, in, out); !status.ok()) return {status.error().message, 0};
+  if (Status status = executor.run(index, in, out); !status.ok())
+    return {status.error().message, 0};
   Outcome outcome;
   for (size_t o = 0; o < outputs.size(); ++o) {
     NpyArray values = need(readNpy(prefix + ".out" + std::to_string(o) + ".npy")),
@@ -139,9 +140,8 @@ int checkValues(const Options &options, const std::shared_ptr<Device> &device,
     if (secondsSince(start) > options.seconds) break;
     auto report = [&](const std::string &entry, const Outcome &outcome) {
       ++(outcome.problem.empty() ? passed : failed);
-      nlohmann::json record{{"row", row.filename().string()},
-                            {"entry", entry},
-                            {"error_over_bound", outcome.worst}};
+      nlohmann::json record{
+          {"row", row.filename().string()}, {"entry", entry}, {"error_over_bound", outcome.worst}};
       if (!outcome.problem.empty()) {
         record["problem"] = outcome.problem;
         std::cout << row.filename().string() << " " << entry << ": " << outcome.problem
@@ -157,9 +157,7 @@ int checkValues(const Options &options, const std::shared_ptr<Device> &device,
       for (size_t i = 0; i < program->entries.size(); ++i)
         report(program->entries[i].name,
                runEntry(*executor, i, (row / program->entries[i].name).string()));
-    } catch (const std::exception &error) {
-      report("", {error.what(), 0});
-    }
+    } catch (const std::exception &error) { report("", {error.what(), 0}); }
   }
   std::cout << passed << " entries agree, " << failed << " do not, " << left
             << " rows were not reached" << std::endl;
@@ -257,12 +255,12 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
       for (size_t entry = 0; entry < program->entries.size(); ++entry) {
         if (step.ok() && entry != *step) continue;
         Timed timed = runRepeatedly(*executor, entry, options.steps);
-        nlohmann::json record{{"entry", program->entries[entry].name},
-                              {"median_ms", median(timed.milliseconds)},
-                              {"least_ms", *std::min_element(timed.milliseconds.begin(),
-                                                             timed.milliseconds.end())},
-                              {"launches", executor->numLaunches(entry)},
-                              {"arena_bytes", program->entries[entry].arenaBytes}};
+        nlohmann::json record{
+            {"entry", program->entries[entry].name},
+            {"median_ms", median(timed.milliseconds)},
+            {"least_ms", *std::min_element(timed.milliseconds.begin(), timed.milliseconds.end())},
+            {"launches", executor->numLaunches(entry)},
+            {"arena_bytes", program->entries[entry].arenaBytes}};
         fs::path noted = fs::path(path).replace_extension(".json");
         if (step.ok() && options.record) {
           std::ofstream(noted) << nlohmann::json(timed.losses).dump();
@@ -280,9 +278,7 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
         ++(record.contains("problem") ? failed : done);
         note(record);
       }
-    } catch (const std::exception &error) {
-      note({{"problem", error.what()}}), ++failed;
-    }
+    } catch (const std::exception &error) { note({{"problem", error.what()}}), ++failed; }
   }
   std::cout << done << " entries ran, " << failed << " failed" << std::endl;
   return failed || done == 0 ? 1 : 0;
@@ -292,7 +288,8 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
 
 int main(int argc, char **argv) {
   Options options;
-  CLI::App app("Runs prepared Programs on a device: `values` the op table, `programs` steps and benchmarks.");
+  CLI::App app("Runs prepared Programs on a device: `values` the op table, `programs` steps and "
+               "benchmarks.");
   app.add_option("mode", options.mode)->required()->check(CLI::IsMember({"values", "programs"}));
   app.add_option("folder", options.folder)->required();
   app.add_option("--device", options.device)->check(CLI::IsMember({"cuda", "cuda-emulated"}));

@@ -41,7 +41,8 @@ std::vector<fs::path> programsIn(const std::vector<std::string> &places) {
 
 int main(int argc, char **argv) {
   std::vector<std::string> places, architectures{"sm_80", "sm_90"};
-  CLI::App app("Compiles the kernels of Programs and prints their registers, shared memory and spills.");
+  CLI::App app(
+      "Compiles the kernels of Programs and prints their registers, shared memory and spills.");
   app.add_option("place", places, "Programs, or folders with some")->required();
   app.add_option("--arch", architectures)->delimiter(',');
   CLI11_PARSE(app, argc, argv);
@@ -83,8 +84,8 @@ int main(int argc, char **argv) {
     for (const cuda::KernelResources &needs : (*images)[i].resources) {
       int spills = needs.spillLoads + needs.spillStores;
       spilling += spills > 0;
-      std::printf("%-48.48s %-7s %9d %7d %6d\n", requests[i].name.c_str(),
-                  requests[i].arch.c_str(), needs.registers, needs.sharedBytes, spills);
+      std::printf("%-48.48s %-7s %9d %7d %6d\n", requests[i].name.c_str(), requests[i].arch.c_str(),
+                  needs.registers, needs.sharedBytes, spills);
     }
   std::printf("%zu kernels, %zu different texts, %d cubins that spill\n", kernels, seen.size(),
               spilling);

@@ -57,7 +57,8 @@ const Case cases[] = {
      "array<i64: 2, 2>} : (tensor<2x12x7x6xf32>, tensor<12x2x3x3xf32>) -> "
      "tensor<2x4x13x11xf32>\n"},
     {"weightGrad", "tensor<2x4x13x11xf32>, tensor<2x12x7x6xf32>", "tensor<12x2x3x3xf32>",
-     "%r = sinter.conv2d_weight_grad %0, %1 {groups = 2 : i64, padding = array<i64: 1, 1>, stride = "
+     "%r = sinter.conv2d_weight_grad %0, %1 {groups = 2 : i64, padding = array<i64: 1, 1>, stride "
+     "= "
      "array<i64: 2, 2>} : (tensor<2x4x13x11xf32>, tensor<2x12x7x6xf32>) -> "
      "tensor<12x2x3x3xf32>\n"},
 };
@@ -73,8 +74,8 @@ std::string textOf(const Case &c) {
   std::string body = c.body;
   for (size_t at = 0; (at = body.find('%', at)) != std::string::npos; ++at)
     if (std::isdigit(static_cast<unsigned char>(body[at + 1]))) body.insert(at + 1, "x");
-  return "func.func @f(" + arguments + ") -> " + c.result + " {\n" + body + "return %r : " +
-         c.result + "\n}\n";
+  return "func.func @f(" + arguments + ") -> " + c.result + " {\n" + body +
+         "return %r : " + c.result + "\n}\n";
 }
 
 class Tiles : public testing::TestWithParam<std::tuple<size_t, size_t>> {};
@@ -104,9 +105,7 @@ TEST_P(Tiles, AgreeWithTheEvaluator) {
   std::string text;
   for (const runtime::Kernel &kernel : program->kernels) text += kernel.source;
   EXPECT_THAT(text, HasSubstr("SINTER_SHARED_2D"));
-  if (tile.splits > 1) {
-    EXPECT_THAT(text, HasSubstr("_parts("));
-  }
+  if (tile.splits > 1) { EXPECT_THAT(text, HasSubstr("_parts(")); }
 
   auto function = Ir::function(*reference, "f");
   std::mt19937 random(7);
