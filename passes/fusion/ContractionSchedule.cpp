@@ -19,11 +19,9 @@ constexpr Tile tiles[] = {
     {32, 128, 16, 128}, {128, 32, 16, 128}, {64, 32, 16, 128}, {32, 64, 16, 128}, {32, 32, 16, 64},
     {16, 128, 16, 128}, {128, 16, 16, 128}, {16, 64, 16, 64},  {64, 16, 16, 64},  {16, 16, 16, 64}};
 
-/// Multiprocessors of the family's data-centre part.
-int64_t multiprocessors(StringRef isa) {
-  if (isa.starts_with("sm_9") || isa.starts_with("sm_10")) return 132;
-  if (isa.starts_with("sm_80")) return 108;
-  return 72;
+/// About how many multiprocessors there are: a GPU's L2 grows with them (132 beside 50 MiB).
+double multiprocessorsOf(TargetAttr target) {
+  return std::min(148.0, 72 + 1.2 * double(target.getL2Bytes() >> 20));
 }
 
 // Cycles, of one multiprocessor where nothing else is said. Estimates: no measurement stands behind them.
@@ -60,7 +58,7 @@ ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAtt
   // So little work, or so little to share, that tiles would be mostly empty.
   if (batch * m * n * k <= 1024 || k < 4)
     return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256);
-  double processors = double(multiprocessors(target.getIsa())), best = 0;
+  double processors = multiprocessorsOf(target), best = 0;
   Tile chosen{};
   int64_t splitK = 1;
   for (const Tile &tile : tiles) {
