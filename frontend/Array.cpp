@@ -1,6 +1,7 @@
 #include "sinter/frontend/Array.h"
 
 #include "sinter/frontend/detail/Half.h"
+#include "sinter/runtime/cpu/HostMemory.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +17,9 @@ namespace {
 constexpr std::align_val_t arrayAlignment{64};
 
 std::shared_ptr<std::byte> allocateBytes(int64_t bytes) {
+  if (bytes >= int64_t(2) << 20) // on huge pages: large matrices are read across many pages at once
+    if (auto buffer = runtime::allocateHost(bytes))
+      return {*buffer, static_cast<std::byte *>((*buffer)->address())};
   auto *data = static_cast<std::byte *>(
       ::operator new(static_cast<size_t>(std::max<int64_t>(bytes, 64)), arrayAlignment));
   return {data, [](std::byte *p) { ::operator delete(p, arrayAlignment); }};

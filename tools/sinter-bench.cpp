@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <functional>
 #include <iostream>
 #include <random>
@@ -65,15 +66,20 @@ public:
     step();
     record["compile_seconds"] = seconds(begin);
     for (int i = 0; i < 2; ++i) step();
-    std::vector<double> times;
+    std::vector<double> times, cpuTimes;
     begin = Clock::now();
     while (times.size() < 5 || seconds(begin) < options.minTime) {
+      std::clock_t cpuStart = std::clock();
       auto start = Clock::now();
       step();
       times.push_back(1e3 * seconds(start));
+      cpuTimes.push_back(1e3 * double(std::clock() - cpuStart) / CLOCKS_PER_SEC);
     }
     std::sort(times.begin(), times.end());
+    std::sort(cpuTimes.begin(), cpuTimes.end());
     record["median_ms"] = times[times.size() / 2];
+    record["median_cpu_ms"] =
+        cpuTimes[times.size() / 2]; // of all threads; waiting ones spin for a while
     record["min_ms"] = times.front();
     record["runs"] = times.size();
     std::cout << record.dump() << std::endl;

@@ -45,16 +45,20 @@ ValueRange ContractionElements::group(ValueRange point, unsigned number) const {
   return point.slice(first[number], first[number + 1] - first[number]);
 }
 
+ElementAddress ContractionElements::address(Elements &in, unsigned side, ValueRange point) const {
+  return op.getSideAddress(in, side, group(point, 0), group(point, side == 0 ? 1 : 2),
+                           group(point, 3));
+}
+
 Value ContractionElements::factor(Elements &in, unsigned side, ValueRange point) const {
   Value from = operand(side);
   Type scalar = computeType(elementOf(from));
   return in.forRun(scalar, point, [&](ValueRange at) -> Value {
-    ElementAddress address =
-        op.getSideAddress(in, side, group(at, 0), group(at, side == 0 ? 1 : 2), group(at, 3));
-    auto element = [&] { return in.spread(in.element(from, address.indices)); };
-    if (!address.inBounds) return element();
+    ElementAddress place = address(in, side, at);
+    auto element = [&] { return in.spread(in.element(from, place.indices)); };
+    if (!place.inBounds) return element();
     Value zero = constantOf(frame.builder, frame.loc, in.valueType(scalar), 0);
-    return in.guarded(address.inBounds, zero, element);
+    return in.guarded(place.inBounds, zero, element);
   });
 }
 

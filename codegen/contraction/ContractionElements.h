@@ -15,6 +15,8 @@ public:
   /// A side's factor (0: lhs, 1: rhs) with everything that feeds it, zero where the operand has no
   /// element; a vector in vector mode.
   mlir::Value factor(Elements &in, unsigned side, mlir::ValueRange point) const;
+  /// Where a side's factor lies in its operand.
+  ir::ElementAddress address(Elements &in, unsigned side, mlir::ValueRange point) const;
   /// Evaluates everything after the contraction, whose result is bound, and stores it. Needs no k. Where
   /// windows end the kernel, the point is one of their results: n is picture, line and column of windows.
   void store(Elements &in, mlir::ValueRange point) const;

@@ -26,6 +26,10 @@ private:
 
   // Panels.
   void packRows();
+  void packBox(const OperandBox &box, Value panel, const LoopGroup &own, Indices ownStart);
+  void boxLines(const OperandBox &box, Value panel, unsigned dim, Indices indices, Value inside,
+                Value at);
+  Value columnElement(Indices column, Indices k, Value offset);
   void packColumns();
   void packColumnsTransposed();
   void packLine(unsigned dim, Indices column, Value local, PointBody pack);
@@ -37,7 +41,7 @@ private:
   void tiles();
   void tileColumn(Value column, int64_t vectors);
   void registerTile(Value row, int64_t count, Value column, int64_t vectors);
-  Value rowElement(Value row, Value k);
+  Value rowElement(Value row, Value k, llvm::ArrayRef<Value> indices);
   Value sumAt(Value row, int64_t r, Value column, int64_t v);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
   void finishRow(Value row, Value base, Value from, Value to, int64_t most);
@@ -61,6 +65,11 @@ private:
   void overInnerK(unsigned until, PointBody body);
   void innerK(unsigned dim, unsigned until, Indices indices, Value offset, PointBody body);
   void alongK(PointBody body);
+  /// Gets an element's offset in its block, its indices in a box, and the carried values.
+  using SumBody = llvm::function_ref<Indices(Value, llvm::ArrayRef<Value>, mlir::ValueRange)>;
+  Indices sumOverK(mlir::ValueRange initial, SumBody body);
+  Indices sumInside(unsigned dim, Indices indices, Value offset, mlir::ValueRange carried,
+                    SumBody body);
 
   Value constant(int64_t value) { return frame.constant(value); }
   Value add(Value lhs, Value rhs) { return mlir::arith::AddIOp::create(b, frame.loc, lhs, rhs); }
@@ -86,12 +95,13 @@ private:
   mlir::OpBuilder &b;
   std::unique_ptr<Elements> elements;
 
-  Value rowPanel, columnPanel, sums;
+  Value rowPanel, columnPanel, columnBoxPanel, sums;
   int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
   bool tileAtOnce = true; // a tile's sums go on from it; else the unit's are kept together
 
   // Of the unit being emitted.
   Indices batchPoint, outerPoint;
+  Indices boxOrigin; // of the box being packed, in its operand
   Value rowBase, lineBase, rowCount, lineCount, columnCount, lastRowBlock, kBase, kCount;
   int64_t kRange = 1; // most that kCount can be
 };

@@ -183,4 +183,35 @@ void PackedEmitter::alongK(PointBody body) {
   });
 }
 
+/// Adds up over the block: one loop, or one for each of its dimensions where factors are read from a box.
+PackedEmitter::Indices PackedEmitter::sumOverK(ValueRange initial, SumBody body) {
+  if (plan.rowBox) return sumInside(plan.kInnerFirst, {}, constant(0), initial, body);
+  return emitLoop(b, frame.loc, constant(0), mul(kCount, plan.kInner), constant(1), initial,
+                  [&](Value k, ValueRange carried) {
+                    elements->variable(k, 0, plan.kMost - 1);
+                    return body(k, {}, carried);
+                  });
+}
+
+PackedEmitter::Indices PackedEmitter::sumInside(unsigned dim, Indices indices, Value offset,
+                                                ValueRange carried, SumBody body) {
+  ArrayRef<int64_t> extents = plan.groups[3].extents;
+  bool cut = plan.kInnerFirst > 0 && indices.empty(); // the loop that blocks are cut from
+  if (!cut && dim == extents.size()) return body(offset, indices, carried);
+  int64_t most = cut ? plan.kPerBlock : extents[dim];
+  int64_t stride = product(extents.drop_front(cut ? dim : dim + 1));
+  auto inside = [&](Value index, ValueRange inner) {
+    Indices next(indices);
+    next.push_back(index);
+    return sumInside(cut ? dim : dim + 1, next, affine(d(0) + d(1) * stride, {offset, index}),
+                     inner, body);
+  };
+  if (most == 1) return inside(constant(0), carried);
+  return emitLoop(b, frame.loc, constant(0), cut ? kCount : constant(most), constant(1), carried,
+                  [&](Value index, ValueRange inner) {
+                    elements->variable(index, 0, most - 1);
+                    return inside(index, inner);
+                  });
+}
+
 } // namespace sinter::codegen

@@ -29,6 +29,10 @@ void PackedEmitter::put(Value value, Value panel, Value at) {
 
 void PackedEmitter::packRows() {
   if (plan.direct) return;
+  if (plan.rowBox) {
+    int64_t channel = product(ArrayRef(plan.rows.extents).drop_front());
+    return packBox(*plan.rowBox, rowPanel, plan.rows, {affine(d(0).floorDiv(channel), rowBase)});
+  }
   unsigned allOfK = plan.groups[3].extents.size();
   if (plan.rowsAlongRow) {
     int64_t total = plan.rows.size();
@@ -53,16 +57,113 @@ void PackedEmitter::packRows() {
   });
 }
 
+/// Copies the part of the operand that the block reads, zeros where it reaches beyond the operand. The side's
+/// own loops start at `ownStart`, at 0 where none is given.
+void PackedEmitter::packBox(const OperandBox &box, Value panel, const LoopGroup &own,
+                            Indices ownStart) {
+  Indices starts(plan.merged.extents.size(), constant(0));
+  auto place = [&](const LoopGroup &group, ArrayRef<Value> values) {
+    for (auto [i, value] : llvm::enumerate(values)) starts[group.first + i] = value;
+  };
+  place(plan.groups[0], batchPoint);
+  place(own, ownStart);
+  place(plan.groups[3],
+        delinearized(kBase, ArrayRef(plan.groups[3].extents).take_front(plan.kInnerFirst)));
+  boxOrigin.clear();
+  for (unsigned i = 0; i < box.access.constants.size(); ++i) {
+    AffineExpr origin = b.getAffineConstantExpr(box.access.constants[i] - box.below[i]);
+    for (unsigned loop = 0; loop < starts.size(); ++loop)
+      origin = origin + d(loop) * box.access.coefficients[i][loop];
+    boxOrigin.push_back(affine(origin, starts));
+  }
+  boxLines(box, panel, 0, {}, {}, constant(0));
+}
+
+/// The box's dimensions from `dim` on; the last in runs. `inside` says whether the line exists, if that is
+/// in doubt; a line's last run may reach into the next line, which is written after it.
+void PackedEmitter::boxLines(const OperandBox &box, Value panel, unsigned dim, Indices indices,
+                             Value inside, Value at) {
+  Value operand = points.operand(box.side);
+  int64_t shape = shapeOf(operand)[dim], extent = box.extents[dim];
+  if (dim + 1 < box.extents.size())
+    return loop(extent, [&](Value local) {
+      Value index = affine(d(0) + d(1), {boxOrigin[dim], local});
+      Value both = inside;
+      if (box.guarded[dim]) { // negative ones are large as unsigned
+        Value exists = compare(arith::CmpIPredicate::ult, index, constant(shape));
+        both = inside ? arith::AndIOp::create(b, frame.loc, inside, exists).getResult() : exists;
+      }
+      Indices next(indices);
+      next.push_back(index);
+      boxLines(box, panel, dim + 1, next, both,
+               affine(d(0) + d(1) * box.strides[dim], {at, local}));
+    });
+  // A line starts at the same element in every box.
+  int64_t origin = box.access.constants[dim] - box.below[dim];
+  int64_t from = std::max<int64_t>(0, origin), to = std::min(shape, origin + extent);
+  if (inside || origin < 0 || origin + extent > shape) {
+    Value zero = constantOf(b, frame.loc, vectorType(), 0);
+    for (int64_t lane = 0; lane < extent; lane += plan.W) put(zero, panel, affine(d(0) + lane, at));
+  }
+  auto copy = [&] {
+    Indices own;
+    for (auto [number, index] : llvm::enumerate(indices)) {
+      // A variable of its own, known to be inside.
+      own.push_back(box.guarded[number] ? add(index, constant(0)) : index);
+      if (box.guarded[number]) elements->variable(own.back(), 0, shapeOf(operand)[number] - 1);
+    }
+    runs(constant(from), constant(to), shape, (to - from) % plan.W == 0, [&](Value index) {
+      Indices element(own);
+      element.push_back(index);
+      Value value = elements->spread(elements->element(operand, element));
+      if (elements->lanes() > 1)
+        value = elements->masked(value, constantOf(b, frame.loc, vectorType(), 0));
+      put(value, panel, affine(d(0) + d(1) - origin, {at, index}));
+    });
+  };
+  if (inside)
+    onlyIf(inside, copy);
+  else
+    copy();
+}
+
+/// Element of the column side at indices of its loops and of k, which is at `offset` of the block.
+Value PackedEmitter::columnElement(Indices column, Indices k, Value offset) {
+  if (!plan.columnBox) return factor(1 - plan.rowSide, point({}, column, k));
+  const OperandBox &box = *plan.columnBox;
+  Indices operands{lineBase, offset};
+  AffineExpr at = b.getAffineConstantExpr(box.start);
+  auto move = [&](unsigned loop, Value index) {
+    at = at + d(operands.size()) * box.loopStrides[loop];
+    operands.push_back(index);
+  };
+  const LoopGroup &ofK = plan.groups[3];
+  for (unsigned i = plan.suffixFirst; i < column.size(); ++i)
+    move(plan.columns.first + i, column[i]);
+  at = at - d(0) * box.loopStrides[plan.columns.first + plan.suffixFirst];
+  if (plan.kInnerFirst > 0)
+    at = at + d(1).floorDiv(plan.kInner) * box.loopStrides[ofK.first + plan.kInnerFirst - 1];
+  for (unsigned i = plan.kInnerFirst; i < k.size(); ++i) move(ofK.first + i, k[i]);
+  Value position = affine(at, operands);
+  if (elements->lanes() > 1)
+    return vector::LoadOp::create(b, frame.loc, vectorType(), columnBoxPanel, position);
+  return memref::LoadOp::create(b, frame.loc, columnBoxPanel, position);
+}
+
 void PackedEmitter::packColumns() {
   int64_t W = plan.W;
   unsigned allOfK = plan.groups[3].extents.size();
   if (plan.columnsAlongK && (allOfK == 1 || plan.kInnerFirst < allOfK))
     return packColumnsTransposed();
+  if (plan.columnBox) {
+    Indices start(outerPoint);
+    start.push_back(lineBase);
+    packBox(*plan.columnBox, columnBoxPanel, plan.columns, start);
+  }
   unsigned last = plan.columns.extents.size() - 1;
   overInnerK(allOfK, [&](Indices k, Value offset) {
     auto pack = [&](Indices column, Value local) {
-      Value value = factor(1 - plan.rowSide, point({}, column, k));
-      put(value, columnPanel, panelAt(offset, local));
+      put(columnElement(column, k, offset), columnPanel, panelAt(offset, local));
     };
     if (plan.unitColumns % W) { // lanes beyond the last column are numbers, not what memory held
       Value zero = constantOf(b, frame.loc, vectorType(), 0);

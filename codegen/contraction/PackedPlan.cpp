@@ -13,24 +13,36 @@ int64_t product(ArrayRef<int64_t> extents) {
   return std::accumulate(extents.begin(), extents.end(), int64_t(1), std::multiplies<>());
 }
 
+/// Products that a tile adds up before it goes back to its sums: a column of tiles then fits the caches.
+constexpr int64_t mostK = 256;
+
+/// Vector registers have as many bytes for f64 as for f32.
+static int64_t lanesOf(const KernelFrame &frame, Type type) {
+  return frame.options.vectorLanes * 32 / type.getIntOrFloatBitWidth();
+}
+
 bool PackedPlan::suits(const KernelFrame &frame, const ContractionElements &points) {
-  int64_t lanes = frame.options.vectorLanes;
-  if (frame.options.gpu || lanes < 2) return false;
-  // An open bug: a packed matmul of bf16, 33x70 by 70x49, leaves zeros in rows after the first. Its
-  // cause is not known; the plain loops are right, and slower.
-  if (elementOf(points.result()).isBF16()) return false;
-  if (!points.accumulatorType().isF32()) return false;
+  Type type = points.accumulatorType();
+  if (frame.options.gpu || !isa<FloatType>(type)) return false;
+  int64_t lanes = lanesOf(frame, type);
+  if (lanes < 2) return false;
   int64_t m = product(points.dims.m), n = product(points.dims.n), k = product(points.dims.k);
   return m * n * k >= 32768 && k >= 4 && std::max(m, n) >= lanes;
 }
 
 PackedPlan::PackedPlan(KernelFrame &frame, const ContractionElements &points)
-    : W(frame.options.vectorLanes), type(points.accumulatorType()), frame(frame), points(points) {
+    : W(lanesOf(frame, points.accumulatorType())), type(points.accumulatorType()), frame(frame),
+      points(points) {
   analyse();
   chooseSides();
   chooseColumns();
   chooseUnits();
   chooseK();
+  if (rowsBoxed)
+    rowBox = makeBox(rowSide, rows, 0, rowsPerUnit / product(ArrayRef(rows.extents).drop_front()),
+                     rowBlocks);
+  if (columnsBoxed)
+    columnBox = makeBox(1 - rowSide, columns, suffixFirst, linesPerUnit, columnBlocks);
 }
 
 /// Tries the accesses out and merges the dimensions that all of them walk through as one.
@@ -75,6 +87,43 @@ void PackedPlan::analyse() {
   for (unsigned dim = 0; dim < extents.size(); ++dim)
     if (extents[dim] > 1 || merged.extents[merged.mergedOf[dim]] == 1)
       lastOriginal[merged.mergedOf[dim]] = dim;
+  for (unsigned side = 0; side < 2; ++side) accesses[side] = accessOf(side);
+}
+
+/// Null where an index of the operand is not linear. Then `inBounds` of an address may mean more than that
+/// its indices lie in the operand.
+std::optional<LinearAccess> PackedPlan::accessOf(unsigned side) {
+  LinearAccess access;
+  bool linear = true;
+  unsigned loops = merged.extents.size();
+  auto at = [&](AffineExpr expr, std::optional<unsigned> loop) {
+    SmallVector<AffineExpr> point(loops, frame.builder.getAffineConstantExpr(0));
+    if (loop) point[*loop] = frame.builder.getAffineConstantExpr(1);
+    auto value = dyn_cast<AffineConstantExpr>(expr.replaceDims(point));
+    linear &= bool(value);
+    return value ? value.getValue() : 0;
+  };
+  frame.trial(merged.extents, [&](Elements &trial, ValueRange indices) {
+    SmallVector<Value> originals;
+    for (AffineExpr expr : merged.exprs) originals.push_back(trial.apply(expr, indices));
+    ElementAddress address = points.address(trial, side, originals);
+    guarded[side] = bool(address.inBounds);
+    for (Value index : address.indices) {
+      AffineExpr expr = trial.simplify(trial.exprOf(index));
+      expr.walk([&](AffineExpr part) {
+        linear &= part.getKind() != AffineExprKind::FloorDiv &&
+                  part.getKind() != AffineExprKind::Mod &&
+                  part.getKind() != AffineExprKind::CeilDiv;
+      });
+      int64_t constant = at(expr, std::nullopt);
+      access.constants.push_back(constant);
+      SmallVector<int64_t> &coefficients = access.coefficients.emplace_back();
+      for (unsigned loop = 0; loop < loops; ++loop)
+        coefficients.push_back(at(expr, loop) - constant);
+    }
+  });
+  if (!linear) return std::nullopt;
+  return access;
 }
 
 /// Whether all positions move by one element along merged dimension `dim` (or not at all, but some do).
@@ -111,11 +160,60 @@ bool PackedPlan::runsAlong(ArrayRef<AffineExpr> positions, unsigned dim) {
 }
 
 /// Estimated cycles an element that packing takes.
-double PackedPlan::packCost(ArrayRef<AffineExpr> positions, const LoopGroup &own, bool columnSide) {
-  bool ownUnit = unitAlong(positions, own.last()), kUnit = unitAlong(positions, groups[3].last());
-  if (columnSide) return ownUnit ? 0.25 : kUnit ? 0.7 : 2.5;
-  if (!kUnit && runsAlong(positions, groups[3].last())) return 0.5;
-  return kUnit ? 0.25 : ownUnit && own.extents.size() == 1 ? 0.3 : 2.5;
+double PackedPlan::packCost(unsigned side, const LoopGroup &own, bool columnSide) {
+  if (!columnSide && rowBoxSuits(side, own)) return 0.02;
+  bool fromBox = columnSide && columnBoxSuits(side, own);
+  const LoopGroup &k = groups[3];
+  ArrayRef<AffineExpr> positions = sidePositions[side];
+  bool ownUnit = unitAlong(positions, own.last()), kUnit = unitAlong(positions, k.last());
+  // A run of neighbours is a load and a store, whatever its length; masks for a guard cost more than both.
+  auto copy = [&](const LoopGroup &along) {
+    double run = double(std::min<int64_t>(W, merged.extents[along.last()]));
+    return (3 / run + 0.06) * (fromBox ? 1.2 : guarded[side] ? 3 : 1);
+  };
+  double windows = 0.3 + copy(k); // two loads and a shuffle
+  bool kRuns = runsAlong(positions, k.last());
+  if (columnSide)
+    return ownUnit ? copy(own) : kUnit ? 0.45 + copy(k) : kRuns ? 0.45 + windows : 2.5;
+  if (!kUnit && kRuns) return windows;
+  return kUnit ? copy(k) : ownUnit && own.extents.size() == 1 ? copy(own) + 0.05 : 2.5;
+}
+
+/// Whether a box has the operand's lines whole: only loops that a unit and a block have whole move along
+/// them.
+bool PackedPlan::linesSuitBox(unsigned side, const LoopGroup &own) {
+  const LoopGroup &k = groups[3];
+  if (!accesses[side] || k.extents.size() < 2 || own.extents.size() < 2 || k.extents.back() > mostK)
+    return false;
+  ArrayRef<int64_t> line = accesses[side]->coefficients.back();
+  for (const LoopGroup *group : {static_cast<const LoopGroup *>(&groups[0]), &own, &k}) {
+    unsigned whole = group == &groups[0] ? 0 : 1;
+    for (unsigned i = 0; i + whole < group->extents.size(); ++i)
+      if (line[group->first + i]) return false;
+  }
+  return true;
+}
+
+/// Whether a side can be the row side as a box: some index of its operand moves with rows and with k.
+bool PackedPlan::rowBoxSuits(unsigned side, const LoopGroup &own) {
+  // A unit has whole channels: of a few elements, which a kernel's are, where an image's are many.
+  if (!linesSuitBox(side, own) || product(ArrayRef(own.extents).drop_front()) > 64) return false;
+  auto moves = [&](ArrayRef<int64_t> coefficients, const LoopGroup &group) {
+    return llvm::any_of(coefficients.slice(group.first, group.extents.size()),
+                        [](int64_t coefficient) { return coefficient != 0; });
+  };
+  return llvm::any_of(accesses[side]->coefficients, [&](ArrayRef<int64_t> coefficients) {
+    return moves(coefficients, own) && moves(coefficients, groups[3]);
+  });
+}
+
+/// Whether the column panel is cheaper to pack from a box: guards are for the box's lines then, not for
+/// each run of the panel's.
+bool PackedPlan::columnBoxSuits(unsigned side, const LoopGroup &own) {
+  return guarded[side] && linesSuitBox(side, own) &&
+         accesses[side]->coefficients.back()[own.last()] == 1 &&
+         llvm::all_of(ArrayRef(accesses[side]->coefficients).drop_back(),
+                      [&](ArrayRef<int64_t> coefficients) { return !coefficients[own.last()]; });
 }
 
 void PackedPlan::chooseSides() {
@@ -123,12 +221,11 @@ void PackedPlan::chooseSides() {
   for (bool transposed : {false, true}) {
     const LoopGroup &r = groups[transposed ? 2 : 1], &c = groups[transposed ? 1 : 2];
     double rows = double(r.size()), columns = double(c.size()), k = double(groups[3].size());
-    double tiles = double(llvm::alignTo(c.size(), W)) * rows * k / (2 * W);
-    double pack =
-        packCost(sidePositions[transposed ? 1 : 0], r, false) * rows * k *
-            std::ceil(columns / 240) +
-        packCost(sidePositions[transposed ? 0 : 1], c, true) * columns * k * std::ceil(rows / 256);
-    double store = rows * columns * (unitAlong(endPositions, c.last()) ? 0.25 : 2);
+    double tiles = double(llvm::alignTo(c.size(), W)) * rows * k / double(2 * W);
+    double pack = packCost(transposed ? 1 : 0, r, false) * rows * k * std::ceil(columns / 240) +
+                  packCost(transposed ? 0 : 1, c, true) * columns * k * std::ceil(rows / 256);
+    double store = rows * columns * double(frame.yield()->getNumOperands()) *
+                   (unitAlong(endPositions, c.last()) ? 0.25 : 2);
     double cost = tiles + pack + store;
     if (!transposed || (cost < best && !points.window)) { // columns are what windows are in
       best = cost;
@@ -148,7 +245,9 @@ void PackedPlan::chooseSides() {
       !rowsAlongK && rows.extents.size() == 1 && unitAlong(sidePositions[rowSide], rows.last());
   rowsAlongK |= !rowsAlongRow && runsAlong(sidePositions[rowSide], k.last());
   columnsAlongColumn = unitAlong(sidePositions[1 - rowSide], columns.last());
-  columnsAlongK = !columnsAlongColumn && unitAlong(sidePositions[1 - rowSide], k.last());
+  columnsAlongK = !columnsAlongColumn && (unitAlong(sidePositions[1 - rowSide], k.last()) ||
+                                          runsAlong(sidePositions[1 - rowSide], k.last()));
+  rowsBoxed = rowBoxSuits(rowSide, rows);
 }
 
 /// The innermost dimensions that the result walks through as one, cut along the first of them.
@@ -171,10 +270,23 @@ void PackedPlan::chooseColumns() {
 }
 
 void PackedPlan::chooseUnits() {
-  tileRows = frame.options.registers >= 32 ? 8 : 6;
-  tileVectors = frame.options.registers >= 32 ? 3 : 2;
+  columnsBoxed = suffixFirst + 1 < columns.extents.size() && columnBoxSuits(1 - rowSide, columns);
+  // A tile's sums, one row's vectors of columns and a broadcast are in registers at once.
+  int64_t registers = frame.options.registers;
+  tileVectors = registers >= 32 ? 3 : 2;
+  if (lineSize == 1) { // 4 vectors are 2 and 2, not 3 and 1
+    int64_t vectors = llvm::divideCeil(lines, W);
+    tileVectors = llvm::divideCeil(vectors, llvm::divideCeil(vectors, tileVectors));
+  }
+  int64_t mostTileRows = std::min<int64_t>((registers - tileVectors - 1) / tileVectors, 18);
+  tileRows = tileVectors == 3 ? 8 : tileVectors == 2 ? (registers >= 32 ? 12 : 6) : registers / 2;
   int64_t m = rows.size();
+  // Rows of one channel at fixed distances in the box are one address.
+  int64_t channel = rowsBoxed ? product(ArrayRef(rows.extents).drop_front()) : 1;
+  bool byChannel = channel > 1 && channel <= mostTileRows;
+  if (byChannel) tileRows = mostTileRows / channel * channel;
   tileRows = llvm::divideCeil(m, llvm::divideCeil(m, tileRows)); // 9 rows are 5 and 4, not 8 and 1
+  if (byChannel) tileRows = llvm::alignTo(tileRows, channel);
 
   int64_t mostColumns = 240, mostRows = 256;
   auto blocks = [&](int64_t total, int64_t most, int64_t multiple) {
@@ -186,17 +298,17 @@ void PackedPlan::chooseUnits() {
                                          : 1;
   auto cut = [&] {
     linesPerUnit = blocks(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
-    rowsPerUnit = blocks(m, mostRows, tileRows);
+    rowsPerUnit = blocks(m, mostRows, rowsBoxed ? std::lcm(channel, tileRows) : tileRows);
     columnBlocks = llvm::divideCeil(lines, linesPerUnit);
     rowBlocks = llvm::divideCeil(m, rowsPerUnit);
     return groups[0].size() * outerColumns * columnBlocks * rowBlocks;
   };
-  direct = readsRowsDirectly();
-  double columnPack = packCost(sidePositions[1 - rowSide], columns, true);
-  double rowPack = direct ? 0 : packCost(sidePositions[rowSide], rows, false);
+  direct = !rowsBoxed && readsRowsDirectly();
+  double columnPack = packCost(1 - rowSide, columns, true);
+  double rowPack = direct ? 0 : packCost(rowSide, rows, false);
   // Packing's share of a unit's time: every unit packs for itself.
   auto packing = [&](int64_t r, int64_t c) {
-    return 32 * (columnPack / double(r) + rowPack / double(c));
+    return double(2 * W) * (columnPack / double(r) + rowPack / double(c));
   };
   // Enough units for many threads, as long as there is work for them and packing stays small.
   int64_t units = cut();
@@ -221,8 +333,8 @@ void PackedPlan::chooseUnits() {
   unitColumns = linesPerUnit * lineSize;
   tiled = lineSize == 1;
   // Rows that fit are packed once for several of the outer columns (images).
-  int64_t allRows = rowsPerUnit * (groups[3].size() + W) * 4;
-  resident = !direct && allRows <= 192 * 1024;
+  int64_t allRows = rowsPerUnit * (groups[3].size() + W) * type.getIntOrFloatBitWidth() / 8;
+  resident = !direct && !rowsBoxed && allRows <= 192 * 1024;
   if (resident)
     while (outerPerUnit < outerColumns && units / outerPerUnit >= 32) outerPerUnit *= 2;
   outerUnits = llvm::divideCeil(outerColumns, outerPerUnit);
@@ -231,7 +343,6 @@ void PackedPlan::chooseUnits() {
 /// The innermost dimensions of k whole, blocks of what is outside them.
 void PackedPlan::chooseK() {
   ArrayRef<int64_t> k = groups[3].extents;
-  constexpr int64_t mostK = 256;
   kInnerFirst = k.size();
   kInner = 1;
   while (kInnerFirst > 0 && kInner * k[kInnerFirst - 1] <= mostK) kInner *= k[--kInnerFirst];
@@ -239,18 +350,71 @@ void PackedPlan::chooseK() {
   kPerBlock = std::max<int64_t>(1, mostK / kInner);
   kPerBlock = llvm::divideCeil(kOuter, llvm::divideCeil(kOuter, kPerBlock));
   if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, W);
+  if ((rowsBoxed || columnsBoxed) && kInnerFirst > 1) // a block stays inside one image
+    while (k[kInnerFirst - 1] % kPerBlock) --kPerBlock;
   kBlocks = llvm::divideCeil(kOuter, kPerBlock);
   kMost = kPerBlock * kInner;
   kInRows = resident ? kOuter * kInner : kMost;
 }
 
+/// A box of a side's operand. Of the side's own loops those before `cut` stand still in a unit, `cut` does
+/// `cutRange` in each of `cutCount` units, and those after it all.
+OperandBox PackedPlan::makeBox(unsigned side, const LoopGroup &own, unsigned cut, int64_t cutRange,
+                               int64_t cutCount) {
+  const LoopGroup &k = groups[3];
+  OperandBox box;
+  box.side = side;
+  box.access = *accesses[side];
+  unsigned loops = merged.extents.size(), dimensions = box.access.constants.size();
+  SmallVector<int64_t> ranges(loops, 1);
+  // All values that a loop can have, those of the last unit and block that do not exist included.
+  SmallVector<int64_t> all(merged.extents);
+  ranges[own.first + cut] = cutRange;
+  all[own.first + cut] = std::max(all[own.first + cut], cutCount * cutRange);
+  for (unsigned i = cut + 1; i < own.extents.size(); ++i) ranges[own.first + i] = own.extents[i];
+  for (unsigned i = kInnerFirst; i < k.extents.size(); ++i) ranges[k.first + i] = k.extents[i];
+  if (kInnerFirst > 0) {
+    ranges[k.first + kInnerFirst - 1] = kPerBlock;
+    if (kInnerFirst == 1) all[k.first] = kBlocks * kPerBlock;
+  }
+  for (unsigned i = 0; i < dimensions; ++i) {
+    ArrayRef<int64_t> coefficients = box.access.coefficients[i];
+    int64_t extent = 1, below = 0, least = box.access.constants[i], most = least;
+    for (unsigned loop = 0; loop < loops; ++loop) {
+      int64_t reach = coefficients[loop] * (ranges[loop] - 1);
+      extent += std::abs(reach);
+      below += std::max<int64_t>(0, -reach);
+      (coefficients[loop] < 0 ? least : most) += coefficients[loop] * (all[loop] - 1);
+    }
+    box.extents.push_back(extent);
+    box.below.push_back(below);
+    box.guarded.push_back(least < 0 || most >= shapeOf(points.operand(side))[i]);
+  }
+  box.strides.resize(dimensions);
+  int64_t stride = 1;
+  for (unsigned i = dimensions; i-- > 0;) {
+    box.strides[i] = stride;
+    stride *= box.extents[i];
+  }
+  box.loopStrides.assign(loops, 0);
+  for (unsigned i = 0; i < dimensions; ++i) {
+    box.start += box.strides[i] * box.below[i];
+    for (unsigned loop = 0; loop < loops; ++loop)
+      box.loopStrides[loop] += box.strides[i] * box.access.coefficients[i][loop];
+  }
+  return box;
+}
+
 /// Whether broadcasts may read the row side's operand where it is: of the sums' type in memory, one
-/// element after the other along k.
+/// element after the other along k, rows not so far apart that a tile's all fall into few sets of L1.
 bool PackedPlan::readsRowsDirectly() {
   Value operand = points.operand(rowSide);
   while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
-  return isa<BlockArgument>(operand) && elementOf(operand) == type && rowsAlongK &&
-         rowsWalkKAsOne && sidePositions[rowSide].size() == 1;
+  if (!isa<BlockArgument>(operand) || elementOf(operand) != type || !rowsAlongK ||
+      !rowsWalkKAsOne || sidePositions[rowSide].size() != 1)
+    return false;
+  int64_t rowBytes = groups[3].size() * type.getIntOrFloatBitWidth() / 8;
+  return rows.size() <= tileRows || rowBytes % 4096 != 0;
 }
 
 } // namespace sinter::codegen

@@ -14,6 +14,26 @@ struct LoopGroup {
   unsigned last() const { return first + extents.size() - 1; }
 };
 
+/// Where a side's factors lie when each index of the operand is a linear function of the merged loops, as
+/// a convolution's are.
+struct LinearAccess {
+  llvm::SmallVector<llvm::SmallVector<int64_t>> coefficients; // [operand dimension][merged loop]
+  llvm::SmallVector<int64_t> constants;                       // [operand dimension]
+};
+
+/// The part of an operand that a unit reads in one block of k. Convolution reads its elements again and
+/// again: the box has each once, zeros around the image included.
+struct OperandBox {
+  unsigned side = 0;
+  LinearAccess access;
+  llvm::SmallVector<int64_t> extents, strides; // one for each dimension of the operand
+  llvm::SmallVector<int64_t> loopStrides;      // how far each merged loop moves in the box
+  llvm::SmallVector<int64_t> below;            // how far loops that go down reach below their start
+  llvm::SmallVector<bool> guarded;             // whether the box reaches beyond the operand
+  int64_t start = 0;                           // where a loop's first element lies
+  int64_t size() const { return product(extents); }
+};
+
 /// How a packed contraction is cut: which operand is the row side, the shape of a unit of work, of its
 /// blocks along k and of the register tile. Decided from how the operands and the results lie in
 /// memory and from the sizes alone; emits nothing.
@@ -43,9 +63,11 @@ struct PackedPlan {
   int64_t lineSize = 1, lines = 1, outerColumns = 1, linesPerUnit = 1, unitColumns = 1;
   int64_t rowsPerUnit = 1, columnBlocks = 1, rowBlocks = 1;
   int64_t outerPerUnit = 1, outerUnits = 1;
-  bool tiled = false;    // the column panel is tile after tile
-  bool direct = false;   // the row side is read where it is
-  bool resident = false; // the row side is packed for all of k at once
+  bool tiled = false;                  // the column panel is tile after tile
+  bool direct = false;                 // the row side is read where it is
+  bool resident = false;               // the row side is packed for all of k at once
+  std::optional<OperandBox> rowBox;    // the row side is a box, not packed as a matrix
+  std::optional<OperandBox> columnBox; // the column panel is packed from a box
 
   // Of k's dimensions those from `kInnerFirst` on are whole in a block; blocks are cut from what is outside.
   unsigned kInnerFirst = 0;
@@ -53,10 +75,15 @@ struct PackedPlan {
 
 private:
   void analyse();
+  std::optional<LinearAccess> accessOf(unsigned side);
+  bool linesSuitBox(unsigned side, const LoopGroup &own);
+  bool rowBoxSuits(unsigned side, const LoopGroup &own);
+  bool columnBoxSuits(unsigned side, const LoopGroup &own);
+  OperandBox makeBox(unsigned side, const LoopGroup &own, unsigned cut, int64_t cutRange,
+                     int64_t cutCount);
   bool unitAlong(llvm::ArrayRef<mlir::AffineExpr> positions, unsigned dim);
   bool runsAlong(llvm::ArrayRef<mlir::AffineExpr> positions, unsigned dim);
-  double packCost(llvm::ArrayRef<mlir::AffineExpr> positions, const LoopGroup &own,
-                  bool columnSide);
+  double packCost(unsigned side, const LoopGroup &own, bool columnSide);
   void chooseSides();
   void chooseColumns();
   void chooseUnits();
@@ -66,10 +93,12 @@ private:
   KernelFrame &frame;
   const ContractionElements &points;
   std::vector<mlir::AffineExpr> sidePositions[2], endPositions;
-  llvm::SmallVector<bool>
-      joinedAtEnd; // the result walks through merged dimension i and the next as one
+  std::optional<LinearAccess> accesses[2];
+  bool guarded[2] = {false, false};         // some of a side's factors are not in its operand
+  llvm::SmallVector<bool> joinedAtEnd;      // the result walks through merged
+                                            // dimension i and the next as one
   llvm::SmallVector<unsigned> lastOriginal; // of each merged dimension
-  bool rowsWalkKAsOne = false;
+  bool rowsWalkKAsOne = false, rowsBoxed = false, columnsBoxed = false;
 };
 
 } // namespace sinter::codegen

@@ -58,8 +58,20 @@ void PackedEmitter::tileColumn(Value column, int64_t vectors) {
     onlyIf(lastRowBlock, last);
 }
 
-/// Element `k` of the block, in `row` of the unit.
-Value PackedEmitter::rowElement(Value row, Value k) {
+/// Element `k` of the block (at `indices` of the box), in `row` of the unit.
+Value PackedEmitter::rowElement(Value row, Value k, ArrayRef<Value> indices) {
+  if (plan.rowBox) {
+    const OperandBox &box = *plan.rowBox;
+    Indices place = delinearized(row, plan.rows.extents);
+    AffineExpr at = b.getAffineConstantExpr(box.start);
+    for (unsigned i = 0; i < place.size(); ++i)
+      at = at + d(i) * box.loopStrides[plan.rows.first + i];
+    unsigned cut = plan.kInnerFirst > 0 ? plan.kInnerFirst - 1 : 0;
+    for (unsigned i = 0; i < indices.size(); ++i)
+      at = at + d(place.size() + i) * box.loopStrides[plan.groups[3].first + cut + i];
+    llvm::append_range(place, indices);
+    return memref::LoadOp::create(b, frame.loc, rowPanel, affine(at, place));
+  }
   if (plan.direct) {
     Value linear = affine(d(0) * plan.kInner + d(1), {kBase, k});
     return factor(plan.rowSide,
@@ -80,24 +92,22 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
                             ? constantOf(b, frame.loc, vectorType(), 0)
                             : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
                                                            sumAt(row, r, column, v))));
-  Indices totals = emitLoop(
-      b, frame.loc, constant(0), mul(kCount, plan.kInner), constant(1), initial,
-      [&](Value k, ValueRange carried) {
-        elements->variable(k, 0, plan.kMost - 1);
-        Indices right, next;
-        for (int64_t v = 0; v < vectors; ++v)
-          right.push_back(vector::LoadOp::create(
-              b, frame.loc, vectorType(), columnPanel,
-              plan.tiled ? affine(d(1) * (plan.kMost + W) + d(0) * width + v * W, {k, column})
-                         : affine(d(0) * ldb + d(1) + v * W, {k, column})));
-        for (int64_t r = 0; r < count; ++r) {
-          Value left = rowElement(affine(d(0) + r, row), k);
-          left = vector::BroadcastOp::create(b, frame.loc, vectorType(), left);
-          for (int64_t v = 0; v < vectors; ++v)
-            next.push_back(multiplyAdd(left, right[v], carried[r * vectors + v]));
-        }
-        return next;
-      });
+  auto step = [&](Value k, ArrayRef<Value> indices, ValueRange carried) {
+    Indices right, next;
+    for (int64_t v = 0; v < vectors; ++v)
+      right.push_back(vector::LoadOp::create(
+          b, frame.loc, vectorType(), columnPanel,
+          plan.tiled ? affine(d(1) * (plan.kMost + W) + d(0) * width + v * W, {k, column})
+                     : affine(d(0) * ldb + d(1) + v * W, {k, column})));
+    for (int64_t r = 0; r < count; ++r) {
+      Value left = rowElement(affine(d(0) + r, row), k, indices);
+      left = vector::BroadcastOp::create(b, frame.loc, vectorType(), left);
+      for (int64_t v = 0; v < vectors; ++v)
+        next.push_back(multiplyAdd(left, right[v], carried[r * vectors + v]));
+    }
+    return next;
+  };
+  Indices totals = sumOverK(initial, step);
   for (int64_t r = 0; r < count; ++r)
     for (int64_t v = 0; v < vectors; ++v)
       vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums,

@@ -21,7 +21,10 @@ LogicalResult PackedEmitter::run() {
   bool rowsByRow = !plan.rowsAlongRow; // [row][k]
   rowStride = rowsByRow ? plan.kInRows + W : 1;
   rowKStride = rowsByRow ? 1 : llvm::alignTo(plan.rowsPerUnit, W) + W;
-  if (!plan.direct)
+  if (plan.columnBox) columnBoxPanel = elements->temporary(plan.columnBox->size() + W, plan.type);
+  if (plan.rowBox)
+    rowPanel = elements->temporary(plan.rowBox->size() + W, plan.type);
+  else if (!plan.direct)
     rowPanel = elements->temporary(
         rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
   int64_t width = plan.tiled ? llvm::alignTo(plan.unitColumns, plan.tileVectors * W) : ldb;

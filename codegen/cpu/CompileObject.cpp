@@ -4,6 +4,8 @@
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -14,6 +16,7 @@
 #include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
 
 #include <mutex>
+#include <optional>
 
 using namespace llvm;
 
@@ -78,6 +81,40 @@ void addEntry(Module &module, const std::string &name) {
   b.CreateRetVoid();
 }
 
+/// The lane that is stored under `mask` if it is known to be just one.
+std::optional<unsigned> onlyLane(Value *mask) {
+  auto *constant = dyn_cast<Constant>(mask);
+  auto *type = dyn_cast<FixedVectorType>(mask->getType());
+  if (!constant || !type) return std::nullopt;
+  std::optional<unsigned> found;
+  for (unsigned lane = 0; lane < type->getNumElements(); ++lane) {
+    Constant *bit = constant->getAggregateElement(lane);
+    if (!bit || (!bit->isNullValue() && (found || !bit->isOneValue()))) return std::nullopt;
+    if (bit->isOneValue()) found = lane;
+  }
+  return found;
+}
+
+/// LLVM 22's x86 back end folds a truncation into a masked store, and makes one of a single known lane a
+/// scalar store of the lane as it was before: four bytes where two or one were meant, over what lies
+/// next to it. As a scalar store from the start it is right.
+void storeSingleLanes(Function &function) {
+  for (Instruction &each : make_early_inc_range(instructions(function))) {
+    auto *store = dyn_cast<IntrinsicInst>(&each);
+    if (!store || store->getIntrinsicID() != Intrinsic::masked_store) continue;
+    Value *vector = store->getArgOperand(0), *address = store->getArgOperand(1);
+    std::optional<unsigned> lane = onlyLane(store->getArgOperand(2));
+    if (!lane) continue;
+    IRBuilder<> b(store);
+    Type *element = cast<VectorType>(vector->getType())->getElementType();
+    uint64_t bytes = function.getDataLayout().getTypeStoreSize(element);
+    Align align = commonAlignment(store->getParamAlign(1).valueOrOne(), *lane * bytes);
+    b.CreateAlignedStore(b.CreateExtractElement(vector, *lane),
+                         b.CreateConstInBoundsGEP1_64(element, address, *lane), align);
+    store->eraseFromParent();
+  }
+}
+
 } // namespace
 
 std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std::string> kernels,
@@ -118,6 +155,7 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
         });
   ModulePassManager passes = builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3);
   passes.run(*translated, modules);
+  for (Function &function : *translated) storeSingleLanes(function);
   return translated;
 }
 

@@ -2,7 +2,9 @@
 """Runs sinter-bench and its peers in turn, several rounds, and prints ratios of medians.
 
 The programs take turns (ours, peer, ours, peer, ...) so that a machine whose speed drifts treats them
-alike. A ratio is ours over the peer's: below 1 Sinter is faster.
+alike. A ratio is ours over the peer's: below 1 Sinter is faster. On a machine that does other work, too,
+--processor-time compares the time that the processors worked on a step: what waiting for others costs
+is not in it, what other work does to caches still is.
 """
 import argparse
 import json
@@ -19,6 +21,7 @@ parser.add_argument("--filter", default="")
 parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
 parser.add_argument("--precision", nargs="+", default=["f32"])
 parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--processor-time", action="store_true")
 parser.add_argument("--min-time", type=float, default=1.0)
 parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter that has torch and numpy")
 parser.add_argument("--json", help="also write every line measured")
@@ -33,6 +36,7 @@ def lines(command, environment):
 
 
 everything = []
+field = "median_cpu_ms" if args.processor_time else "median_ms"
 print(f"{'benchmark':34} {'type':5} {'threads':>7} {'ours ms':>10} {'peer ms':>10} {'ratio':>7}  peer")
 for precision in args.precision:
     for threads in args.threads:
@@ -51,10 +55,10 @@ for precision in args.precision:
         for (name, peer), rows in peers.items():
             if name not in ours:
                 continue
-            mine = statistics.median(row["median_ms"] for row in ours[name])
-            theirs = statistics.median(row["median_ms"] for row in rows)
+            mine = statistics.median(row[field] for row in ours[name])
+            theirs = statistics.median(row[field] for row in rows)
             ratios.setdefault(peer, []).append(mine / theirs)
-            setting = min(rows, key=lambda row: row["median_ms"])["setting"]
+            setting = min(rows, key=lambda row: row[field])["setting"]
             print(f"{name:34} {precision:5} {threads:7d} {mine:10.4f} {theirs:10.4f} {mine / theirs:7.3f}  {peer} ({setting})")
         for peer, values in ratios.items():
             mean = math.exp(statistics.mean(math.log(value) for value in values))

@@ -27,16 +27,18 @@ torch.manual_seed(0)
 
 
 def measure(step):
-    """Median and minimum milliseconds over at least min-time seconds and 5 runs, after a warm-up."""
+    """Median and minimum milliseconds over at least min-time seconds and 5 runs, after a warm-up; then the
+    median of the processor's time, and the number of runs."""
     for _ in range(3):
         step()
-    times = []
+    times, processor = [], []
     begin = time.perf_counter()
     while len(times) < 5 or time.perf_counter() - begin < args.min_time:
-        start = time.perf_counter()
+        busy, start = time.process_time(), time.perf_counter()
         step()
         times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times), min(times), len(times)
+        processor.append((time.process_time() - busy) * 1e3)
+    return statistics.median(times), min(times), statistics.median(processor), len(times)
 
 
 def resident():
@@ -44,10 +46,11 @@ def resident():
 
 
 def report(name, results):
-    setting, (median, least, runs), growth = min(results, key=lambda r: r[1][0])
+    setting, (median, least, processor, runs), growth = min(results, key=lambda r: r[1][0])
     print(json.dumps({"name": name, "peer": f"torch {torch.__version__}", "setting": setting,
                       "precision": args.precision, "threads": args.threads, "median_ms": median,
-                      "min_ms": least, "runs": runs, "resident_growth_bytes": growth}), flush=True)
+                      "min_ms": least, "median_cpu_ms": processor, "runs": runs,
+                      "resident_growth_bytes": growth}), flush=True)
 
 
 class Convolutional(nn.Module):

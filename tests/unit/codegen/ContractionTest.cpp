@@ -29,6 +29,10 @@ TEST_F(Contraction, Matmul) {
   matmul("90x70", "33x90", "70x33", "{transpose_a = true, transpose_b = true}");
   matmul("40x50", "50x70", "40x70", "", "bf16");
   matmul("40x50", "50x70", "40x70", "", "f64");
+  matmul("33x70", "70x49", "33x49", "", "bf16"); // the last column is stored alone
+  matmul("33x70", "70x49", "33x49", "", "f16");
+  matmul("130x257", "257x200", "130x200", "", "f64");
+  matmul("300x65", "130x300", "65x130", "{transpose_a = true, transpose_b = true}", "bf16");
 }
 
 TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
@@ -53,6 +57,17 @@ const Conv convolutions[] = {
     {"2x4x15x16", "6x4x3x5", "2x6x9x5", "padding = array<i64: 2, 1>, stride = array<i64: 2, 3>"},
     {"1x4x15x16", "6x2x3x3", "1x6x11x12", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
     {"3x8x7x7", "5x8x1x1", "3x5x7x7", ""},
+    // Weight gradients whose input is read from a box: of one image, of several, of lines of one, with
+    // a last block or a last unit that is smaller, strided, dilated, in groups.
+    {"3x20x14x15", "32x20x3x3", "3x32x14x15", "padding = array<i64: 1, 1>"},
+    {"5x3x9x9", "16x3x3x3", "5x16x7x7", ""},
+    {"2x1x30x40", "16x1x3x3", "2x16x28x38", ""},
+    {"11x4x6x6", "16x4x3x3", "11x16x6x6", "padding = array<i64: 1, 1>"},
+    {"3x41x6x7", "16x41x3x3", "3x16x6x7", "padding = array<i64: 1, 1>"},
+    {"4x6x12x12", "16x6x5x5", "4x16x8x8", ""},
+    {"7x5x20x21", "18x5x3x4", "7x18x10x10",
+     "padding = array<i64: 1, 1>, stride = array<i64: 2, 2>"},
+    {"2x8x17x18", "32x4x3x3", "2x32x13x14", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
 };
 
 TEST_F(Contraction, Convolution) {
