@@ -39,10 +39,10 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:     const i32 v17 = v12 + v16 * 16 + v11;
 // CHECK-NEXT:     const i1 v18 = v17 < 20000;
 // CHECK-NEXT:     if (v18) {
-// CHECK-NEXT:       const i32 v19 = v17 * 16 + v15;
+// CHECK-NEXT:       const i32 v19 = v17 * 16;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v20 = 0; v20 < 4; v20 += 1) {
-// CHECK-NEXT:         const f32 v21 = p0[v19 + v20];
+// CHECK-NEXT:         const f32 v21 = p0[v19 + v20 + v15];
 // CHECK-NEXT:         v3[0][v20] = v21;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     } else {
@@ -52,7 +52,7 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:     if (v14 && v18) {
-// CHECK-NEXT:       const i32 v23 = v17 * 8 + v15;
+// CHECK-NEXT:       const i32 v23 = v15 + v17 * 8;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v24 = 0; v24 < 4; v24 += 1) {
 // CHECK-NEXT:         const f32 v25 = p1[v23 + v24];
@@ -70,15 +70,15 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:       const i32 v29 = v8 % 8 * 2;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v30 = 0; v30 < 16; v30 += 1) {
-// CHECK-NEXT:         const i32 v31 = v27 + v30;
+// CHECK-NEXT:         const i32 v31 = v30 + v27;
 // CHECK-NEXT:         #pragma unroll
 // CHECK-NEXT:         for (i32 v32 = 0; v32 < 2; v32 += 1) {
-// CHECK-NEXT:           const f32 v33 = v2[v31][v28 + v32];
+// CHECK-NEXT:           const f32 v33 = v2[v31][v32 + v28];
 // CHECK-NEXT:           v5[v32] = v33;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
 // CHECK-NEXT:         for (i32 v34 = 0; v34 < 2; v34 += 1) {
-// CHECK-NEXT:           const f32 v35 = v0[v31][v29 + v34];
+// CHECK-NEXT:           const f32 v35 = v0[v31][v34 + v29];
 // CHECK-NEXT:           v4[v34] = v35;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
@@ -97,12 +97,12 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v42 = 0; v42 < 4; v42 += 1) {
 // CHECK-NEXT:       const f32 v43 = v3[0][v42];
-// CHECK-NEXT:       v2[v41][v15 + v42] = v43;
+// CHECK-NEXT:       v2[v41][v42 + v15] = v43;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v44 = 0; v44 < 4; v44 += 1) {
 // CHECK-NEXT:       const f32 v45 = v1[0][v44];
-// CHECK-NEXT:       v0[v41][v15 + v44] = v45;
+// CHECK-NEXT:       v0[v41][v44 + v15] = v45;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     __syncthreads();
 // CHECK-NEXT:   }
@@ -111,11 +111,12 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:   #pragma unroll
 // CHECK-NEXT:   for (i32 v48 = 0; v48 < 2; v48 += 1) {
 // CHECK-NEXT:     if (v47) {
-// CHECK-NEXT:       const i32 v49 = v7 * 128 + v8 / 8 * 16 + v48 * 8 + v46 * 2;
+// CHECK-NEXT:       const i32 v49 = v8 / 8 * 16;
+// CHECK-NEXT:       const i32 v50 = v7 * 128 + v48 * 8 + v46 * 2;
 // CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v50 = 0; v50 < 2; v50 += 1) {
-// CHECK-NEXT:         const f32 v51 = v6[v48][v50];
-// CHECK-NEXT:         p2[v49 + v50] = v51;
+// CHECK-NEXT:       for (i32 v51 = 0; v51 < 2; v51 += 1) {
+// CHECK-NEXT:         const f32 v52 = v6[v48][v51];
+// CHECK-NEXT:         p2[v50 + v51 + v49] = v52;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
@@ -127,7 +128,7 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:   if (v0 < 128) {
 // CHECK-NEXT:     f32 v1 = 0.0f;
 // CHECK-NEXT:     for (i32 v2 = 0; v2 < 63; v2 += 1) {
-// CHECK-NEXT:       const f32 v3 = p3[v2 * 128 + v0];
+// CHECK-NEXT:       const f32 v3 = p3[v0 + v2 * 128];
 // CHECK-NEXT:       v1 = v1 + v3;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     p2[v0] = v1;

@@ -37,30 +37,30 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:   }
 // CHECK-NEXT:   const i32 v11 = v8 / 16;
 // CHECK-NEXT:   const i32 v12 = v7 / 4 * 16;
-// CHECK-NEXT:   const i32 v13 = v12 + v11;
-// CHECK-NEXT:   const i32 v14 = v8 % 16;
-// CHECK-NEXT:   const i32 v15 = v8 / 4;
-// CHECK-NEXT:   const i32 v16 = v8 % 4 * 4;
-// CHECK-NEXT:   for (i32 v17 = 0; v17 < 6; v17 += 1) {
-// CHECK-NEXT:     const i32 v18 = v17 * 16;
-// CHECK-NEXT:     const i32 v19 = v18 + v14;
-// CHECK-NEXT:     const i1 v20 = v19 < 70;
+// CHECK-NEXT:   const i32 v13 = v8 % 16;
+// CHECK-NEXT:   const i32 v14 = v8 / 4;
+// CHECK-NEXT:   const i32 v15 = v8 % 4 * 4;
+// CHECK-NEXT:   for (i32 v16 = 0; v16 < 6; v16 += 1) {
+// CHECK-NEXT:     const i32 v17 = v16 * 16;
+// CHECK-NEXT:     const i32 v18 = v17 + v13;
+// CHECK-NEXT:     const i1 v19 = v18 < 70;
 // CHECK-NEXT:     #pragma unroll
-// CHECK-NEXT:     for (i32 v21 = 0; v21 < 4; v21 += 1) {
-// CHECK-NEXT:       const i32 v22 = v13 + v21 * 4;
-// CHECK-NEXT:       if (v22 < 50 && v20) {
-// CHECK-NEXT:         const f32 v23 = p0[v22 * 70 + v19];
-// CHECK-NEXT:         v3[v21][0] = v23;
+// CHECK-NEXT:     for (i32 v20 = 0; v20 < 4; v20 += 1) {
+// CHECK-NEXT:       const i32 v21 = v20 * 4 + v12 + v11;
+// CHECK-NEXT:       if (v21 < 50 && v19) {
+// CHECK-NEXT:         const f32 v22 = p0[v21 * 70 + v18];
+// CHECK-NEXT:         v3[v20][0] = v22;
 // CHECK-NEXT:       } else {
-// CHECK-NEXT:         v3[v21][0] = 0.0f;
+// CHECK-NEXT:         v3[v20][0] = 0.0f;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     const i32 v24 = v18 + v15;
-// CHECK-NEXT:     if (v24 < 70) {
-// CHECK-NEXT:       const i32 v25 = v24 * 64 + v7 % 4 * 16 + v16;
+// CHECK-NEXT:     const i32 v23 = v17 + v14;
+// CHECK-NEXT:     if (v23 < 70) {
+// CHECK-NEXT:       const i32 v24 = v7 % 4 * 16;
+// CHECK-NEXT:       const i32 v25 = v23 * 64;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v26 = 0; v26 < 4; v26 += 1) {
-// CHECK-NEXT:         const f32 v27 = p1[v25 + v26];
+// CHECK-NEXT:         const f32 v27 = p1[v25 + v26 + v24 + v15];
 // CHECK-NEXT:         v1[0][v26] = v27;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     } else {
@@ -69,21 +69,21 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:         v1[0][v28] = 0.0f;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     if (v17 > 0) {
-// CHECK-NEXT:       const i32 v29 = (v17 + 1) % 2 * 16;
+// CHECK-NEXT:     if (v16 > 0) {
+// CHECK-NEXT:       const i32 v29 = (v16 + 1) % 2 * 16;
 // CHECK-NEXT:       const i32 v30 = v8 / 8 * 2;
 // CHECK-NEXT:       const i32 v31 = v8 % 8 * 2;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v32 = 0; v32 < 16; v32 += 1) {
-// CHECK-NEXT:         const i32 v33 = v29 + v32;
+// CHECK-NEXT:         const i32 v33 = v32 + v29;
 // CHECK-NEXT:         #pragma unroll
 // CHECK-NEXT:         for (i32 v34 = 0; v34 < 2; v34 += 1) {
-// CHECK-NEXT:           const f32 v35 = v2[v33][v30 + v34];
+// CHECK-NEXT:           const f32 v35 = v2[v33][v34 + v30];
 // CHECK-NEXT:           v5[v34] = v35;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
 // CHECK-NEXT:         for (i32 v36 = 0; v36 < 2; v36 += 1) {
-// CHECK-NEXT:           const f32 v37 = v0[v33][v31 + v36];
+// CHECK-NEXT:           const f32 v37 = v0[v33][v36 + v31];
 // CHECK-NEXT:           v4[v36] = v37;
 // CHECK-NEXT:         }
 // CHECK-NEXT:         #pragma unroll
@@ -98,36 +98,35 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:         }
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     const i32 v43 = v17 % 2 * 16;
-// CHECK-NEXT:     const i32 v44 = v43 + v14;
+// CHECK-NEXT:     const i32 v43 = v16 % 2 * 16;
+// CHECK-NEXT:     const i32 v44 = v43 + v13;
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v45 = 0; v45 < 4; v45 += 1) {
 // CHECK-NEXT:       const f32 v46 = v3[v45][0];
-// CHECK-NEXT:       v2[v44][v11 + v45 * 4] = v46;
+// CHECK-NEXT:       v2[v44][v45 * 4 + v11] = v46;
 // CHECK-NEXT:     }
-// CHECK-NEXT:     const i32 v47 = v43 + v15;
+// CHECK-NEXT:     const i32 v47 = v43 + v14;
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v48 = 0; v48 < 4; v48 += 1) {
 // CHECK-NEXT:       const f32 v49 = v1[0][v48];
-// CHECK-NEXT:       v0[v47][v16 + v48] = v49;
+// CHECK-NEXT:       v0[v47][v48 + v15] = v49;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     __syncthreads();
 // CHECK-NEXT:   }
-// CHECK-NEXT:   const i32 v50 = v12 + v8 / 8 * 2;
+// CHECK-NEXT:   const i32 v50 = v8 / 8 * 2;
 // CHECK-NEXT:   #pragma unroll
 // CHECK-NEXT:   for (i32 v51 = 0; v51 < 2; v51 += 1) {
-// CHECK-NEXT:     const i32 v52 = v50 + v51;
+// CHECK-NEXT:     const i32 v52 = v51 + v12 + v50;
 // CHECK-NEXT:     if (v52 < 50) {
 // CHECK-NEXT:       const i32 v53 = v8 % 8 * 2;
 // CHECK-NEXT:       const i32 v54 = v7 % 4 * 16;
-// CHECK-NEXT:       const i32 v55 = v54 + v53;
-// CHECK-NEXT:       const i32 v56 = v52 * 64 + v54 + v53;
+// CHECK-NEXT:       const i32 v55 = v52 * 64;
 // CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v57 = 0; v57 < 2; v57 += 1) {
-// CHECK-NEXT:         const f32 v58 = v6[v51][v57];
-// CHECK-NEXT:         const f32 v59 = p2[v55 + v57];
-// CHECK-NEXT:         const f32 v60 = v58 + v59;
-// CHECK-NEXT:         p3[v56 + v57] = 0.0f > v60 ? 0.0f : v60;
+// CHECK-NEXT:       for (i32 v56 = 0; v56 < 2; v56 += 1) {
+// CHECK-NEXT:         const f32 v57 = v6[v51][v56];
+// CHECK-NEXT:         const f32 v58 = p2[v56 + v54 + v53];
+// CHECK-NEXT:         const f32 v59 = v57 + v58;
+// CHECK-NEXT:         p3[v55 + v56 + v54 + v53] = 0.0f > v59 ? 0.0f : v59;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
