@@ -12,8 +12,9 @@
 #endif
 #ifdef SINTER_FIBER_ASAN
 #include <pthread.h>
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+/// What instrumented code calls when a variable's scope begins.
+extern "C" void __asan_unpoison_stack_memory(uintptr_t low, size_t bytes);
 #endif
 
 namespace sinter::runtime::emulated {
@@ -28,7 +29,9 @@ struct AsanSwitch {
 };
 void finishFirstSwitch() { __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr); }
 /// A fiber that was abandoned left its frames' marks on the stack.
-void forgetFrames(void *low, size_t bytes) { __asan_unpoison_memory_region(low, bytes); }
+void forgetFrames(void *low, size_t bytes) {
+  __asan_unpoison_stack_memory(reinterpret_cast<uintptr_t>(low), bytes);
+}
 #else
 struct AsanSwitch {
   AsanSwitch(const void *, size_t) {}
