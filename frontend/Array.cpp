@@ -89,19 +89,18 @@ void store(void *data, DType dtype, int64_t i, double value) {
 
 Array::Array() : Array(zeros({0})) {}
 
-Array Array::zeros(Shape shape, DType dtype) {
-  Array result = full(std::move(shape), 0, dtype);
-  return result;
-}
+Array Array::zeros(Shape shape, DType dtype) { return full(std::move(shape), 0, dtype); }
+
+Array Array::empty(Shape shape, DType dtype) { return {Uninitialised{}, {std::move(shape), dtype}}; }
 
 Array Array::copy(const void *data, Shape shape, DType dtype) {
-  Array result{Array::Uninitialised{}, {std::move(shape), dtype}};
+  Array result = empty(std::move(shape), dtype);
   if (result.numBytes()) std::memcpy(result.raw(), data, static_cast<size_t>(result.numBytes()));
   return result;
 }
 
 Array Array::full(Shape shape, double value, DType dtype) {
-  Array result{Array::Uninitialised{}, {std::move(shape), dtype}};
+  Array result = empty(std::move(shape), dtype);
   if (value == 0)
     std::memset(result.raw(), 0, static_cast<size_t>(result.numBytes()));
   else
@@ -174,7 +173,7 @@ Array Array::rows(int64_t begin, int64_t end, Where where) const {
 
 Array Array::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
-  Array result{Uninitialised{}, {spec_.shape, dtype}};
+  Array result = empty(spec_.shape, dtype);
   for (int64_t i = 0, n = size(); i < n; ++i)
     store(result.raw(), dtype, i, load(raw(), this->dtype(), i));
   return result;

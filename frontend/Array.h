@@ -53,6 +53,8 @@ public:
   }
   static Array copy(const void *data, Shape shape, DType dtype);
   static Array zeros(Shape shape, DType dtype = f32);
+  /// Elements with no particular value.
+  static Array empty(Shape shape, DType dtype = f32);
   static Array full(Shape shape, double value, DType dtype = f32);
   static Array scalar(double value, DType dtype = f32) { return full({}, value, dtype); }
 
@@ -88,6 +90,9 @@ public:
   Array to(DType dtype) const;
   /// An array with elements of its own.
   Array clone() const;
+
+  /// Whether another Array has the same elements.
+  bool shared() const { return bytes_.use_count() > 1; }
 
   /// As NumPy prints it; long dimensions are abridged.
   std::string text() const;

@@ -143,6 +143,7 @@ private:
     record["kernels"] = cost.kernels;
     record["peak_bytes"] = cost.peakBytes;
     record["lower_bound_bytes"] = cost.lowerBoundBytes;
+    record["state_bytes"] = cost.stateBytes;
   }
 
   Options options;

@@ -23,6 +23,7 @@ private:
   // Units.
   void emitUnit(Value unit);
   void emitColumns(Value outer);
+  void overBlocks(llvm::function_ref<void()> body);
 
   // Panels.
   void packRows();
@@ -102,7 +103,8 @@ private:
   // Of the unit being emitted.
   Indices batchPoint, outerPoint;
   Indices boxOrigin; // of the box being packed, in its operand
-  Value rowBase, lineBase, rowCount, lineCount, columnCount, lastRowBlock, kBase, kCount;
+  Value columnUnit, rowBase, rowCount, lastRowBlock, kBase, kCount;
+  Value lineBase, lineCount, columnCount, sumBase; // of the block of columns
   int64_t kRange = 1; // most that kCount can be
 };
 

@@ -165,17 +165,17 @@ void PackedEmitter::packColumns() {
     auto pack = [&](Indices column, Value local) {
       put(columnElement(column, k, offset), columnPanel, panelAt(offset, local));
     };
-    if (plan.unitColumns % W) { // lanes beyond the last column are numbers, not what memory held
+    if (plan.blockColumns % W) { // lanes beyond the last column are numbers, not what memory held
       Value zero = constantOf(b, frame.loc, vectorType(), 0);
-      put(zero, columnPanel, panelAt(offset, constant(llvm::alignTo(plan.unitColumns, W) - W)));
+      put(zero, columnPanel, panelAt(offset, constant(llvm::alignTo(plan.blockColumns, W) - W)));
     }
     if (!plan.columnsAlongColumn) {
-      loop(constant(0), columnCount, 1, plan.unitColumns,
+      loop(constant(0), columnCount, 1, plan.blockColumns,
            [&](Value local) { pack(columnIndices(local), local); });
       return;
     }
     if (plan.suffixFirst == last) {
-      bool whole = plan.lines % W == 0 && plan.linesPerUnit % W == 0;
+      bool whole = plan.lines % W == 0 && plan.linesPerBlock % W == 0;
       runs(lineBase, add(lineBase, lineCount), plan.lines, whole, [&](Value line) {
         Indices column(outerPoint);
         column.push_back(line);
@@ -183,7 +183,7 @@ void PackedEmitter::packColumns() {
       });
       return;
     }
-    loop(constant(0), lineCount, 1, plan.linesPerUnit, [&](Value line) {
+    loop(constant(0), lineCount, 1, plan.linesPerBlock, [&](Value line) {
       Indices column(outerPoint);
       column.push_back(affine(d(0) + d(1), {lineBase, line}));
       packLine(plan.suffixFirst + 1, column, affine(d(0) * plan.lineSize, line), pack);
@@ -212,14 +212,14 @@ void PackedEmitter::packLine(unsigned dim, Indices column, Value local, PointBod
 /// Blocks of W columns: W runs along k, turned round in registers.
 void PackedEmitter::packColumnsTransposed() {
   int64_t W = plan.W;
-  loop(constant(0), columnCount, W, plan.unitColumns, [&](Value block) {
+  loop(constant(0), columnCount, W, plan.blockColumns, [&](Value block) {
     SmallVector<Indices> lanes;
     Value last = subtract(columnCount, constant(1));
     for (int64_t lane = 0; lane < W; ++lane) {
       Value local = add(block, constant(lane));
-      if (plan.unitColumns % W || plan.lines % plan.linesPerUnit)
+      if (plan.blockColumns % W || plan.lines % plan.linesPerBlock)
         local = minimum(local, last); // lanes beyond the last column repeat it
-      elements->variable(local, 0, plan.unitColumns - 1);
+      elements->variable(local, 0, plan.blockColumns - 1);
       lanes.push_back(columnIndices(local));
     }
     alongK([&](Indices k, Value offset) {

@@ -16,6 +16,9 @@ int64_t product(ArrayRef<int64_t> extents) {
 /// Products that a tile adds up before it goes back to its sums: a column of tiles then fits the caches.
 constexpr int64_t mostK = 256;
 
+/// Units that keep many threads busy to the end.
+constexpr int64_t enoughUnits = 16;
+
 /// Vector registers have as many bytes for f64 as for f32.
 static int64_t lanesOf(const KernelFrame &frame, Type type) {
   return frame.options.vectorLanes * 32 / type.getIntOrFloatBitWidth();
@@ -42,7 +45,7 @@ PackedPlan::PackedPlan(KernelFrame &frame, const ContractionElements &points)
     rowBox = makeBox(rowSide, rows, 0, rowsPerUnit / product(ArrayRef(rows.extents).drop_front()),
                      rowBlocks);
   if (columnsBoxed)
-    columnBox = makeBox(1 - rowSide, columns, suffixFirst, linesPerUnit, columnBlocks);
+    columnBox = makeBox(1 - rowSide, columns, suffixFirst, linesPerBlock, columnBlocks);
 }
 
 /// Tries the accesses out and merges the dimensions that all of them walk through as one.
@@ -288,7 +291,7 @@ void PackedPlan::chooseUnits() {
   tileRows = llvm::divideCeil(m, llvm::divideCeil(m, tileRows)); // 9 rows are 5 and 4, not 8 and 1
   if (byChannel) tileRows = llvm::alignTo(tileRows, channel);
 
-  int64_t mostColumns = 240, mostRows = 256;
+  int64_t mostColumns = 240, mostSharedColumns = 96, mostRows = 256;
   auto blocks = [&](int64_t total, int64_t most, int64_t multiple) {
     int64_t count = llvm::divideCeil(total, most);
     return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
@@ -297,9 +300,9 @@ void PackedPlan::chooseUnits() {
                          : lineSize == 1 ? tileVectors * W
                                          : 1;
   auto cut = [&] {
-    linesPerUnit = blocks(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
+    linesPerBlock = blocks(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
     rowsPerUnit = blocks(m, mostRows, rowsBoxed ? std::lcm(channel, tileRows) : tileRows);
-    columnBlocks = llvm::divideCeil(lines, linesPerUnit);
+    columnBlocks = llvm::divideCeil(lines, linesPerBlock);
     rowBlocks = llvm::divideCeil(m, rowsPerUnit);
     return groups[0].size() * outerColumns * columnBlocks * rowBlocks;
   };
@@ -314,10 +317,10 @@ void PackedPlan::chooseUnits() {
   int64_t units = cut();
   double work =
       double(m) * double(columns.size()) * double(groups[3].size()) * double(groups[0].size());
-  while (units < 16 && work / double(units) > 4e6) {
-    int64_t c = linesPerUnit * lineSize, oldRows = mostRows, oldColumns = mostColumns;
+  while (units < enoughUnits && work / double(units) > 4e6) {
+    int64_t c = linesPerBlock * lineSize, oldRows = mostRows, oldColumns = mostColumns;
     bool canRows = rowsPerUnit >= 4 * tileRows,
-         canColumns = linesPerUnit > 1 && c >= 2 * tileVectors * W;
+         canColumns = linesPerBlock > 1 && c >= 2 * tileVectors * W;
     double byRows = canRows ? packing(rowsPerUnit / 2, c) : 1e9,
            byColumns = canColumns ? packing(rowsPerUnit, c / 2) : 1e9;
     if (std::min(byRows, byColumns) > 0.3) break;
@@ -330,14 +333,27 @@ void PackedPlan::chooseUnits() {
     }
     units = next;
   }
-  unitColumns = linesPerUnit * lineSize;
-  tiled = lineSize == 1;
   // Rows that fit are packed once for several of the outer columns (images).
   int64_t allRows = rowsPerUnit * (groups[3].size() + W) * type.getIntOrFloatBitWidth() / 8;
   resident = !direct && !rowsBoxed && allRows <= 192 * 1024;
   if (resident)
-    while (outerPerUnit < outerColumns && units / outerPerUnit >= 32) outerPerUnit *= 2;
+    while (outerPerUnit < outerColumns && units / outerPerUnit >= 2 * enoughUnits)
+      outerPerUnit *= 2;
   outerUnits = llvm::divideCeil(outerColumns, outerPerUnit);
+  // Other rows are packed once for several blocks of columns, as long as units are enough. The blocks
+  // are narrow then: the cache is for the rows.
+  tiled = lineSize == 1;
+  columnUnits = columnBlocks;
+  if (tiled && !direct && !resident && !rowsBoxed && !points.window) {
+    columnUnits = std::min(columnBlocks,
+                           int64_t(llvm::divideCeil(enoughUnits, units / columnBlocks)));
+    linesPerBlock = std::min(linesPerBlock, blocks(lines, mostSharedColumns, lineMultiple));
+    columnBlocks = llvm::divideCeil(lines, linesPerBlock);
+    blocksPerUnit = std::min(int64_t(llvm::divideCeil(columnBlocks, columnUnits)),
+                             std::max<int64_t>(1, 1024 / linesPerBlock));
+    columnUnits = llvm::divideCeil(columnBlocks, blocksPerUnit);
+  }
+  blockColumns = linesPerBlock * lineSize;
 }
 
 /// The innermost dimensions of k whole, blocks of what is outside them.

@@ -38,8 +38,8 @@ struct OperandBox {
 /// blocks along k and of the register tile. Decided from how the operands and the results lie in
 /// memory and from the sizes alone; emits nothing.
 ///
-/// A unit is `rowsPerUnit` rows by `linesPerUnit` lines of the columns, at one point of batch and (for
-/// `outerPerUnit` of them, one after another) of the outer columns; it does all of k.
+/// A unit is `rowsPerUnit` rows by `blocksPerUnit` blocks of `linesPerBlock` lines of the columns each, at one
+/// point of batch and (for `outerPerUnit` of them, one after another) of the outer columns; it does all of k.
 struct PackedPlan {
   PackedPlan(KernelFrame &frame, const ContractionElements &points);
 
@@ -58,10 +58,11 @@ struct PackedPlan {
 
   int64_t tileRows = 8, tileVectors = 3;
 
-  // Of the columns' dimensions those from `suffixFirst` on are a unit's: lines of `lineSize`, cut between lines.
+  // Of the columns' dimensions those from `suffixFirst` on are a block's: lines of `lineSize`, cut between lines.
   unsigned suffixFirst = 0;
-  int64_t lineSize = 1, lines = 1, outerColumns = 1, linesPerUnit = 1, unitColumns = 1;
+  int64_t lineSize = 1, lines = 1, outerColumns = 1, linesPerBlock = 1, blockColumns = 1;
   int64_t rowsPerUnit = 1, columnBlocks = 1, rowBlocks = 1;
+  int64_t blocksPerUnit = 1, columnUnits = 1; // a unit packs its rows once for all of its blocks
   int64_t outerPerUnit = 1, outerUnits = 1;
   bool tiled = false;                  // the column panel is tile after tile
   bool direct = false;                 // the row side is read where it is

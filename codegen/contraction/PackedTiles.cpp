@@ -14,17 +14,17 @@ namespace sinter::codegen {
 
 /// All register tiles of the panels: column after column, so that a column of tiles stays in L1.
 void PackedEmitter::tiles() {
-  int64_t W = plan.W, tileVectors = plan.tileVectors, unitColumns = plan.unitColumns;
+  int64_t W = plan.W, tileVectors = plan.tileVectors, blockColumns = plan.blockColumns;
   Value perTile = constant(tileVectors);
   Value vectors =
       arith::DivUIOp::create(b, frame.loc, add(columnCount, constant(W - 1)), constant(W));
   Value whole = arith::DivUIOp::create(b, frame.loc, vectors, perTile);
-  int64_t most = llvm::divideCeil(unitColumns, W);
+  int64_t most = llvm::divideCeil(blockColumns, W);
   // What is left of whole tiles in a full unit, and in the last one.
   std::set<int64_t> rests;
   rests.insert(most % tileVectors);
-  if (plan.lines % plan.linesPerUnit)
-    rests.insert(int64_t(llvm::divideCeil(plan.lines % plan.linesPerUnit * plan.lineSize, W)) %
+  if (plan.lines % plan.linesPerBlock)
+    rests.insert(int64_t(llvm::divideCeil(plan.lines % plan.linesPerBlock * plan.lineSize, W)) %
                  tileVectors);
   rests.erase(0);
   if (most >= tileVectors)
@@ -34,7 +34,7 @@ void PackedEmitter::tiles() {
   for (int64_t count : rests)
     onlyIf(compare(arith::CmpIPredicate::eq, rest, constant(count)), [&] {
       Value column = add(mul(whole, tileVectors * W), constant(0));
-      elements->variable(column, 0, unitColumns - 1);
+      elements->variable(column, 0, blockColumns - 1);
       tileColumn(column, count);
     });
 }
@@ -116,13 +116,13 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
   loop(constant(0), constant(count), 1, count, [&](Value r) {
     Value end = minimum(columnCount, add(column, constant(vectors * W)));
     finishRow(affine(d(0) + d(1), {row, r}), affine(d(0) * ldc - d(1), {r, column}), column, end,
-              plan.unitColumns);
+              plan.blockColumns);
   });
 }
 
 Value PackedEmitter::sumAt(Value row, int64_t r, Value column, int64_t v) {
   if (tileAtOnce) return constant(r * ldc + v * plan.W);
-  return affine((d(0) + r) * ldc + d(1) + v * plan.W, {row, column});
+  return affine((d(0) + r) * ldc + d(1) + v * plan.W + d(2), {row, column, sumBase});
 }
 
 Value PackedEmitter::multiplyAdd(Value lhs, Value rhs, Value sum) {
@@ -133,7 +133,7 @@ Value PackedEmitter::multiplyAdd(Value lhs, Value rhs, Value sum) {
 /// Columns [from, to) of a row of sums go through the epilogue to memory; column c is at `base` + c.
 void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64_t most) {
   Indices rowPoint = rowIndices(row);
-  bool whole = plan.unitColumns % plan.W == 0 && plan.lines % plan.linesPerUnit == 0;
+  bool whole = plan.blockColumns % plan.W == 0 && plan.lines % plan.linesPerBlock == 0;
   runs(from, to, most, whole, [&](Value column) {
     Value at = affine(d(0) + d(1), {base, column});
     Value sum = elements->lanes() > 1
@@ -150,7 +150,7 @@ void PackedEmitter::finishWindows() {
   int64_t columns = points.windowColumns();
   Value firstLine = affine(d(0).floorDiv(window.rowStride), lineBase);
   Value count = affine((d(0) + window.rowStride - 1).floorDiv(window.rowStride), lineCount);
-  int64_t most = llvm::divideCeil(plan.linesPerUnit, window.rowStride);
+  int64_t most = llvm::divideCeil(plan.linesPerBlock, window.rowStride);
   loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
     Indices rowPoint = rowIndices(row);
     elements->bindMaker(points.result(), [&, row](ValueRange place) {

@@ -14,10 +14,10 @@ PackedEmitter::PackedEmitter(KernelFrame &frame, const ContractionElements &poin
 
 LogicalResult PackedEmitter::run() {
   int64_t W = plan.W;
-  int64_t units = plan.groups[0].size() * plan.outerUnits * plan.columnBlocks * plan.rowBlocks;
+  int64_t units = plan.groups[0].size() * plan.outerUnits * plan.columnUnits * plan.rowBlocks;
   frame.lowered.range = units;
   frame.lowered.grain = 1;
-  ldb = llvm::alignTo(plan.unitColumns, W) + W;
+  ldb = llvm::alignTo(plan.blockColumns, W) + W;
   bool rowsByRow = !plan.rowsAlongRow; // [row][k]
   rowStride = rowsByRow ? plan.kInRows + W : 1;
   rowKStride = rowsByRow ? 1 : llvm::alignTo(plan.rowsPerUnit, W) + W;
@@ -27,31 +27,27 @@ LogicalResult PackedEmitter::run() {
   else if (!plan.direct)
     rowPanel = elements->temporary(
         rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
-  int64_t width = plan.tiled ? llvm::alignTo(plan.unitColumns, plan.tileVectors * W) : ldb;
+  int64_t width = plan.tiled ? llvm::alignTo(plan.blockColumns, plan.tileVectors * W) : ldb;
   columnPanel = elements->temporary((plan.kMost + W) * width, plan.type);
   tileAtOnce = plan.kBlocks == 1 && !points.window;
-  ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.unitColumns, W) + W;
-  sums = elements->temporary((tileAtOnce ? plan.tileRows : plan.rowsPerUnit) * ldc, plan.type);
+  ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.blockColumns, W) + W;
+  sums = elements->temporary(
+      tileAtOnce ? plan.tileRows * ldc : plan.blocksPerUnit * plan.rowsPerUnit * ldc, plan.type);
   loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
   return failure(elements->failed());
 }
 
 void PackedEmitter::emitUnit(Value unit) {
-  int64_t rowBlocks = plan.rowBlocks, columnBlocks = plan.columnBlocks;
+  int64_t rowBlocks = plan.rowBlocks, columnUnits = plan.columnUnits;
   Value rowBlock = affine(d(0) % rowBlocks, unit);
-  Value columnBlock = affine(d(0).floorDiv(rowBlocks) % columnBlocks, unit);
-  Value outerUnit = affine(d(0).floorDiv(rowBlocks * columnBlocks) % plan.outerUnits, unit);
-  Value batch = affine(d(0).floorDiv(rowBlocks * columnBlocks * plan.outerUnits), unit);
+  columnUnit = affine(d(0).floorDiv(rowBlocks) % columnUnits, unit);
+  Value outerUnit = affine(d(0).floorDiv(rowBlocks * columnUnits) % plan.outerUnits, unit);
+  Value batch = affine(d(0).floorDiv(rowBlocks * columnUnits * plan.outerUnits), unit);
   batchPoint = delinearized(batch, plan.groups[0].extents);
   rowBase = affine(d(0) * plan.rowsPerUnit, rowBlock);
-  lineBase = affine(d(0) * plan.linesPerUnit, columnBlock);
   rowCount = rowBlocks == 1 ? constant(plan.rowsPerUnit)
                             : minimum(constant(plan.rowsPerUnit),
                                       subtract(constant(plan.rows.size()), rowBase));
-  lineCount = columnBlocks == 1
-                  ? constant(plan.linesPerUnit)
-                  : minimum(constant(plan.linesPerUnit), subtract(constant(plan.lines), lineBase));
-  columnCount = mul(lineCount, plan.lineSize);
   lastRowBlock = compare(arith::CmpIPredicate::eq, rowBlock, constant(rowBlocks - 1));
   kBase = constant(0);
   kCount = constant(plan.kOuter);
@@ -65,19 +61,41 @@ void PackedEmitter::emitUnit(Value unit) {
   loop(from, to, 1, plan.outerColumns, [&](Value outer) { emitColumns(outer); });
 }
 
+/// The unit's blocks of columns, one after another.
+void PackedEmitter::overBlocks(llvm::function_ref<void()> body) {
+  auto at = [&](Value block, Value local) {
+    lineBase = affine(d(0) * plan.linesPerBlock, block);
+    lineCount = plan.columnBlocks == 1 ? constant(plan.linesPerBlock)
+                                       : minimum(constant(plan.linesPerBlock),
+                                                 subtract(constant(plan.lines), lineBase));
+    columnCount = mul(lineCount, plan.lineSize);
+    sumBase = affine(d(0) * (plan.rowsPerUnit * ldc), local);
+    body();
+  };
+  if (plan.blocksPerUnit == 1) return at(columnUnit, constant(0));
+  Value first = affine(d(0) * plan.blocksPerUnit, columnUnit);
+  Value count =
+      minimum(constant(plan.blocksPerUnit), subtract(constant(plan.columnBlocks), first));
+  loop(constant(0), count, 1, plan.blocksPerUnit, [&](Value local) {
+    Value block = add(first, local);
+    elements->variable(block, 0, plan.columnBlocks - 1);
+    at(block, local);
+  });
+}
+
 /// A unit's rows and columns at one point of the outer columns.
 void PackedEmitter::emitColumns(Value outer) {
   outerPoint = delinearized(outer, ArrayRef(plan.columns.extents).take_front(plan.suffixFirst));
-  auto pack = [&] {
-    packColumns();
+  auto compute = [&] {
     if (!plan.resident) packRows();
+    overBlocks([&] {
+      packColumns();
+      tiles();
+    });
   };
-  if (tileAtOnce) {
-    pack();
-    return tiles();
-  }
+  if (tileAtOnce) return compute();
   if (plan.kBlocks > 1) {
-    int64_t size = plan.rowsPerUnit * ldc;
+    int64_t size = plan.blocksPerUnit * plan.rowsPerUnit * ldc;
     Value zero = constantOf(b, frame.loc, vectorType(), 0);
     loop(constant(0), constant(size), plan.W, size,
          [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
@@ -85,12 +103,14 @@ void PackedEmitter::emitColumns(Value outer) {
   loop(plan.kBlocks, [&](Value block) {
     kBase = affine(d(0) * plan.kPerBlock, block);
     kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
-    pack();
-    tiles();
+    compute();
   });
-  if (points.window) return finishWindows();
-  loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
-    finishRow(row, affine(d(0) * ldc, row), constant(0), columnCount, plan.unitColumns);
+  overBlocks([&] {
+    if (points.window) return finishWindows();
+    loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
+      finishRow(row, affine(d(0) * ldc + d(1), {row, sumBase}), constant(0), columnCount,
+                plan.blockColumns);
+    });
   });
 }
 

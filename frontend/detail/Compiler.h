@@ -4,6 +4,8 @@
 #include "sinter/frontend/detail/Traced.h"
 #include "sinter/runtime/Executor.h"
 
+#include <mutex>
+
 namespace sinter::detail {
 
 /// What came out of a compilation.
@@ -80,6 +82,8 @@ private:
   std::shared_ptr<runtime::Executor> executor;
   size_t index = 0;
   int64_t generation = -1;
+  std::mutex running;
+  std::vector<Array> latest; // the last run's results; those that the caller has dropped are written again
 };
 
 /// Compiles `traced`, together with the initialisation of the variables that `table` does not have

@@ -1,5 +1,7 @@
 #include "sinter/frontend/detail/Compiler.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <fmt/format.h>
 
 namespace sinter::detail {
@@ -19,16 +21,20 @@ void Runner::initialise(const Device &device, const StateTable &table) {
 
 std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &device,
                                const StateTable &table) {
+  std::lock_guard lock(running);
   bind(device, table);
   std::vector<const void *> in;
   for (const Array &input : inputs) in.push_back(input.raw());
-  std::vector<Array> results;
+  const std::vector<runtime::Port> &ports = compiled.program->entries[index].outputs;
+  latest.resize(ports.size());
   std::vector<void *> out;
-  for (const runtime::Port &port : compiled.program->entries[index].outputs) {
-    results.push_back(Array::zeros(port.type.shape, port.type.dtype));
-    out.push_back(results.back().raw());
+  for (auto [port, array] : llvm::zip_equal(ports, latest)) {
+    TensorSpec spec{port.type.shape, port.type.dtype};
+    if (array.shared() || array.spec() != spec) array = Array::empty(spec.shape, spec.dtype);
+    out.push_back(array.raw());
   }
   check(executor->run(index, in, out));
+  std::vector<Array> results = latest;
   for (size_t i = traced->numResults; i < results.size(); ++i)
     fmt::print(stderr, "{} = {}\n", traced->watched[i - traced->numResults], results[i].text());
   results.resize(traced->numResults);

@@ -5,6 +5,9 @@ The programs take turns (ours, peer, ours, peer, ...) so that a machine whose sp
 alike. A ratio is ours over the peer's: below 1 Sinter is faster. On a machine that does other work, too,
 --processor-time compares the time that the processors worked on a step: what waiting for others costs
 is not in it, what other work does to caches still is.
+
+For training steps also memory: all of ours (arena, parameters, optimiser's state), and by how much the peer's process
+grew in its steps, its parameters and inputs not counted.
 """
 import argparse
 import json
@@ -59,7 +62,12 @@ for precision in args.precision:
             theirs = statistics.median(row[field] for row in rows)
             ratios.setdefault(peer, []).append(mine / theirs)
             setting = min(rows, key=lambda row: row[field])["setting"]
-            print(f"{name:34} {precision:5} {threads:7d} {mine:10.4f} {theirs:10.4f} {mine / theirs:7.3f}  {peer} ({setting})")
+            memory = ""
+            if name.startswith("train_") and "resident_growth_bytes" in rows[0]:
+                own = ours[name][0]["peak_bytes"] + ours[name][0]["state_bytes"]
+                growth = statistics.median(row["resident_growth_bytes"] for row in rows)
+                memory = f"  {own / 1e6:.1f} MB, peer +{growth / 1e6:.1f} MB"
+            print(f"{name:34} {precision:5} {threads:7d} {mine:10.4f} {theirs:10.4f} {mine / theirs:7.3f}  {peer} ({setting}){memory}")
         for peer, values in ratios.items():
             mean = math.exp(statistics.mean(math.log(value) for value in values))
             print(f"{'geometric mean':34} {precision:5} {threads:7d} {'':10} {'':10} {mean:7.3f}  {peer}")

@@ -3,13 +3,16 @@
 
 Each training step is forward, loss, backward and optimiser update with everything already in memory,
 at PyTorch's faster memory format of the two (both are timed, the better one is reported and named).
+Each is timed in a process of its own, whose resident memory is noted before the first step and at its peak.
 """
 import argparse
 import json
+import os
 import re
 import resource
 import statistics
 import time
+from functools import partial
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--filter", default="")
@@ -42,11 +45,30 @@ def measure(step):
 
 
 def resident():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * resource.getpagesize()
+
+
+def measure_apart(make):
+    """`measure` and the growth of resident memory in bytes, in a child: what one benchmark leaves with the allocator
+    would be free for the next."""
+    receive, send = os.pipe()
+    if os.fork() == 0:
+        step = make()
+        before = resident()
+        times = measure(step)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        os.write(send, json.dumps([times, peak - before]).encode())
+        os._exit(0)
+    os.close(send)
+    with os.fdopen(receive) as stream:
+        text = stream.read()
+    os.wait()
+    return json.loads(text)
 
 
 def report(name, results):
-    setting, (median, least, processor, runs), growth = min(results, key=lambda r: r[1][0])
+    setting, ((median, least, processor, runs), growth) = min(results, key=lambda r: r[1][0][0])
     print(json.dumps({"name": name, "peer": f"torch {torch.__version__}", "setting": setting,
                       "precision": args.precision, "threads": args.threads, "median_ms": median,
                       "min_ms": least, "median_cpu_ms": processor, "runs": runs,
@@ -134,30 +156,34 @@ def convolution(n, c, h, o, k, padding):
     return lambda: F.conv2d(x, w, padding=padding)
 
 
+def softmax(rows, columns):
+    x = torch.rand(rows, columns)
+    return lambda: torch.softmax(x, 1)
+
+
+def layer_norm(rows, columns):
+    x, weight, bias = torch.rand(rows, columns), torch.rand(columns), torch.rand(columns)
+    return lambda: F.layer_norm(x, weight.shape, weight, bias)
+
+
+# name: {setting: what makes a step}
 BENCHMARKS = {}
 for size in (512, 1024, 2048):
-    BENCHMARKS[f"matmul_{size}"] = lambda size=size: [("default", matmul(size))]
+    BENCHMARKS[f"matmul_{size}"] = {"default": partial(matmul, size)}
 for shape in ((32, 64, 56, 64, 3, 1), (32, 128, 28, 128, 3, 1), (128, 32, 13, 64, 3, 0)):
-    BENCHMARKS["conv2d_" + "x".join(map(str, shape))] = lambda shape=shape: [("contiguous", convolution(*shape))]
-for rows, columns in ((4096, 1024), (1024, 4096)):
-    x = torch.rand(rows, columns)
-    weight, bias = torch.rand(columns), torch.rand(columns)
-    BENCHMARKS[f"softmax_{rows}x{columns}"] = lambda x=x: [("default", lambda: torch.softmax(x, 1))]
-    BENCHMARKS[f"layer_norm_{rows}x{columns}"] = lambda x=x, w=weight, b=bias: [
-        ("default", lambda: F.layer_norm(x, w.shape, w, b))]
-BENCHMARKS["train_linear_regression_b64"] = lambda: [("default", linear_regression(64))]
-for name, (make, shape, batch) in MODELS.items():
-    BENCHMARKS[f"train_{name}_b{batch}"] = lambda m=make, s=shape, b=batch: [
-        ("contiguous", training(m, s, b, False)), ("channels_last", training(m, s, b, True))]
-    for n in (1, batch):
-        BENCHMARKS[f"infer_{name}_b{n}"] = lambda m=make, s=shape, b=n: [
-            ("contiguous", inference(m, s, b, False)), ("channels_last", inference(m, s, b, True))]
+    BENCHMARKS["conv2d_" + "x".join(map(str, shape))] = {"contiguous": partial(convolution, *shape)}
+for shape in ((4096, 1024), (1024, 4096)):
+    BENCHMARKS["softmax_{}x{}".format(*shape)] = {"default": partial(softmax, *shape)}
+    BENCHMARKS["layer_norm_{}x{}".format(*shape)] = {"default": partial(layer_norm, *shape)}
+BENCHMARKS["train_linear_regression_b64"] = {"default": partial(linear_regression, 64)}
+for name, (make, image, batch) in MODELS.items():
+    def formats(kind, count):
+        return {"contiguous": partial(kind, make, image, count, False),
+                "channels_last": partial(kind, make, image, count, True)}
+    BENCHMARKS[f"train_{name}_b{batch}"] = formats(training, batch)
+    for count in (1, batch):
+        BENCHMARKS[f"infer_{name}_b{count}"] = formats(inference, count)
 
-for name, build in BENCHMARKS.items():
+for name, settings in BENCHMARKS.items():
     if re.search(args.filter, name):
-        results = []
-        for setting, step in build():
-            before = resident()
-            results.append((setting, measure(step), 0))
-            results[-1] = (setting, results[-1][1], resident() - before)
-        report(name, results)
+        report(name, [(setting, measure_apart(step)) for setting, step in settings.items()])

@@ -27,6 +27,21 @@ TEST_P(Compiled, GradientsOfLinearRegression) {
   EXPECT_EQ(run.get("w").text(), "[[0],\n [0]]");
 }
 
+TEST_P(Compiled, ResultsAreWrittenAgainOnlyWhenNobodyHasThem) {
+  auto run = compile(trace([](Tensor x) { return x + 1; }, {{{3}, f32}}), compiling());
+  Array first = run(Array({1.f, 2.f, 3.f}))[0], view = first.reshape({3, 1});
+  const void *place = first.raw();
+  first = run(Array({10.f, 20.f, 30.f}))[0];
+  EXPECT_EQ(view.reshape({3}).text(), "[2, 3, 4]");
+  EXPECT_EQ(first.text(), "[11, 21, 31]");
+  EXPECT_NE(first.raw(), place);
+  place = first.raw();
+  first = Array();
+  EXPECT_EQ(run(Array({1.f, 1.f, 1.f}))[0].raw(), place);
+  first = run(Array({4.f, 5.f, 6.f}))[0];
+  EXPECT_EQ(run(first)[0].text(), "[6, 7, 8]"); // a result as the next run's input
+}
+
 TEST_P(Compiled, MistakesAreNamed) {
   auto run = compile(trace([](Tensor x) { return x + 1; }, {{{3}, f32}}), compiling());
   auto message = [](auto call) -> std::string {

@@ -33,6 +33,9 @@ TEST_F(Contraction, Matmul) {
   matmul("33x70", "70x49", "33x49", "", "f16");
   matmul("130x257", "257x200", "130x200", "", "f64");
   matmul("300x65", "130x300", "65x130", "{transpose_a = true, transpose_b = true}", "bf16");
+  // Several blocks of columns in one unit, the last of them not whole.
+  matmul("257x100", "257x130", "100x130", "{transpose_a = true}", "f64");
+  matmul("16x600x81", "16x110x600", "16x81x110", "{transpose_a = true, transpose_b = true}");
 }
 
 TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
