@@ -125,7 +125,7 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
   frame.lowered.range = std::max<int64_t>(units, 1);
   frame.lowered.grain = 1;
   frame.lowered.grid = frame.lowered.range;
-  Value block, thread, threads;
+  Value block, thread;
   if (frame.options.gpu) {
     frame.lowered.block = std::min<int64_t>(256, frame.options.maxThreads);
     block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
