@@ -91,7 +91,9 @@ Array::Array() : Array(zeros({0})) {}
 
 Array Array::zeros(Shape shape, DType dtype) { return full(std::move(shape), 0, dtype); }
 
-Array Array::empty(Shape shape, DType dtype) { return {Uninitialised{}, {std::move(shape), dtype}}; }
+Array Array::empty(Shape shape, DType dtype) {
+  return {Uninitialised{}, {std::move(shape), dtype}};
+}
 
 Array Array::copy(const void *data, Shape shape, DType dtype) {
   Array result = empty(std::move(shape), dtype);

@@ -105,7 +105,7 @@ private:
   Indices boxOrigin; // of the box being packed, in its operand
   Value columnUnit, rowBase, rowCount, lastRowBlock, kBase, kCount;
   Value lineBase, lineCount, columnCount, sumBase; // of the block of columns
-  int64_t kRange = 1; // most that kCount can be
+  int64_t kRange = 1;                              // most that kCount can be
 };
 
 } // namespace sinter::codegen

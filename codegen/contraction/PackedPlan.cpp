@@ -345,8 +345,8 @@ void PackedPlan::chooseUnits() {
   tiled = lineSize == 1;
   columnUnits = columnBlocks;
   if (tiled && !direct && !resident && !rowsBoxed && !points.window) {
-    columnUnits = std::min(columnBlocks,
-                           int64_t(llvm::divideCeil(enoughUnits, units / columnBlocks)));
+    columnUnits =
+        std::min(columnBlocks, int64_t(llvm::divideCeil(enoughUnits, units / columnBlocks)));
     linesPerBlock = std::min(linesPerBlock, blocks(lines, mostSharedColumns, lineMultiple));
     columnBlocks = llvm::divideCeil(lines, linesPerBlock);
     blocksPerUnit = std::min(int64_t(llvm::divideCeil(columnBlocks, columnUnits)),

@@ -74,8 +74,7 @@ void PackedEmitter::overBlocks(llvm::function_ref<void()> body) {
   };
   if (plan.blocksPerUnit == 1) return at(columnUnit, constant(0));
   Value first = affine(d(0) * plan.blocksPerUnit, columnUnit);
-  Value count =
-      minimum(constant(plan.blocksPerUnit), subtract(constant(plan.columnBlocks), first));
+  Value count = minimum(constant(plan.blocksPerUnit), subtract(constant(plan.columnBlocks), first));
   loop(constant(0), count, 1, plan.blocksPerUnit, [&](Value local) {
     Value block = add(first, local);
     elements->variable(block, 0, plan.columnBlocks - 1);

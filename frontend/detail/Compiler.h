@@ -83,7 +83,7 @@ private:
   size_t index = 0;
   int64_t generation = -1;
   std::mutex running;
-  std::vector<Array> latest; // the last run's results; those that the caller has dropped are written again
+  std::vector<Array> latest; // the last run's results; what the caller dropped is written again
 };
 
 /// Compiles `traced`, together with the initialisation of the variables that `table` does not have
