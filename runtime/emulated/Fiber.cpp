@@ -28,7 +28,8 @@ struct AsanSwitch {
   ~AsanSwitch() { __sanitizer_finish_switch_fiber(fake, nullptr, nullptr); }
 };
 void finishFirstSwitch() { __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr); }
-/// A fiber that was abandoned left its frames' marks on the stack.
+/// A fiber that was abandoned left its frames' marks on the stack, where the next one, or whatever is
+/// mapped there next, would meet them.
 void forgetFrames(void *low, size_t bytes) {
   __asan_unpoison_stack_memory(reinterpret_cast<uintptr_t>(low), bytes);
 }
@@ -144,7 +145,10 @@ void Fiber::adoptThreadStack() {
 }
 
 StackPool::~StackPool() {
-  for (size_t i = 0; i < mappings.size(); ++i) munmap(mappings[i], mappingBytes[i]);
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    forgetFrames(mappings[i], mappingBytes[i]);
+    munmap(mappings[i], mappingBytes[i]);
+  }
 }
 
 bool StackPool::reserve(size_t count) {
