@@ -43,10 +43,14 @@ public:
 
   Value visitAddExpr(AffineBinaryOpExpr expr) {
     // a + (-c) * b reads better, and folds better, as a subtraction.
-    return arith::AddIOp::create(b, loc, visit(expr.getLHS()), visit(expr.getRHS()));
+    // In this order, whatever compiler built us.
+    Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
+    return arith::AddIOp::create(b, loc, lhs, rhs);
   }
   Value visitMulExpr(AffineBinaryOpExpr expr) {
-    return arith::MulIOp::create(b, loc, visit(expr.getLHS()), visit(expr.getRHS()));
+    // In this order, whatever compiler built us.
+    Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());
+    return arith::MulIOp::create(b, loc, lhs, rhs);
   }
   Value visitFloorDivExpr(AffineBinaryOpExpr expr) {
     Value lhs = visit(expr.getLHS()), rhs = visit(expr.getRHS());

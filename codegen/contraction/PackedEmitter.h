@@ -103,7 +103,7 @@ private:
   // Of the unit being emitted.
   Indices batchPoint, outerPoint;
   Indices boxOrigin; // of the box being packed, in its operand
-  Value columnUnit, rowBase, rowCount, lastRowBlock, kBase, kCount;
+  Value columnUnit, rowBase, rowCount, lastRowBlock, kBase, kCount, firstOfK, lastOfK;
   Value lineBase, lineCount, columnCount, sumBase; // of the block of columns
   int64_t kRange = 1;                              // most that kCount can be
 };

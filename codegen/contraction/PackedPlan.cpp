@@ -291,7 +291,16 @@ void PackedPlan::chooseUnits() {
   tileRows = llvm::divideCeil(m, llvm::divideCeil(m, tileRows)); // 9 rows are 5 and 4, not 8 and 1
   if (byChannel) tileRows = llvm::alignTo(tileRows, channel);
 
-  int64_t mostColumns = 240, mostSharedColumns = 96, mostRows = 256;
+  direct = !rowsBoxed && readsRowsDirectly();
+  // Rows that fit are packed once for several of the outer columns (images). Others are packed once for
+  // several blocks of columns.
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  auto fit = [&](int64_t count) { return count * (groups[3].size() + W) * bytes <= 192 * 1024; };
+  int64_t mostColumns = 240, mostRows = 256;
+  tiled = lineSize == 1;
+  bool packs = !direct && !rowsBoxed;
+  bool shared = packs && tiled && !points.window && !fit(std::min(m, mostRows));
+  if (shared) mostRows = 2048 / bytes; // half of L2
   auto blocks = [&](int64_t total, int64_t most, int64_t multiple) {
     int64_t count = llvm::divideCeil(total, most);
     return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
@@ -306,7 +315,6 @@ void PackedPlan::chooseUnits() {
     rowBlocks = llvm::divideCeil(m, rowsPerUnit);
     return groups[0].size() * outerColumns * columnBlocks * rowBlocks;
   };
-  direct = !rowsBoxed && readsRowsDirectly();
   double columnPack = packCost(1 - rowSide, columns, true);
   double rowPack = direct ? 0 : packCost(rowSide, rows, false);
   // Packing's share of a unit's time: every unit packs for itself.
@@ -333,24 +341,20 @@ void PackedPlan::chooseUnits() {
     }
     units = next;
   }
-  // Rows that fit are packed once for several of the outer columns (images).
-  int64_t allRows = rowsPerUnit * (groups[3].size() + W) * type.getIntOrFloatBitWidth() / 8;
-  resident = !direct && !rowsBoxed && allRows <= 192 * 1024;
+  resident = packs && fit(rowsPerUnit);
   if (resident)
     while (outerPerUnit < outerColumns && units / outerPerUnit >= 2 * enoughUnits)
       outerPerUnit *= 2;
   outerUnits = llvm::divideCeil(outerColumns, outerPerUnit);
-  // Other rows are packed once for several blocks of columns, as long as units are enough. The blocks
-  // are narrow then: the cache is for the rows.
-  tiled = lineSize == 1;
   columnUnits = columnBlocks;
-  if (tiled && !direct && !resident && !rowsBoxed && !points.window) {
+  // As few units as are enough; what a thread keeps stays below 2 MB of stack.
+  if (shared && !resident) {
     columnUnits =
         std::min(columnBlocks, int64_t(llvm::divideCeil(enoughUnits, units / columnBlocks)));
-    linesPerBlock = std::min(linesPerBlock, blocks(lines, mostSharedColumns, lineMultiple));
+    linesPerBlock = std::min(linesPerBlock, blocks(lines, 768 / bytes, lineMultiple));
     columnBlocks = llvm::divideCeil(lines, linesPerBlock);
     blocksPerUnit = std::min(int64_t(llvm::divideCeil(columnBlocks, columnUnits)),
-                             std::max<int64_t>(1, 1024 / linesPerBlock));
+                             std::max<int64_t>(1, 1536 / bytes / linesPerBlock));
     columnUnits = llvm::divideCeil(columnBlocks, blocksPerUnit);
   }
   blockColumns = linesPerBlock * lineSize;

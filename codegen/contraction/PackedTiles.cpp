@@ -86,12 +86,17 @@ Value PackedEmitter::rowElement(Value row, Value k, ArrayRef<Value> indices) {
 void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t vectors) {
   int64_t W = plan.W, width = plan.tileVectors * W;
   Indices initial;
+  Value zero = constantOf(b, frame.loc, vectorType(), 0);
   for (int64_t r = 0; r < count; ++r)
-    for (int64_t v = 0; v < vectors; ++v)
-      initial.push_back(plan.kBlocks == 1
-                            ? constantOf(b, frame.loc, vectorType(), 0)
-                            : Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums,
-                                                           sumAt(row, r, column, v))));
+    for (int64_t v = 0; v < vectors; ++v) {
+      if (plan.kBlocks == 1) {
+        initial.push_back(zero);
+        continue;
+      }
+      Value before =
+          vector::LoadOp::create(b, frame.loc, vectorType(), sums, sumAt(row, r, column, v));
+      initial.push_back(arith::SelectOp::create(b, frame.loc, firstOfK, zero, before));
+    }
   auto step = [&](Value k, ArrayRef<Value> indices, ValueRange carried) {
     Indices right, next;
     for (int64_t v = 0; v < vectors; ++v)
@@ -112,12 +117,19 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
     for (int64_t v = 0; v < vectors; ++v)
       vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums,
                               sumAt(row, r, column, v));
-  if (!tileAtOnce) return;
-  loop(constant(0), constant(count), 1, count, [&](Value r) {
-    Value end = minimum(columnCount, add(column, constant(vectors * W)));
-    finishRow(affine(d(0) + d(1), {row, r}), affine(d(0) * ldc - d(1), {r, column}), column, end,
-              plan.blockColumns);
-  });
+  if (points.window) return;
+  auto finish = [&] { // while the sums are near
+    loop(constant(0), constant(count), 1, count, [&](Value r) {
+      Value end = minimum(columnCount, add(column, constant(vectors * W)));
+      Value base = tileAtOnce ? affine(d(0) * ldc - d(1), {r, column})
+                              : affine((d(0) + d(1)) * ldc + d(2), {row, r, sumBase});
+      finishRow(affine(d(0) + d(1), {row, r}), base, column, end, plan.blockColumns);
+    });
+  };
+  if (plan.kBlocks == 1)
+    finish();
+  else
+    onlyIf(lastOfK, finish);
 }
 
 Value PackedEmitter::sumAt(Value row, int64_t r, Value column, int64_t v) {

@@ -93,24 +93,14 @@ void PackedEmitter::emitColumns(Value outer) {
     });
   };
   if (tileAtOnce) return compute();
-  if (plan.kBlocks > 1) {
-    int64_t size = plan.blocksPerUnit * plan.rowsPerUnit * ldc;
-    Value zero = constantOf(b, frame.loc, vectorType(), 0);
-    loop(constant(0), constant(size), plan.W, size,
-         [&](Value at) { vector::StoreOp::create(b, frame.loc, zero, sums, at); });
-  }
   loop(plan.kBlocks, [&](Value block) {
     kBase = affine(d(0) * plan.kPerBlock, block);
     kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
+    firstOfK = compare(arith::CmpIPredicate::eq, block, constant(0));
+    lastOfK = compare(arith::CmpIPredicate::eq, block, constant(plan.kBlocks - 1));
     compute();
   });
-  overBlocks([&] {
-    if (points.window) return finishWindows();
-    loop(constant(0), rowCount, 1, plan.rowsPerUnit, [&](Value row) {
-      finishRow(row, affine(d(0) * ldc + d(1), {row, sumBase}), constant(0), columnCount,
-                plan.blockColumns);
-    });
-  });
+  if (points.window) overBlocks([&] { finishWindows(); });
 }
 
 } // namespace sinter::codegen

@@ -322,7 +322,8 @@ private:
       unrolled(elements, ownM, [&](Value i) {
         unrolled(elements, ownN, [&](Value j) {
           // One instruction there: the compiler contracts a product and a sum.
-          Value term = arith::MulFOp::create(b, frame.loc, load(left, i), load(right, j));
+          Value lhs = load(left, i), rhs = load(right, j);
+          Value term = arith::MulFOp::create(b, frame.loc, lhs, rhs);
           store(arith::AddFOp::create(b, frame.loc, load(sums, {i, j}), term), sums, {i, j});
         });
       });
