@@ -30,13 +30,13 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:       v6[v9][v10] = 0.0f;
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
-// CHECK-NEXT:   const i32 v11 = v8 / 4;
-// CHECK-NEXT:   const i32 v12 = v7 * 320;
+// CHECK-NEXT:   const i32 v11 = v7 * 320;
+// CHECK-NEXT:   const i32 v12 = v8 / 4;
 // CHECK-NEXT:   const i32 v13 = v8 % 4;
 // CHECK-NEXT:   const i1 v14 = v13 < 2;
 // CHECK-NEXT:   const i32 v15 = v13 * 4;
 // CHECK-NEXT:   for (i32 v16 = 0; v16 < 21; v16 += 1) {
-// CHECK-NEXT:     const i32 v17 = v12 + v16 * 16 + v11;
+// CHECK-NEXT:     const i32 v17 = v11 + v16 * 16 + v12;
 // CHECK-NEXT:     const i1 v18 = v17 < 20000;
 // CHECK-NEXT:     if (v18) {
 // CHECK-NEXT:       const i32 v19 = v17 * 16;
@@ -85,15 +85,15 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:         for (i32 v36 = 0; v36 < 2; v36 += 1) {
 // CHECK-NEXT:           #pragma unroll
 // CHECK-NEXT:           for (i32 v37 = 0; v37 < 2; v37 += 1) {
-// CHECK-NEXT:             const f32 v38 = v4[v37];
-// CHECK-NEXT:             const f32 v39 = v5[v36];
+// CHECK-NEXT:             const f32 v38 = v5[v36];
+// CHECK-NEXT:             const f32 v39 = v4[v37];
 // CHECK-NEXT:             const f32 v40 = v6[v36][v37];
-// CHECK-NEXT:             v6[v36][v37] = v40 + v39 * v38;
+// CHECK-NEXT:             v6[v36][v37] = v40 + v38 * v39;
 // CHECK-NEXT:           }
 // CHECK-NEXT:         }
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
-// CHECK-NEXT:     const i32 v41 = v16 % 2 * 16 + v11;
+// CHECK-NEXT:     const i32 v41 = v16 % 2 * 16 + v12;
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v42 = 0; v42 < 4; v42 += 1) {
 // CHECK-NEXT:       const f32 v43 = v3[0][v42];
@@ -111,12 +111,12 @@ func.func @weight_grad(%x: tensor<20000x16xf32>, %g: tensor<20000x8xf32>) -> ten
 // CHECK-NEXT:   #pragma unroll
 // CHECK-NEXT:   for (i32 v48 = 0; v48 < 2; v48 += 1) {
 // CHECK-NEXT:     if (v47) {
-// CHECK-NEXT:       const i32 v49 = v8 / 8 * 16;
-// CHECK-NEXT:       const i32 v50 = v7 * 128 + v48 * 8 + v46 * 2;
+// CHECK-NEXT:       const i32 v49 = v7 * 128 + v48 * 8 + v46 * 2;
+// CHECK-NEXT:       const i32 v50 = v8 / 8 * 16;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v51 = 0; v51 < 2; v51 += 1) {
 // CHECK-NEXT:         const f32 v52 = v6[v48][v51];
-// CHECK-NEXT:         p2[v50 + v51 + v49] = v52;
+// CHECK-NEXT:         p2[v49 + v51 + v50] = v52;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }

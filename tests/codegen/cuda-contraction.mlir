@@ -35,8 +35,8 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:       v6[v9][v10] = 0.0f;
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
-// CHECK-NEXT:   const i32 v11 = v8 / 16;
-// CHECK-NEXT:   const i32 v12 = v7 / 4 * 16;
+// CHECK-NEXT:   const i32 v11 = v7 / 4 * 16;
+// CHECK-NEXT:   const i32 v12 = v8 / 16;
 // CHECK-NEXT:   const i32 v13 = v8 % 16;
 // CHECK-NEXT:   const i32 v14 = v8 / 4;
 // CHECK-NEXT:   const i32 v15 = v8 % 4 * 4;
@@ -46,7 +46,7 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:     const i1 v19 = v18 < 70;
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v20 = 0; v20 < 4; v20 += 1) {
-// CHECK-NEXT:       const i32 v21 = v20 * 4 + v12 + v11;
+// CHECK-NEXT:       const i32 v21 = v20 * 4 + v11 + v12;
 // CHECK-NEXT:       if (v21 < 50 && v19) {
 // CHECK-NEXT:         const f32 v22 = p0[v21 * 70 + v18];
 // CHECK-NEXT:         v3[v20][0] = v22;
@@ -56,11 +56,11 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:     }
 // CHECK-NEXT:     const i32 v23 = v17 + v14;
 // CHECK-NEXT:     if (v23 < 70) {
-// CHECK-NEXT:       const i32 v24 = v7 % 4 * 16;
-// CHECK-NEXT:       const i32 v25 = v23 * 64;
+// CHECK-NEXT:       const i32 v24 = v23 * 64;
+// CHECK-NEXT:       const i32 v25 = v7 % 4 * 16;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v26 = 0; v26 < 4; v26 += 1) {
-// CHECK-NEXT:         const f32 v27 = p1[v25 + v26 + v24 + v15];
+// CHECK-NEXT:         const f32 v27 = p1[v24 + v26 + v25 + v15];
 // CHECK-NEXT:         v1[0][v26] = v27;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     } else {
@@ -90,10 +90,10 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:         for (i32 v38 = 0; v38 < 2; v38 += 1) {
 // CHECK-NEXT:           #pragma unroll
 // CHECK-NEXT:           for (i32 v39 = 0; v39 < 2; v39 += 1) {
-// CHECK-NEXT:             const f32 v40 = v4[v39];
-// CHECK-NEXT:             const f32 v41 = v5[v38];
+// CHECK-NEXT:             const f32 v40 = v5[v38];
+// CHECK-NEXT:             const f32 v41 = v4[v39];
 // CHECK-NEXT:             const f32 v42 = v6[v38][v39];
-// CHECK-NEXT:             v6[v38][v39] = v42 + v41 * v40;
+// CHECK-NEXT:             v6[v38][v39] = v42 + v40 * v41;
 // CHECK-NEXT:           }
 // CHECK-NEXT:         }
 // CHECK-NEXT:       }
@@ -103,7 +103,7 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:     #pragma unroll
 // CHECK-NEXT:     for (i32 v45 = 0; v45 < 4; v45 += 1) {
 // CHECK-NEXT:       const f32 v46 = v3[v45][0];
-// CHECK-NEXT:       v2[v44][v45 * 4 + v11] = v46;
+// CHECK-NEXT:       v2[v44][v45 * 4 + v12] = v46;
 // CHECK-NEXT:     }
 // CHECK-NEXT:     const i32 v47 = v43 + v14;
 // CHECK-NEXT:     #pragma unroll
@@ -116,17 +116,17 @@ func.func @linear(%x: tensor<50x70xf32>, %w: tensor<70x64xf32>, %b: tensor<64xf3
 // CHECK-NEXT:   const i32 v50 = v8 / 8 * 2;
 // CHECK-NEXT:   #pragma unroll
 // CHECK-NEXT:   for (i32 v51 = 0; v51 < 2; v51 += 1) {
-// CHECK-NEXT:     const i32 v52 = v51 + v12 + v50;
+// CHECK-NEXT:     const i32 v52 = v51 + v11 + v50;
 // CHECK-NEXT:     if (v52 < 50) {
-// CHECK-NEXT:       const i32 v53 = v8 % 8 * 2;
-// CHECK-NEXT:       const i32 v54 = v7 % 4 * 16;
+// CHECK-NEXT:       const i32 v53 = v7 % 4 * 16;
+// CHECK-NEXT:       const i32 v54 = v8 % 8 * 2;
 // CHECK-NEXT:       const i32 v55 = v52 * 64;
 // CHECK-NEXT:       #pragma unroll
 // CHECK-NEXT:       for (i32 v56 = 0; v56 < 2; v56 += 1) {
 // CHECK-NEXT:         const f32 v57 = v6[v51][v56];
-// CHECK-NEXT:         const f32 v58 = p2[v56 + v54 + v53];
+// CHECK-NEXT:         const f32 v58 = p2[v56 + v53 + v54];
 // CHECK-NEXT:         const f32 v59 = v57 + v58;
-// CHECK-NEXT:         p3[v55 + v56 + v54 + v53] = 0.0f > v59 ? 0.0f : v59;
+// CHECK-NEXT:         p3[v55 + v56 + v53 + v54] = 0.0f > v59 ? 0.0f : v59;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
