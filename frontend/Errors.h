@@ -24,12 +24,15 @@ public:
   const std::string message; // without file and line
 };
 
-/// A graph that was accepted could not be compiled: a limit of the compiler, or a bug in it.
+/// A graph that was accepted could not be compiled: a limit of the compiler, a bug in it, or an expectation
+/// (expect_fused, expect_kernels) that it does not fulfil.
 class CompileError : public Error {
 public:
-  CompileError(std::string pass, const std::string &message)
-      : Error(pass + ": " + message), pass(std::move(pass)) {}
-  const std::string pass; // the step that failed
+  CompileError(std::string pass, const std::string &message, std::string place = {})
+      : Error((place.empty() ? "" : place + ": ") + pass + ": " + message), pass(std::move(pass)),
+        place(std::move(place)) {}
+  const std::string pass;  // the step that failed
+  const std::string place; // "model.cpp:14", the line that it is about; may be empty
 };
 
 /// A device, a file or a program failed while running.

@@ -103,6 +103,8 @@ Array Executable::intermediate(const std::string &path, Where where) {
     throw UserError(fmt::format("intermediate: no op of the graph belongs to '{}'", path), where);
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     function.removeArgAttr(i, ir::donatedAttr);
+  // What is expected of the whole is not of a part of it.
+  detail::dropExpectations(*cut->module);
   Operation *end = function.getBody().front().getTerminator();
   end->setOperands(value);
   function.setFunctionType(

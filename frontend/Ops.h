@@ -70,6 +70,19 @@ Tensor to(const Tensor &x, DType dtype, Where where = Where::current());
 /// The same value, through which no gradient flows.
 Tensor detach(const Tensor &x, Where where = Where::current());
 
+// What fusion makes of the graph. The device `reference` fuses nothing and checks nothing of this.
+/// The same value; what makes it and what reads it from here are different kernels. Gradients pass.
+Tensor fusion_barrier(const Tensor &x, Where where = Where::current());
+/// Compiling fails, with a CompileError at this line, unless one kernel computes all of these values, in
+/// every function that is made of the code here (a training step, an evaluation). Changes no fusion.
+void expect_fused(const std::vector<Tensor> &values, Where where = Where::current());
+struct ExpectKernelsOptions {
+  int64_t max = 0;
+};
+/// Compiling fails, with a CompileError at this line, when a function that is made of the code here
+/// becomes more than `max` kernels, copies included: what Executable::kernels() counts.
+void expect_kernels(ExpectKernelsOptions options, Where where = Where::current());
+
 // Reductions. Integers and booleans are summed as i64.
 Tensor sum(const Tensor &x, Dims dim = {}, bool keepdim = false, Where where = Where::current());
 Tensor mean(const Tensor &x, Dims dim = {}, bool keepdim = false, Where where = Where::current());

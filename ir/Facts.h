@@ -20,6 +20,7 @@ enum class FusionKind {
   Row,         // composite: decomposes into the kinds above
   Contraction, // ContractionOpInterface
   Scatter,     // writes at data-dependent places
+  Barrier,     // the value itself, which no kernel computes and reads; fusion removes it
 };
 
 /// Where mixed precision runs an op.

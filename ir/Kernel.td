@@ -22,6 +22,29 @@ def GradientOp : Op<Sinter_Dialect, "gradient", [Pure, AttrSizedOperandSegments]
   let hasVerifier = 1;
 }
 
+def ExpectFusedOp : Op<Sinter_Dialect, "expect_fused", [PrecisionOpInterface]> {
+  let summary = "Fails the compilation unless one kernel computes all of `values`";
+  let description = [{
+    Computes nothing: fusion is the same with it as without. The fusion pass takes the op away and checks it
+    against its ledger. Aliases (reshapes, barriers) stand for what they show.
+  }];
+  let arguments = (ins Variadic<Sinter_Tensor>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::sinter::ir::PrecisionPolicy getPrecisionPolicy() { return ::sinter::ir::PrecisionPolicy::Keep; }
+  }];
+}
+
+def ExpectKernelsOp : Op<Sinter_Dialect, "expect_kernels"> {
+  let summary = "Fails the compilation when the function becomes more than `max` kernels";
+  let description = [{
+    Launches are counted as they run, copies included. Computes nothing; the fusion pass takes the op away.
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$max);
+  let assemblyFormat = "`max` $max attr-dict";
+}
+
 def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp"]>]> {
   let summary = "Ends a fused or kernel region with its results";
   let arguments = (ins Variadic<Sinter_Tensor>:$operands);

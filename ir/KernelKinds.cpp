@@ -40,8 +40,19 @@ StringRef nameOf(Refusal refusal) {
     return "is_output_of_other_kind";
   case Refusal::no_profit:
     return "no_profit";
+  case Refusal::barrier:
+    return "barrier";
   }
   llvm_unreachable("a refusal without a name");
+}
+
+ArrayRef<Refusal> allRefusals() {
+  static const SmallVector<Refusal> all = [] {
+    SmallVector<Refusal> made;
+    for (int code = 0; code <= int(Refusal::barrier); ++code) made.push_back(Refusal(code));
+    return made;
+  }();
+  return all;
 }
 
 StringRef nameOf(KernelKind kind) {

@@ -30,8 +30,11 @@ enum class Refusal {
   multiple_uses,              // the producer is needed elsewhere, in another shape
   is_output_of_other_kind,    // the other side is a kernel that takes no more ops of this kind
   no_profit,                  // the cost model sees no gain
+  barrier,                    // a sinter.fusion_barrier stands between
 };
 llvm::StringRef nameOf(Refusal refusal);
+/// Every refusal, in the order above; docs/fusion.md has a row for each.
+llvm::ArrayRef<Refusal> allRefusals();
 struct RefusedBecause {
   Refusal code;
   std::string detail;

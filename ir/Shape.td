@@ -82,6 +82,16 @@ def StopGradientOp : Sinter_AffineView<"stop_gradient", [SameOperandsAndResultTy
   let results = (outs Sinter_Tensor:$result);
   let assemblyFormat = "$x attr-dict `:` type($result)";
 }
+def FusionBarrierOp : Sinter_Op<"fusion_barrier", "Barrier", "Keep", [Pure, SameOperandsAndResultType, Vjp]> {
+  let summary = "The value itself: what makes it and what reads it through the barrier are different kernels";
+  let description = [{
+    Nothing is computed and nothing is copied: the fusion pass takes the op away once its kernels are decided. The
+    gradient passes through.
+  }];
+  let arguments = (ins Sinter_Tensor:$x);
+  let results = (outs Sinter_Tensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($result)";
+}
 
 // Indexed access.
 def EmbeddingOp : Sinter_Op<"embedding", "Gather", "Widest", [Pure, Infer, ElementNoVector, Vjp]> {

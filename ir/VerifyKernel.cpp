@@ -18,6 +18,11 @@ static LogicalResult verifyRegion(Operation *op, Region &body, Attribute schedul
   return success();
 }
 
+LogicalResult ExpectFusedOp::verify() {
+  if (getValues().size() < 2) return emitOpError("wants two values or more");
+  return success();
+}
+
 LogicalResult FusedOp::verifyRegions() {
   return verifyRegion(*this, getBody(), getSchedule(), getInputs().getTypes(),
                       getOutputs().getTypes());

@@ -12,6 +12,10 @@ void ReshapeOp::buildVjp(Vjp &vjp) {
   if (wanted(vjp, 0)) vjp.set(0, vjp.create<ReshapeOp>(getX().getType(), vjp.cotangent()));
 }
 
+void FusionBarrierOp::buildVjp(Vjp &vjp) {
+  if (wanted(vjp, 0)) vjp.set(0, vjp.cotangent());
+}
+
 void TransposeOp::buildVjp(Vjp &vjp) {
   if (!wanted(vjp, 0)) return;
   SmallVector<int64_t> inverse(getPermutation().size());

@@ -135,8 +135,8 @@ private:
       return lowerResults(op);
     }
     case PrecisionPolicy::Keep:
-      if (op->getNumOperands() > 0 && literal.contains(op->getOperand(0)) &&
-          isFull(op->getResult(0)))
+      if (op->getNumOperands() > 0 && op->getNumResults() > 0 &&
+          literal.contains(op->getOperand(0)) && isFull(op->getResult(0)))
         literal.insert(op->getResult(0)); // a literal's broadcast is one too
       if (llvm::none_of(op->getOperands(), [&](Value v) { return lowered.contains(v); }))
         return success();

@@ -127,13 +127,29 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
     Order of decisions: donated pointwise results become one `update` kernel; pointwise ends join their
     contraction; then edges and ops with a common operand by gain (bytes and launches saved); then
     small reductions of one shape, and arithmetic on single elements beside them. Refusals are
-    named in ir/KernelKinds.h (enum Refusal); with `ledger` every edge and its fate stand in the function's attribute sinter.ledger (passes/fusion/Ledger.h).
+    named in ir/KernelKinds.h (enum Refusal) and explained in docs/fusion.md; with `ledger` every edge and
+    its fate stand in the function's attribute sinter.ledger (passes/fusion/LedgerAttribute.h), and where
+    remarks are on (--remarks-filter, category sinter-fusion) each is one.
+
+    sinter.fusion_barrier and the sinter.expect_* ops are gone afterwards. An expect_fused that was not
+    fulfilled is an error at its place, with the ledger's reason; expect_kernels waits, in an attribute, for
+    sinter-check-expectations.
   }];
   let options = [
     Option<"ledger", "ledger", "bool", "false", "Record every edge in the attribute sinter.ledger">,
     Option<"singletons", "singletons", "bool", "false", "Fuse nothing: one kernel for each op">,
   ];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
+def CheckExpectations : Pass<"sinter-check-expectations", "::mlir::ModuleOp"> {
+  let summary = "Compares the number of launches with what the model's writer expects";
+  let description = [{
+    Requires: what sinter-outline guarantees; after sinter-plan-memory, which may add copies. Guarantees:
+    functions have no more launches than their sinter.expect_kernels allowed (sinter-fusion left them in the
+    attribute sinter.expected_kernels, which goes). Refuses: a function with more, at the expectation's place,
+    with the boundaries that cost most.
+  }];
 }
 
 def Outline : Pass<"sinter-outline", "::mlir::ModuleOp"> {

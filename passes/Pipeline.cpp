@@ -48,8 +48,11 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   });
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
-  // Last: it orders launches and fixes addresses.
-  add("memory", [](OpPassManager &pm) { pm.addPass(createPlanMemory()); });
+  // Last: it orders launches and fixes addresses, and with its copies their number is final.
+  add("memory", [](OpPassManager &pm) {
+    pm.addPass(createPlanMemory());
+    pm.addPass(createCheckExpectations());
+  });
   return stages;
 }
 

@@ -21,6 +21,31 @@ static llvm::cl::list<std::string> pluginFlag(
                    "loaded is an error"),
     llvm::cl::value_desc("path"));
 
+static llvm::cl::opt<std::string> remarksFlag(
+    "remarks", llvm::cl::ValueOptional,
+    llvm::cl::desc(
+        "Say of each edge between two ops whether fusion made it one kernel, and why not; "
+        "with a path, as YAML into that file"),
+    llvm::cl::value_desc("path"));
+
+/// `--remarks` and `--remarks=PATH` in the words that MLIR's driver has for them.
+static std::vector<std::string> spelledOut(int argc, char **argv) {
+  std::vector<std::string> arguments;
+  for (int i = 0; i < argc; ++i) {
+    llvm::StringRef flag = argv[i];
+    bool isRemarks = flag.consume_front("--remarks") || flag.consume_front("-remarks");
+    if (!isRemarks || !(flag.empty() || flag.starts_with("="))) {
+      arguments.push_back(argv[i]);
+      continue;
+    }
+    arguments.push_back("--remarks-filter=sinter-.*");
+    if (!flag.consume_front("=")) continue;
+    arguments.push_back("--remark-format=yaml");
+    arguments.push_back("--remarks-output-file=" + flag.str());
+  }
+  return arguments;
+}
+
 /// The paths of every `--load-plugin=PATH` and `--load-plugin PATH`.
 static std::vector<std::string> pluginPaths(int argc, char **argv) {
   std::vector<std::string> paths;
@@ -44,6 +69,9 @@ int main(int argc, char **argv) {
     llvm::WithColor::error(llvm::errs(), "sinter-opt") << error.what() << '\n';
     return EXIT_FAILURE;
   }
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "Sinter's optimiser driver\n", registry));
+  std::vector<std::string> arguments = spelledOut(argc, argv);
+  std::vector<char *> pointers;
+  for (std::string &argument : arguments) pointers.push_back(argument.data());
+  return mlir::asMainReturnCode(mlir::MlirOptMain(int(pointers.size()), pointers.data(),
+                                                  "Sinter's optimiser driver\n", registry));
 }

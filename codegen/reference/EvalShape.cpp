@@ -42,7 +42,7 @@ LogicalResult iota(OpEvaluation &e) {
   });
   return success();
 }
-/// The same elements in the same order: reshape, relayout, stop_gradient.
+/// The same elements in the same order: reshape, relayout, stop_gradient, fusion_barrier.
 LogicalResult same(OpEvaluation &e) {
   RankedTensorType type = e.result().type;
   e.result() = e.operand(0);
@@ -120,6 +120,7 @@ void addShapes(Handlers &handlers) {
   handlers["sinter.reshape"] = same;
   handlers["sinter.relayout"] = same;
   handlers["sinter.stop_gradient"] = same;
+  handlers["sinter.fusion_barrier"] = same;
   handlers["sinter.transpose"] = transpose;
   handlers["sinter.broadcast"] = broadcast;
   handlers["sinter.slice"] = slice;

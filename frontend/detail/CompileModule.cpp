@@ -5,7 +5,7 @@
 #include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
-#include "sinter/passes/fusion/Ledger.h"
+#include "sinter/passes/fusion/LedgerAttribute.h"
 
 #include "mlir/Pass/PassManager.h"
 

@@ -18,6 +18,12 @@ static OwningOpRef<ModuleOp> joined(const std::vector<const TracedImpl *> &funct
   return module;
 }
 
+void dropExpectations(ModuleOp module) {
+  module.walk([](Operation *op) {
+    if (isa<ir::ExpectFusedOp, ir::ExpectKernelsOp>(op)) op->erase();
+  });
+}
+
 static ModuleOptions moduleOptions(const std::string &device, Precision precision) {
   ModuleOptions options;
   options.device = device;
@@ -48,7 +54,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   Diagnostics diagnostics;
   std::string stage;
   FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
-  if (failed(program)) throw CompileError(stage, diagnostics.text());
+  if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
   if (dump) dump.file("plan.txt", planText(*program));
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
@@ -57,11 +63,12 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
 
 std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision) {
   OwningOpRef<ModuleOp> module = joined({&function});
+  dropExpectations(*module); // they are the device's that the graph was compiled for
   Diagnostics diagnostics;
   std::string stage;
   FailureOr<runtime::Program> program =
       compileModule(*module, moduleOptions("cuda", precision), &stage);
-  if (failed(program)) throw CompileError(stage, diagnostics.text());
+  if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
   std::vector<KernelText> texts;
   for (const auto &kernel : program->kernels) texts.push_back({kernel.name, kernel.source});
   return texts;

@@ -21,6 +21,8 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
                           bool savable = false);
 /// The CUDA text of a function's kernels, as they are for the oldest supported GPU.
 std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision);
+/// Takes what the model's writer expects of fusion off all functions.
+void dropExpectations(mlir::ModuleOp module);
 /// A program's launches with the places of their operands, for people.
 std::string planText(const runtime::Program &program);
 

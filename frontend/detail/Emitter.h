@@ -26,6 +26,14 @@ public:
                                         mlir::TypeRange types = {}) {
     return makeOp(OpT::getOperationName(), operands, attributes, types)->getResult(0);
   }
+  /// An op without results, which only says something to the compiler.
+  template <class OpT>
+  void state(mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes = {}) {
+    mlir::OperationState made(loc, OpT::getOperationName());
+    made.addOperands(operands);
+    made.addAttributes(attributes);
+    b.create(made);
+  }
   mlir::Operation *makeOp(llvm::StringRef name, mlir::ValueRange operands,
                           llvm::ArrayRef<mlir::NamedAttribute> attributes = {},
                           mlir::TypeRange types = {});

@@ -68,6 +68,18 @@ Location locationOf(Where where, const std::string &path) {
   return NameLoc::get(StringAttr::get(&context(), path), line);
 }
 
+static std::string placeOf(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto line = dyn_cast<FileLineColLoc>(inner);
+    if (!line) return WalkResult::advance();
+    StringRef file = line.getFilename().getValue();
+    text = fmt::format("{}:{}", file.substr(file.rfind('/') + 1).str(), line.getLine());
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
 Diagnostics::Diagnostics() {
   handler = context().getDiagEngine().registerHandler(
       [this, thread = std::this_thread::get_id()](Diagnostic &diagnostic) -> LogicalResult {
@@ -75,6 +87,7 @@ Diagnostics::Diagnostics() {
         if (diagnostic.getSeverity() != DiagnosticSeverity::Error) return failure();
         if (!collected.empty()) collected += "; ";
         collected += diagnostic.str();
+        if (firstPlace.empty()) firstPlace = placeOf(diagnostic.getLocation());
         return success();
       });
 }

@@ -26,9 +26,11 @@ public:
   Diagnostics();
   ~Diagnostics();
   const std::string &text() const { return collected; }
+  /// "model.cpp:14", of the first error that has a line.
+  const std::string &place() const { return firstPlace; }
 
 private:
-  std::string collected;
+  std::string collected, firstPlace;
   mlir::DiagnosticEngine::HandlerID handler;
 };
 

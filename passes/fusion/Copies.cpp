@@ -33,6 +33,7 @@ void Copies::copyFreeOps() {
       op.getBlock()->getOperations().insertAfter(op.getIterator(), copy);
       user->replaceUsesOfWith(op.getResult(0), copy->getResult(0));
       freeOps[copy] = &op;
+      note(copy, &op);
     }
   }
 }
@@ -45,7 +46,7 @@ bool Copies::copyProducers(const Groups &groups, const CostModel &costs, const L
   std::vector<Plan> plans;
   llvm::DenseSet<unsigned> involved; // one change at a time to a kernel
   for (unsigned group = 0; group < groups.size(); ++group) {
-    if (!groups.isAlive(group) || groups.isAlias(group) || groups[group].update ||
+    if (!groups.isKernel(group) || groups[group].update ||
         groups[group].kind != KernelKind::Pointwise || groups[group].ops.size() > maxProducerOps ||
         involved.contains(group))
       continue;
@@ -88,6 +89,7 @@ void Copies::copyFor(Producer &producer, ArrayRef<Operation *> readers) {
     OpBuilder builder(op->getContext());
     builder.setInsertionPointAfter(op);
     copied.emplace_back(builder.clone(*op, map), op);
+    note(copied.back().first, op);
   }
   for (Operation *reader : readers)
     for (OpOperand &operand : reader->getOpOperands())
@@ -126,7 +128,10 @@ bool Copies::dropUnused(const Groups &groups) {
       }
     return true;
   });
-  for (Operation *op : dead) op->erase();
+  for (Operation *op : dead) {
+    originOf.erase(op);
+    op->erase();
+  }
   return !dead.empty();
 }
 

@@ -21,6 +21,9 @@ public:
   /// returns true.
   bool dropUnused(const Groups &groups);
 
+  /// What each copy that stayed was made of; never a copy itself.
+  const llvm::DenseMap<mlir::Operation *, mlir::Operation *> &origins() const { return originOf; }
+
 private:
   using Copied =
       llvm::SmallVector<std::pair<mlir::Operation *, mlir::Operation *>>; // copy, original
@@ -29,11 +32,17 @@ private:
     std::vector<Copied> copies;
   };
 
+  void note(mlir::Operation *copy, mlir::Operation *original) {
+    auto known = originOf.find(original);
+    mlir::Operation *first = known == originOf.end() ? original : known->second;
+    originOf[copy] = first;
+  }
   void copyFor(Producer &producer, llvm::ArrayRef<mlir::Operation *> readers);
 
   mlir::func::FuncOp func;
   llvm::MapVector<mlir::Operation *, mlir::Operation *> freeOps; // copy -> original
   std::vector<Producer> producers;
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *> originOf;
 };
 
 } // namespace sinter::passes::fusion

@@ -1,7 +1,7 @@
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/Copies.h"
-#include "sinter/passes/fusion/Ledger.h"
+#include "sinter/passes/fusion/Expectations.h"
 #include "sinter/passes/fusion/Plan.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -40,17 +40,32 @@ std::string nameFor(ArrayRef<Operation *> ops, KernelKind kind) {
 }
 
 // The composites that nothing claimed whole are opened; a kernel holds primitives only.
-void openComposites(func::FuncOp func) {
-  SmallVector<DecomposableOpInterface> composites;
+void openComposites(func::FuncOp func, LedgerOps &ops) {
   for (bool found = true; found;) {
     found = false;
     for (Operation &op : llvm::make_early_inc_range(func.getBody().front()))
       if (auto composite = dyn_cast<DecomposableOpInterface>(op)) {
+        Operation *before = op.getPrevNode();
         OpBuilder builder(&op);
-        op.replaceAllUsesWith(composite.decompose(builder));
+        SmallVector<Value> opened = composite.decompose(builder);
+        for (Operation *part = before ? before->getNextNode() : &op.getBlock()->front();
+             part != &op; part = part->getNextNode())
+          ops.inherit(part, &op);
+        op.replaceAllUsesWith(opened);
         op.erase();
         found = true;
       }
+  }
+}
+
+// A barrier in front of a constant or an argument has nothing to keep apart; and kernels take constants in.
+void dropIdleBarriers(func::FuncOp func) {
+  for (auto barrier :
+       llvm::make_early_inc_range(func.getBody().front().getOps<FusionBarrierOp>())) {
+    Operation *def = LedgerOps::sourceOf(barrier.getX()).getDefiningOp();
+    if (def && !isa<ConstantOp>(def)) continue;
+    barrier.replaceAllUsesWith(barrier.getX());
+    barrier.erase();
   }
 }
 
@@ -61,30 +76,41 @@ public:
   void runOnOperation() override {
     names.clear();
     for (auto func : getOperation().getOps<func::FuncOp>())
-      if (!func.isExternal()) run(func);
+      if (!func.isExternal() && failed(run(func))) signalPassFailure();
   }
 
 private:
-  void run(func::FuncOp func) {
-    openComposites(func);
+  LogicalResult run(func::FuncOp func) {
+    LedgerOps ops(func);
+    openComposites(func, ops);
+    Expectations expectations(func);
+    dropIdleBarriers(func);
+    ops.number(func);
+    expectations.resolve(ops);
     TargetAttr target = targetOf(func);
     CostModel costs(target);
-    if (!singletons) makeCopies(func, costs, target);
+    Copies copies(func);
+    if (!singletons) makeCopies(func, copies, costs, target);
     Groups groups(func);
     Legality legality(groups, costs, target);
     if (!singletons) fusion::plan(groups, costs, legality, /*stages=*/true);
     SmallVector<unsigned> order = groups.inExecutionOrder();
     llvm::DenseMap<unsigned, std::string> kernelNames;
     for (unsigned group : order)
-      if (!groups.isAlias(group)) {
+      if (groups.isKernel(group)) {
         std::string base = nameFor(groups[group].ops, groups[group].kind);
         kernelNames[group] = base + "_" + std::to_string(names[base]++);
       }
-    if (ledger)
-      func->setAttr(ledgerAttr,
-                    toAttribute(record(groups, costs, legality, kernelNames), &getContext()));
+    LogicalResult expected = success();
+    if (ledger || !expectations.empty() || getContext().getRemarkEngine()) {
+      Ledger recorded = recordLedger(groups, costs, legality, ops, copies.origins(), kernelNames);
+      emitRemarks(recorded, ops);
+      expected = expectations.check(func, recorded);
+      if (ledger) func->setAttr(ledgerAttr, toAttribute(recorded, &getContext()));
+    }
     apply(groups, order, kernelNames);
     if (target && target.getKind() == "cuda") scheduleContractions(func, target);
+    return expected;
   }
 
   static void scheduleContractions(func::FuncOp func, TargetAttr target) {
@@ -97,8 +123,8 @@ private:
   }
 
   // The plan is a function of the graph, so each change of the graph asks for a new one.
-  static void makeCopies(func::FuncOp func, const CostModel &costs, TargetAttr target) {
-    Copies copies(func);
+  static void makeCopies(func::FuncOp func, Copies &copies, const CostModel &costs,
+                         TargetAttr target) {
     copies.copyFreeOps();
     for (bool triedProducers = false;;) {
       Groups groups(func);
@@ -108,42 +134,6 @@ private:
       if (triedProducers || !copies.copyProducers(groups, costs, legality)) return;
       triedProducers = true;
     }
-  }
-
-  // Every edge between two computing ops, in program order.
-  static Ledger record(const Groups &groups, const CostModel &costs, const Legality &legality,
-                       const llvm::DenseMap<unsigned, std::string> &kernelNames) {
-    Ledger ledger;
-    func::FuncOp func = groups.function();
-    ledger.function = func.getName().str();
-    for (Operation &op : func.getBody().front()) {
-      int consumer = groups.groupOf(&op);
-      if (consumer < 0 || isa<ReshapeOp>(op)) continue;
-      llvm::SmallSetVector<Value, 4> seen;
-      for (Value operand : op.getOperands()) {
-        Value source = operand;
-        while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
-        Operation *def = source.getDefiningOp();
-        int producer = def ? groups.groupOf(def) : -1;
-        if (producer < 0 || !seen.insert(source)) continue;
-        LedgerEdge edge;
-        edge.producer = def->getName().stripDialect().str();
-        edge.consumer = op.getName().stripDialect().str();
-        edge.producerLine = sourceLine(def->getLoc());
-        edge.consumerLine = sourceLine(op.getLoc());
-        edge.bytes = fusion::bytesOf(source);
-        edge.fused = producer == consumer;
-        if (edge.fused) {
-          edge.kernel = kernelNames.lookup(consumer);
-        } else {
-          RefusedBecause refused = whyApart(groups, costs, legality, producer, consumer);
-          edge.code = nameOf(refused.code).str();
-          edge.detail = refused.detail;
-        }
-        ledger.edges.push_back(std::move(edge));
-      }
-    }
-    return ledger;
   }
 
   // Cannot fail: the groups' graph has no cycle, and each group's region was accepted.
@@ -157,6 +147,11 @@ private:
     OpBuilder builder(block.getTerminator());
     IRMapping outside;
     for (unsigned group : order) {
+      if (groups.isBarrier(group)) {
+        auto barrier = cast<FusionBarrierOp>(groups[group].ops.front());
+        outside.map(barrier.getResult(), outside.lookupOrDefault(barrier.getX()));
+        continue;
+      }
       if (groups.isAlias(group)) {
         builder.clone(*groups[group].ops.front(), outside);
         continue;

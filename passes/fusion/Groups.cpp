@@ -38,6 +38,10 @@ bool Groups::isAlias(unsigned which) const {
   return groups[which].ops.size() == 1 && isa<ReshapeOp>(groups[which].ops.front());
 }
 
+bool Groups::isBarrier(unsigned which) const {
+  return groups[which].ops.size() == 1 && isa<FusionBarrierOp>(groups[which].ops.front());
+}
+
 int Groups::groupOf(Operation *op) const {
   auto it = group.find(op);
   return it == group.end() ? -1 : int(it->second);
@@ -133,7 +137,8 @@ KernelBody Groups::bodyOf(ArrayRef<Operation *> ops) const {
 KernelBody Groups::bodyOf(unsigned which) const { return bodyOf(groups[which].ops); }
 KernelBody Groups::bodyOf(unsigned a, unsigned b) const { return bodyOf(merged(a, b)); }
 
-bool Groups::reachesThroughThird(unsigned from, unsigned to) const {
+// The last group before `to` on such a path: the one that has to run in between.
+int Groups::reachesThroughThird(unsigned from, unsigned to) const {
   llvm::DenseSet<unsigned> seen;
   SmallVector<unsigned> work;
   auto push = [&](unsigned next) {
@@ -141,15 +146,17 @@ bool Groups::reachesThroughThird(unsigned from, unsigned to) const {
   };
   llvm::for_each(consumersOf(from), push);
   while (!work.empty()) {
-    SmallVector<unsigned> next = consumersOf(work.pop_back_val());
-    if (is_contained(next, to)) return true;
+    unsigned third = work.pop_back_val();
+    SmallVector<unsigned> next = consumersOf(third);
+    if (is_contained(next, to)) return int(third);
     llvm::for_each(next, push);
   }
-  return false;
+  return -1;
 }
 
-bool Groups::wouldCreateCycle(unsigned a, unsigned b) const {
-  return reachesThroughThird(a, b) || reachesThroughThird(b, a);
+int Groups::thirdBetween(unsigned a, unsigned b) const {
+  int forth = reachesThroughThird(a, b);
+  return forth >= 0 ? forth : reachesThroughThird(b, a);
 }
 
 void Groups::merge(unsigned a, unsigned b, KernelKind kind) {

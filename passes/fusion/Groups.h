@@ -34,6 +34,12 @@ public:
   void markUpdate(unsigned group) { groups[group].update = true; }
   /// A group that is one reshape: no kernel.
   bool isAlias(unsigned group) const;
+  /// A group that is one sinter.fusion_barrier: no kernel either, but nothing is merged with it or, since that
+  /// would be a cycle, across it.
+  bool isBarrier(unsigned group) const;
+  bool isKernel(unsigned group) const {
+    return isAlive(group) && !isAlias(group) && !isBarrier(group);
+  }
 
   /// The group of an op; -1 for what does not compute (constants, the terminator).
   int groupOf(mlir::Operation *op) const;
@@ -51,8 +57,10 @@ public:
   ir::KernelBody bodyOf(unsigned group) const;
   ir::KernelBody bodyOf(unsigned a, unsigned b) const;
 
+  /// A third group on a path from one to the other; -1 where there is none.
+  int thirdBetween(unsigned a, unsigned b) const;
   /// True when a path leads from one to the other through a third group.
-  bool wouldCreateCycle(unsigned a, unsigned b) const;
+  bool wouldCreateCycle(unsigned a, unsigned b) const { return thirdBetween(a, b) >= 0; }
 
   /// Merges `b` into `a`.
   void merge(unsigned a, unsigned b, ir::KernelKind kind);
@@ -71,7 +79,7 @@ public:
 private:
   llvm::SmallVector<mlir::Operation *> merged(unsigned a, unsigned b) const;
   ir::KernelBody bodyOf(llvm::ArrayRef<mlir::Operation *> ops) const;
-  bool reachesThroughThird(unsigned from, unsigned to) const;
+  int reachesThroughThird(unsigned from, unsigned to) const;
   std::vector<Group::Part> partsOf(unsigned which) const;
   void sortParts(std::vector<Group::Part> &parts) const;
 

@@ -1,115 +1,168 @@
 #include "sinter/passes/fusion/Ledger.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-
 #include <nlohmann/json.hpp>
 
-using namespace mlir;
+#include <algorithm>
+#include <cmath>
 
 namespace sinter::passes {
 
+using Json = nlohmann::ordered_json;
+
 size_t Ledger::fused() const {
-  return size_t(llvm::count_if(edges, [](const LedgerEdge &edge) { return edge.fused; }));
+  return size_t(
+      std::count_if(edges.begin(), edges.end(), [](const LedgerEdge &edge) { return edge.fused; }));
 }
 
-std::string sourceLine(Location loc) {
-  std::string result;
-  loc->walk([&](Location part) {
-    if (auto file = dyn_cast<FileLineColLoc>(part)) {
-      result = (file.getFilename().getValue() + ":" + Twine(file.getLine())).str();
-      return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  if (result.empty()) {
-    llvm::raw_string_ostream os(result);
-    loc.print(os);
+static Json toJson(const LedgerOp &op, size_t id) {
+  Json entry = {{"id", id},        {"value", op.value}, {"op", op.op},
+                {"line", op.line}, {"type", op.type},   {"kernels", op.kernels}};
+  if (!op.path.empty()) entry["path"] = op.path;
+  if (op.gradient) entry["gradient"] = true;
+  return entry;
+}
+
+// Names and lines of the two ops stand here again, for people and for readers that want no more.
+static Json toJson(const LedgerEdge &edge, const Ledger &ledger) {
+  const LedgerOp &producer = ledger.ops[edge.from], &consumer = ledger.ops[edge.to];
+  Json entry = {{"from", edge.from},
+                {"to", edge.to},
+                {"result", edge.result},
+                {"producer", producer.op},
+                {"producer_line", producer.line},
+                {"consumer", consumer.op},
+                {"consumer_line", consumer.line},
+                {"bytes", edge.bytes}};
+  if (edge.fused) {
+    entry["fused"] = edge.kernels.front();
+    if (edge.kernels.size() > 1)
+      entry["also"] = std::vector<std::string>(edge.kernels.begin() + 1, edge.kernels.end());
+    return entry;
   }
-  return result;
+  entry["refused"] = edge.code;
+  entry["detail"] = edge.detail;
+  if (edge.costApart) entry["cost_apart"] = std::llround(*edge.costApart);
+  if (edge.costTogether) entry["cost_together"] = std::llround(*edge.costTogether);
+  return entry;
 }
 
-Attribute toAttribute(const Ledger &ledger, MLIRContext *context) {
-  Builder b(context);
-  SmallVector<Attribute> edges;
-  for (const LedgerEdge &edge : ledger.edges) {
-    SmallVector<NamedAttribute> fields;
-    auto add = [&](StringRef name, StringRef value) {
-      if (!value.empty()) fields.push_back(b.getNamedAttr(name, b.getStringAttr(value)));
-    };
-    add("producer", edge.producer);
-    add("consumer", edge.consumer);
-    add("producer_line", edge.producerLine);
-    add("consumer_line", edge.consumerLine);
-    fields.push_back(b.getNamedAttr("bytes", b.getI64IntegerAttr(edge.bytes)));
-    add("fused", edge.fused ? edge.kernel : "");
-    add("refused", edge.fused ? "" : edge.code);
-    add("detail", edge.fused ? "" : edge.detail);
-    edges.push_back(b.getDictionaryAttr(fields));
+std::string toJson(const std::vector<Ledger> &ledgers) {
+  Json functions = Json::array();
+  for (const Ledger &ledger : ledgers) {
+    Json ops = Json::array(), edges = Json::array();
+    for (size_t id = 0; id < ledger.ops.size(); ++id) ops.push_back(toJson(ledger.ops[id], id));
+    for (const LedgerEdge &edge : ledger.edges) edges.push_back(toJson(edge, ledger));
+    functions.push_back({{"function", ledger.function},
+                         {"fused", ledger.fused()},
+                         {"refused", ledger.refused()},
+                         {"ops", std::move(ops)},
+                         {"edges", std::move(edges)}});
   }
-  return b.getArrayAttr(edges);
+  return functions.dump(2);
 }
 
-static Ledger fromAttribute(StringRef function, ArrayAttr attribute) {
+namespace {
+
+// Reads fields of one object; a field that is missing or of another type is noted, not thrown.
+class Fields {
+public:
+  Fields(const Json &object, bool &fine) : object(object), fine(fine) {}
+
+  std::string text(const char *name, bool needed = true) {
+    const Json *field = find(name, needed);
+    if (!field) return {};
+    fine &= field->is_string();
+    return field->is_string() ? field->get<std::string>() : std::string();
+  }
+  int64_t number(const char *name) {
+    const Json *field = find(name, true);
+    if (!field) return 0;
+    fine &= field->is_number_integer();
+    return field->is_number_integer() ? field->get<int64_t>() : 0;
+  }
+  std::optional<double> maybe(const char *name) {
+    const Json *field = find(name, false);
+    if (!field || !field->is_number()) return std::nullopt;
+    return field->get<double>();
+  }
+  std::vector<std::string> texts(const char *name, bool needed) {
+    std::vector<std::string> found;
+    if (const Json *field = find(name, needed))
+      for (const Json &each : *field) {
+        fine &= each.is_string();
+        if (each.is_string()) found.push_back(each.get<std::string>());
+      }
+    return found;
+  }
+  const Json *find(const char *name, bool needed) {
+    auto it = object.find(name);
+    if (it != object.end()) return &*it;
+    fine &= !needed;
+    return nullptr;
+  }
+
+private:
+  const Json &object;
+  bool &fine;
+};
+
+Ledger ledgerOf(const Json &function, bool &fine) {
   Ledger ledger;
-  ledger.function = function.str();
-  for (auto fields : attribute.getAsRange<DictionaryAttr>()) {
-    auto text = [&](StringRef name) {
-      auto value = fields.getAs<StringAttr>(name);
-      return value ? value.getValue().str() : std::string();
-    };
+  Fields own(function, fine);
+  ledger.function = own.text("function");
+  const Json *ops = own.find("ops", true), *edges = own.find("edges", true);
+  if (!ops || !edges) return ledger;
+  for (const Json &entry : *ops) {
+    Fields fields(entry, fine);
+    LedgerOp op;
+    op.value = fields.text("value");
+    op.op = fields.text("op");
+    op.line = fields.text("line");
+    op.path = fields.text("path", false);
+    op.type = fields.text("type");
+    op.gradient = entry.contains("gradient");
+    op.kernels = fields.texts("kernels", true);
+    ledger.ops.push_back(std::move(op));
+  }
+  for (const Json &entry : *edges) {
+    Fields fields(entry, fine);
     LedgerEdge edge;
-    edge.producer = text("producer");
-    edge.consumer = text("consumer");
-    edge.producerLine = text("producer_line");
-    edge.consumerLine = text("consumer_line");
-    if (auto bytes = fields.getAs<IntegerAttr>("bytes")) edge.bytes = bytes.getInt();
-    edge.kernel = text("fused");
-    edge.fused = !edge.kernel.empty();
-    edge.code = text("refused");
-    edge.detail = text("detail");
+    int64_t from = fields.number("from"), to = fields.number("to");
+    int64_t count = int64_t(ledger.ops.size());
+    fine &= from >= 0 && from < count && to >= 0 && to < count;
+    edge.from = unsigned(from);
+    edge.to = unsigned(to);
+    edge.result = unsigned(fields.number("result"));
+    edge.bytes = fields.number("bytes");
+    edge.fused = entry.contains("fused");
+    if (edge.fused) {
+      edge.kernels = fields.texts("also", false);
+      edge.kernels.insert(edge.kernels.begin(), fields.text("fused"));
+    } else {
+      edge.code = fields.text("refused");
+      edge.detail = fields.text("detail");
+      edge.costApart = fields.maybe("cost_apart");
+      edge.costTogether = fields.maybe("cost_together");
+    }
     ledger.edges.push_back(std::move(edge));
   }
   return ledger;
 }
 
-std::vector<Ledger> ledgersOf(ModuleOp module) {
+} // namespace
+
+std::optional<std::vector<Ledger>> ledgersFromJson(const std::string &text, std::string &problem) {
+  Json functions = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  bool fine = functions.is_array();
   std::vector<Ledger> ledgers;
-  for (auto func : module.getOps<func::FuncOp>())
-    if (auto attribute = func->getAttrOfType<ArrayAttr>(ledgerAttr))
-      ledgers.push_back(fromAttribute(func.getName(), attribute));
-  return ledgers;
-}
-
-std::vector<Ledger> takeLedgers(ModuleOp module) {
-  std::vector<Ledger> ledgers = ledgersOf(module);
-  for (auto func : module.getOps<func::FuncOp>()) func->removeAttr(ledgerAttr);
-  return ledgers;
-}
-
-std::string toJson(const std::vector<Ledger> &ledgers) {
-  nlohmann::ordered_json functions = nlohmann::ordered_json::array();
-  for (const Ledger &ledger : ledgers) {
-    nlohmann::ordered_json edges = nlohmann::ordered_json::array();
-    for (const LedgerEdge &edge : ledger.edges) {
-      nlohmann::ordered_json entry = {{"producer", edge.producer},
-                                      {"producer_line", edge.producerLine},
-                                      {"consumer", edge.consumer},
-                                      {"consumer_line", edge.consumerLine},
-                                      {"bytes", edge.bytes}};
-      if (edge.fused) {
-        entry["fused"] = edge.kernel;
-      } else {
-        entry["refused"] = edge.code;
-        entry["detail"] = edge.detail;
-      }
-      edges.push_back(std::move(entry));
+  if (fine)
+    for (const Json &function : functions) {
+      fine &= function.is_object();
+      if (fine) ledgers.push_back(ledgerOf(function, fine));
     }
-    functions.push_back({{"function", ledger.function},
-                         {"fused", ledger.fused()},
-                         {"refused", ledger.refused()},
-                         {"edges", std::move(edges)}});
-  }
-  return functions.dump(2);
+  if (fine) return ledgers;
+  problem = functions.is_discarded() ? "is not JSON" : "is no fusion ledger of this version";
+  return std::nullopt;
 }
 
 } // namespace sinter::passes

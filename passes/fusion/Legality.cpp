@@ -1,5 +1,7 @@
 #include "sinter/passes/fusion/Legality.h"
 
+#include "sinter/passes/fusion/LedgerAttribute.h"
+
 using namespace mlir;
 using namespace sinter::ir;
 
@@ -71,7 +73,22 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
   return std::nullopt;
 }
 
+std::optional<RefusedBecause> Legality::cycle(unsigned a, unsigned b) const {
+  int third = groups.thirdBetween(a, b);
+  if (third < 0) return std::nullopt;
+  Operation *between = groups[third].ops.back();
+  if (groups.isBarrier(third))
+    return RefusedBecause{Refusal::barrier,
+                          "a fusion_barrier stands between, " + shortLine(between->getLoc())};
+  return RefusedBecause{Refusal::would_create_cycle,
+                        ("the kernel of " + between->getName().stripDialect() + " lies between, " +
+                         shortLine(between->getLoc()))
+                            .str()};
+}
+
 std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b) const {
+  if (groups.isBarrier(a) || groups.isBarrier(b))
+    return RefusedBecause{Refusal::barrier, "a fusion_barrier is no part of a kernel"};
   if (groups[a].update || groups[b].update)
     return RefusedBecause{Refusal::is_output_of_other_kind,
                           "the optimiser update is a kernel of its own"};
@@ -82,9 +99,9 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
     if (auto refused = whyNotStages(groups.stagesOf({a, b}), groups.runInOrder({a, b}),
                                     body.inputs().size() + body.outputs.size(), target))
       return *refused;
-    return RefusedBecause{groups.wouldCreateCycle(a, b) ? Refusal::would_create_cycle
-                                                        : Refusal::is_output_of_other_kind,
-                          "stages that stay apart"};
+    if (auto refused = cycle(a, b)) return *refused;
+    return RefusedBecause{Refusal::is_output_of_other_kind,
+                          "stages of one launch take in nothing that is no stage"};
   }
   KernelKind kind;
   if (std::optional<RefusedBecause> refused = whyNotAny(body, target, kind)) {
@@ -101,8 +118,7 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
     return *refused;
   }
   if (std::optional<RefusedBecause> refused = heavyWork(a, b, body, kind)) return *refused;
-  if (groups.wouldCreateCycle(a, b))
-    return RefusedBecause{Refusal::would_create_cycle, "another kernel lies between"};
+  if (auto refused = cycle(a, b)) return *refused;
   return kind;
 }
 

@@ -21,6 +21,7 @@ public:
   std::optional<double> costOfAbsorbing(unsigned reader, unsigned producer) const;
 
 private:
+  std::optional<ir::RefusedBecause> cycle(unsigned a, unsigned b) const;
   std::optional<ir::RefusedBecause> heavyWork(unsigned a, unsigned b, const ir::KernelBody &body,
                                               ir::KernelKind kind) const;
 

@@ -1,5 +1,5 @@
 #include "sinter/passes/Passes.h"
-#include "sinter/passes/fusion/Ledger.h"
+#include "sinter/passes/fusion/LedgerAttribute.h"
 
 #include "sinter/ir/Sinter.h"
 
@@ -80,18 +80,20 @@ public:
 
 private:
   void renameInLedger(func::FuncOp func, const llvm::StringMap<std::string> &renamed) {
-    auto ledger = func->getAttrOfType<ArrayAttr>(ledgerAttr);
-    if (!ledger) return;
-    Builder b(&getContext());
-    SmallVector<Attribute> edges;
-    for (auto edge : ledger.getAsRange<DictionaryAttr>()) {
-      NamedAttrList fields(edge);
-      if (auto kernel = edge.getAs<StringAttr>("fused"))
-        if (auto it = renamed.find(kernel.getValue()); it != renamed.end())
-          fields.set("fused", b.getStringAttr(it->second));
-      edges.push_back(fields.getDictionary(&getContext()));
-    }
-    func->setAttr(ledgerAttr, b.getArrayAttr(edges));
+    if (!func->hasAttr(ledgerAttr)) return;
+    auto rename = [&](std::vector<std::string> &kernels) {
+      std::vector<std::string> names; // two regions may have become one kernel
+      for (const std::string &kernel : kernels) {
+        auto it = renamed.find(kernel);
+        std::string name = it == renamed.end() ? kernel : it->second;
+        if (!is_contained(names, name)) names.push_back(name);
+      }
+      kernels = std::move(names);
+    };
+    Ledger ledger = ledgerOf(func);
+    for (LedgerOp &op : ledger.ops) rename(op.kernels);
+    for (LedgerEdge &edge : ledger.edges) rename(edge.kernels);
+    func->setAttr(ledgerAttr, toAttribute(ledger, &getContext()));
   }
 };
 

@@ -110,7 +110,7 @@ private:
   };
 
   void consider(unsigned a, unsigned b) {
-    if (groups.isAlias(a) || groups.isAlias(b)) return;
+    if (!groups.isKernel(a) || !groups.isKernel(b)) return;
     auto verdict = legality.check(a, b);
     if (!std::holds_alternative<KernelKind>(verdict)) return;
     double gain = gainOf(groups, costs, a, b, std::get<KernelKind>(verdict));
@@ -135,7 +135,7 @@ private:
 
   void fuseByGain() {
     for (unsigned group = 0; group < groups.size(); ++group)
-      if (groups.isAlive(group) && !groups.isAlias(group)) considerNeighbours(group, /*all=*/false);
+      if (groups.isKernel(group)) considerNeighbours(group, /*all=*/false);
     while (!queue.empty()) {
       Candidate best = queue.top();
       queue.pop();
@@ -165,9 +165,7 @@ private:
   void fuseSmallNeighbours() {
     SmallVector<unsigned> small;
     for (unsigned group = 0; group < groups.size(); ++group)
-      if (groups.isAlive(group) && !groups.isAlias(group) && !groups[group].update &&
-          isSmall(group))
-        small.push_back(group);
+      if (groups.isKernel(group) && !groups[group].update && isSmall(group)) small.push_back(group);
     for (size_t i = 0; i < small.size(); ++i)
       for (size_t j = i + 1; j < small.size(); ++j) {
         unsigned a = small[i], b = small[j];
@@ -198,8 +196,7 @@ private:
   void fuseStages() {
     SmallVector<unsigned> small;
     for (unsigned group = 0; group < groups.size(); ++group)
-      if (groups.isAlive(group) && !groups.isAlias(group) && !groups[group].update &&
-          isLittleWork(group))
+      if (groups.isKernel(group) && !groups[group].update && isLittleWork(group))
         small.push_back(group);
     for (bool merged = true; merged;) {
       merged = false;
@@ -237,10 +234,10 @@ private:
 
   void fuseBeside() {
     for (unsigned group = 0; group < groups.size(); ++group) {
-      if (!groups.isAlive(group) || groups[group].update || !foldsToLittle(group)) continue;
+      if (!groups.isKernel(group) || groups[group].update || !foldsToLittle(group)) continue;
       for (unsigned other : groups.siblingsOf(group)) {
-        if (!groups.isAlive(other) || groups.isAlias(other) || groups[other].update ||
-            groups.runInOrder(other) || connected(group, other) || !readsNoMore(group, other) ||
+        if (!groups.isKernel(other) || groups[other].update || groups.runInOrder(other) ||
+            connected(group, other) || !readsNoMore(group, other) ||
             groups.wouldCreateCycle(group, other) ||
             !mayBeStaged({other, group}, groups.bodyOf(other, group)))
           continue;
@@ -275,6 +272,9 @@ RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Lega
   auto verdict = legality.check(producer, consumer);
   if (auto *refused = std::get_if<RefusedBecause>(&verdict)) return *refused;
   double gain = Planner::gainOf(groups, costs, producer, consumer, std::get<KernelKind>(verdict));
+  if (gain > 0) // each was merged with others first
+    return {Refusal::no_profit, "one kernel would save " + std::to_string(int64_t(gain)) +
+                                    " bytes, but others that were merged first promised more"};
   return {Refusal::no_profit,
           "one kernel would cost " + std::to_string(int64_t(-gain)) + " bytes more than two"};
 }

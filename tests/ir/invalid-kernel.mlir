@@ -13,3 +13,17 @@ func.func @gradient(%l: tensor<f32>, %x: tensor<2x3xf32>) {
   %r = sinter.gradient %l wrt %x : (tensor<f32>, tensor<2x3xf32>) -> tensor<2x4xf32>
   return
 }
+
+// -----
+func.func @expect_fused(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{'sinter.expect_fused' op wants two values or more}}
+  sinter.expect_fused %x : tensor<2x3xf32>
+  return
+}
+
+// -----
+func.func @expect_kernels() {
+  // expected-error @+1 {{attribute 'max' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  sinter.expect_kernels max -1
+  return
+}

@@ -75,6 +75,13 @@ func.func @stop_gradient(%x: tensor<2x3xf32>) {
 }
 
 // -----
+func.func @fusion_barrier(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{requires the same type for all operands and results}}
+  %r = "sinter.fusion_barrier"(%x) : (tensor<2x3xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
 func.func @embedding(%w: tensor<2x3x4xf32>, %i: tensor<2xi64>) {
   // expected-error @+2 {{embedding: weight has shape [2, 3, 4], expected [V, D]}}
   // expected-error @+1 {{failed to infer returned types}}

@@ -71,6 +71,13 @@ func.func @stop_gradient(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   return %r : tensor<2x3xf32>
 }
 
+// CHECK-LABEL: func.func @fusion_barrier(
+// CHECK: sinter.fusion_barrier %{{.+}} : tensor<2x3xf32>
+func.func @fusion_barrier(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.fusion_barrier %x : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
 // CHECK-LABEL: func.func @embedding(
 // CHECK: sinter.embedding %{{.+}}, %{{.+}} : (tensor<10x4xf32>, tensor<2x3xi64>) -> tensor<2x3x4xf32>
 func.func @embedding(%w: tensor<10x4xf32>, %i: tensor<2x3xi64>) -> tensor<2x3x4xf32> {

@@ -188,6 +188,7 @@ void addShapeRows(std::vector<OpRow> &table) {
   table.push_back(concatRow());
   table.push_back(sameRow("relayout", true));
   table.push_back(sameRow("stop_gradient", false));
+  table.push_back(sameRow("fusion_barrier", true));
   table.push_back(embeddingRow());
   table.push_back(embeddingGradRow());
   table.push_back(gatherRow());

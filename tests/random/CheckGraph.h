@@ -23,11 +23,15 @@ struct CheckResult {
 /// stay within both evaluations' errors. The problem names the stage.
 CheckResult checkPasses(const RandomGraph &graph);
 
+/// Fuses the graph and compares its ledger with the edges counted in the IR before fusion: each is there
+/// once, fused into a kernel that exists or refused with a known code, and, where refused, costs bytes.
+CheckResult checkLedger(const RandomGraph &graph);
+
 /// Runs the graph on a device and compares each result with the evaluator's bound. The problem says where.
 CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
 
 using Check = CheckResult (*)(const RandomGraph &);
-/// The check of a mode ("passes", "cpu", "emulated"), or null.
+/// The check of a mode ("passes", "ledger", "cpu", "emulated"), or null.
 Check checkOf(const std::string &mode);
 
 } // namespace sinter::test

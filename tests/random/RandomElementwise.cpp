@@ -104,7 +104,7 @@ bool addFunction(GraphWriter &w) {
   case 13:
     return emit("ceil", x.low, std::ceil(x.high));
   case 14:
-    return emit("stop_gradient", x.low, x.high);
+    return emit(w.dice.chance(0.5) ? "stop_gradient" : "fusion_barrier", x.low, x.high);
   default:
     break;
   }

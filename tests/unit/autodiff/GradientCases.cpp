@@ -109,6 +109,11 @@ const std::vector<GradientCase> &gradientCases() {
   %z = sinter.relayout %y : (tensor<2x3xf64, #sinter.layout<[1, 0]>>) -> tensor<2x3xf64>
   return %z : tensor<2x3xf64>
 })"},
+      {"fusion_barrier", R"(func.func @f(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %y = sinter.exp %x : tensor<2x3xf64>
+  %z = sinter.fusion_barrier %y : tensor<2x3xf64>
+  return %z : tensor<2x3xf64>
+})"},
       general("embedding", "%w: tensor<3x2xf64>, %i: tensor<4xi64>", "embedding %w, %i",
               "tensor<3x2xf64>, tensor<4xi64>", "tensor<4x2xf64>"),
       general("embedding_padding", "%w: tensor<3x2xf64>, %i: tensor<4xi64>",

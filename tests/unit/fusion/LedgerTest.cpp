@@ -1,6 +1,6 @@
-#include "sinter/passes/fusion/Ledger.h"
 #include "sinter/ir/Sinter.h"
 #include "sinter/passes/Passes.h"
+#include "sinter/passes/fusion/LedgerAttribute.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <fstream>
 #include <set>
 
 using namespace mlir;
@@ -98,11 +99,15 @@ TEST_F(LedgerTest, EveryEdgeIsFusedOrRefused) {
   EXPECT_GT(ledger.refused(), 0u);
   for (const LedgerEdge &edge : ledger.edges) {
     EXPECT_GT(edge.bytes, 0);
-    EXPECT_NE(edge.producerLine.find(".cpp:"), std::string::npos) << edge.producerLine;
-    EXPECT_NE(edge.consumerLine.find(".cpp:"), std::string::npos) << edge.consumerLine;
-    EXPECT_EQ(edge.fused, !edge.kernel.empty());
+    EXPECT_EQ(edge.fused, !edge.kernels.empty());
     EXPECT_EQ(edge.fused, edge.code.empty());
     EXPECT_EQ(edge.fused, edge.detail.empty());
+    EXPECT_NE(edge.fused, edge.costApart.has_value());
+  }
+  for (const LedgerOp &op : ledger.ops) {
+    EXPECT_NE(op.line.find(".cpp:"), std::string::npos) << op.line;
+    EXPECT_EQ(op.value[0], '%');
+    EXPECT_FALSE(op.kernels.empty());
   }
 }
 
@@ -112,7 +117,8 @@ TEST_F(LedgerTest, KernelsOfFusedEdgesExistAfterOutlining) {
   Ledger ledger = ledgersOf(*module).front();
   for (const LedgerEdge &edge : ledger.edges)
     if (edge.fused) {
-      EXPECT_TRUE(module->lookupSymbol<KernelOp>(edge.kernel)) << edge.kernel;
+      for (const std::string &kernel : edge.kernels)
+        EXPECT_TRUE(module->lookupSymbol<KernelOp>(kernel)) << kernel;
       ++named;
     }
   EXPECT_GT(named, 0u);
@@ -121,13 +127,15 @@ TEST_F(LedgerTest, KernelsOfFusedEdgesExistAfterOutlining) {
 TEST_F(LedgerTest, BiasAndActivationAreInTheContraction) {
   ASSERT_TRUE(run(true));
   Ledger ledger = ledgersOf(*module).front();
-  auto edge = llvm::find_if(ledger.edges, [](const LedgerEdge &e) {
-    return e.producer == "add" && e.consumer == "tanh";
+  auto edge = llvm::find_if(ledger.edges, [&](const LedgerEdge &e) {
+    return ledger.ops[e.from].op == "add" && ledger.ops[e.to].op == "tanh";
   });
   ASSERT_NE(edge, ledger.edges.end());
-  EXPECT_EQ(edge->kernel.find("matmul_add_tanh"), 0u) << edge->kernel;
+  ASSERT_TRUE(edge->fused) << edge->code;
+  EXPECT_EQ(edge->kernels[0].find("matmul_add_tanh"), 0u) << edge->kernels[0];
   EXPECT_EQ(edge->bytes, 8 * 32 * 4);
-  EXPECT_EQ(edge->producerLine, "model.cpp:4");
+  EXPECT_EQ(ledger.ops[edge->from].line, "model.cpp:4");
+  EXPECT_EQ(ledger.ops[edge->from].type, "8x32xf32");
 }
 
 TEST_F(LedgerTest, JsonSaysTheSame) {
@@ -140,6 +148,37 @@ TEST_F(LedgerTest, JsonSaysTheSame) {
   EXPECT_EQ(json[0]["fused"].get<size_t>() + json[0]["refused"].get<size_t>(),
             ledgers[0].edges.size());
   for (auto &edge : json[0]["edges"]) EXPECT_NE(edge.contains("fused"), edge.contains("refused"));
+
+  // And is read back.
+  std::string problem;
+  auto read = ledgersFromJson(toJson(ledgers), problem);
+  ASSERT_TRUE(read) << problem;
+  EXPECT_EQ(toJson(*read), toJson(ledgers));
+}
+
+TEST_F(LedgerTest, JsonOfAnotherShapeIsRefused) {
+  for (const char *text : {"", "{}", "[1]", "[{\"function\": \"f\"}]",
+                           R"([{"function": "f", "ops": [], "edges": [{"from": 3, "to": 4}]}])"}) {
+    std::string problem;
+    EXPECT_FALSE(ledgersFromJson(text, problem)) << text;
+    EXPECT_FALSE(problem.empty()) << text;
+  }
+}
+
+// The table of docs/fusion.md has one row for each refusal, in the order of the enum.
+TEST_F(LedgerTest, EveryRefusalIsDocumented) {
+  std::ifstream page(SINTER_SOURCE_DIR "/docs/fusion.md");
+  ASSERT_TRUE(page);
+  std::vector<std::string> documented, expected;
+  for (std::string line; std::getline(page, line);)
+    if (line.rfind("| `", 0) == 0) {
+      size_t end = line.find('`', 3);
+      documented.push_back(line.substr(3, end - 3));
+      EXPECT_GE(std::count(line.begin(), line.end(), '|'), 4) << line;
+    }
+  for (Refusal refusal : allRefusals()) expected.push_back(nameOf(refusal).str());
+  EXPECT_EQ(documented, expected);
+  EXPECT_EQ(std::set<std::string>(expected.begin(), expected.end()).size(), expected.size());
 }
 
 // The same module gives the same kernels in the same order.
