@@ -3,6 +3,7 @@
 #include "sinter/frontend/Array.h"
 #include "sinter/frontend/Device.h"
 #include "sinter/frontend/Init.h"
+#include "sinter/frontend/Profile.h"
 #include "sinter/frontend/Tensor.h"
 
 #include <functional>
@@ -163,8 +164,13 @@ public:
   std::string planned_ir() const;
   Cost cost() const;
   int64_t kernels() const { return cost().kernels; }
-  /// Device, kernels, memory, in words.
+  /// Parameters, kernels, operations, bytes, memory against the bound, precision, and what was not
+  /// fused by its reason, in words.
   std::string summary() const;
+  /// Runs once, then `runs` times with a clock on every launch. What a run changes stays changed. With a
+  /// dump, `report.html` gets the times.
+  Profile profile(const std::vector<Array> &inputs, int64_t runs = 10,
+                  Where where = Where::current());
   std::vector<LaunchInfo> launches() const;
   std::vector<KernelText> kernel_sources() const;
   /// The CUDA C++ that the graph would be on a GPU; needs none.

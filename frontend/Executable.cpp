@@ -117,12 +117,12 @@ std::string Executable::ir() const { return impl_->runner->compiled.tracedIr; }
 std::string Executable::planned_ir() const { return impl_->runner->compiled.plannedIr; }
 Cost Executable::cost() const { return impl_->runner->cost(); }
 
-std::string Executable::summary() const {
-  Cost c = cost();
-  return fmt::format("{}: {} kernels a run, {} bytes of working memory (at least {} are needed), "
-                     "{} bytes of state",
-                     impl_->options.device.description(), c.kernels, c.peakBytes, c.lowerBoundBytes,
-                     c.stateBytes);
+std::string Executable::summary() const { return impl_->runner->summary(impl_->options); }
+
+Profile Executable::profile(const std::vector<Array> &inputs, int64_t runs, Where where) {
+  checkInputs("profile", inputs, impl_->inputs, where);
+  impl_->latest = inputs;
+  return impl_->runner->profile(inputs, impl_->options, impl_->table, runs);
 }
 
 std::vector<LaunchInfo> Executable::launches() const { return impl_->runner->launches(); }

@@ -19,6 +19,10 @@ static const detail::Runner &latest(const detail::Session &session) {
   return *session.latestStep();
 }
 
+std::string TrainStep::summary() const { return latest(*session_).summary(session_->options()); }
+Profile TrainStep::profile(const Array &x, const Array &y, int64_t runs, Where where) {
+  return session_->profile(x, y, runs, where);
+}
 Cost TrainStep::cost() const { return latest(*session_).cost(); }
 std::string TrainStep::ir() const { return latest(*session_).compiled.tracedIr; }
 std::string TrainStep::planned_ir() const { return latest(*session_).compiled.plannedIr; }

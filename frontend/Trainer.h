@@ -51,6 +51,13 @@ public:
   int64_t steps() const;
   /// Of the step for batches like the latest.
   Cost cost() const;
+  /// Parameters, kernels, operations, bytes, memory against the bound, precision, and what was not
+  /// fused by its reason, in words.
+  std::string summary() const;
+  /// Trains on the batch once, then `runs` times with a clock on every launch: these are steps like any
+  /// other. With a dump, `report.html` gets the times.
+  Profile profile(const Array &x, const Array &y, int64_t runs = 10,
+                  Where where = Where::current());
   std::string ir() const;
   std::string planned_ir() const;
   std::vector<LaunchInfo> launches() const;

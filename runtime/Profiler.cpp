@@ -14,16 +14,29 @@ double Profiler::now() const {
 }
 
 std::string Profiler::chromeTrace() const {
+  // Two rows: what ran, and below it the user's lines that it came from.
   nlohmann::json events = nlohmann::json::array();
-  for (const Event &event : all)
-    events.push_back({{"name", event.label.empty() ? event.name : event.label},
-                      {"cat", "kernel"},
+  auto call = [&](const char *what, int thread, const char *name) {
+    events.push_back(
+        {{"name", what}, {"ph", "M"}, {"pid", 1}, {"tid", thread}, {"args", {{"name", name}}}});
+  };
+  call("process_name", 1, "sinter");
+  call("thread_name", 1, "kernels");
+  call("thread_name", 2, "lines");
+  auto add = [&](int thread, const char *kind, const std::string &name, const Event &event) {
+    events.push_back({{"name", name},
+                      {"cat", kind},
                       {"ph", "X"},
                       {"pid", 1},
-                      {"tid", 1},
+                      {"tid", thread},
                       {"ts", event.startMicroseconds},
                       {"dur", event.microseconds},
                       {"args", {{"kernel", event.name}, {"source", event.source}}}});
+  };
+  for (const Event &event : all) {
+    add(1, "kernel", event.label.empty() ? event.name : event.label, event);
+    if (!event.source.empty()) add(2, "line", event.source, event);
+  }
   nlohmann::json trace = {{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
   return trace.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -57,7 +57,13 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
   app.add_option("--load", o.load, "start from a checkpoint");
   app.add_option("--save-program", o.save_program, "write the program, for sinter-run")
       ->check(writable());
-  app.add_option("--dump", o.dump, "write IR, kernels, ledger and plan into this folder");
+  app.add_option("--dump", o.dump,
+                 "write IR, kernels, ledger, plan and report.html into this folder");
+  app.add_option(
+         "--profile", o.profile,
+         "time each kernel of the step at the end: a table, and a Chrome trace in this file")
+      ->check(writable());
+  app.add_flag("--summary", o.summary, "say what the step consists of at the end");
   app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
   try {
     app.parse(argc, argv);

@@ -20,6 +20,8 @@ struct Options {
   std::string save = {}, load = {}; // safetensors
   std::string save_program = {};    // what sinter-run takes
   std::string dump = {}, json = {};
+  std::string profile = {}; // a Chrome trace
+  bool summary = false;
 
   sinter::TrainerOptions trainer() const;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <numeric>
 
 namespace examples {
 
@@ -95,6 +96,20 @@ static sinter::History fit(const Run &run) {
                           .line_every_epochs = run.line_every_epochs});
 }
 
+/// What the step is made of, at the end: a profile trains on its batch.
+static void inspect(const Run &run) {
+  if (run.options.summary) fmt::print("{}", run.trainer.step().summary());
+  if (run.options.profile.empty()) return;
+  std::vector<int64_t> rows(
+      static_cast<size_t>(std::min(run.options.batch_size, run.train.size())));
+  std::iota(rows.begin(), rows.end(), 0);
+  sinter::data::Example batch = run.train.batch(rows);
+  sinter::Profile profile = run.trainer.step().profile(batch.x, batch.y);
+  fmt::print("{}", profile.text());
+  profile.write_chrome_trace(run.options.profile);
+  fmt::print("wrote {}\n", run.options.profile);
+}
+
 Outcome train(const Run &run) {
   const Options &options = run.options;
   if (!options.load.empty()) sinter::load(run.model, options.load);
@@ -121,6 +136,7 @@ Outcome train(const Run &run) {
     fmt::print("wrote {}\n", options.save);
   }
   if (!options.json.empty()) writeRecord(run, outcome);
+  inspect(run);
   return outcome;
 }
 

@@ -105,10 +105,10 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   ModuleOptions options;
   options.device = request.device;
   Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
-            function->getName().str());
+            function->getName().str(), options.device, options.precision);
   if (dump) {
     options.afterStage = [&](StringRef stage, StringRef pipeline, ModuleOp module) {
-      dump.stage(stage.str(), pipeline.str(), print(module, true));
+      dump.stage(stage, pipeline, module);
     };
     options.text = [&](const std::string &name, const std::string &text) { dump.file(name, text); };
   }
@@ -118,7 +118,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
     if (error.empty()) error = "compilation failed in " + stage;
     return nullptr;
   }
-  if (dump) dump.file("plan.txt", planText(*program));
+  dump.finish(*program);
   return new runtime::Program(std::move(*program));
 }
 

@@ -24,11 +24,13 @@ void dropExpectations(ModuleOp module) {
   });
 }
 
-static ModuleOptions moduleOptions(const std::string &device, Precision precision) {
-  ModuleOptions options;
-  options.device = device;
-  options.precision = precision == Precision::bf16 ? "bf16" : "f32";
-  return options;
+ModuleOptions moduleOptions(const CompileOptions &options) {
+  ModuleOptions compile;
+  compile.device = options.device.name();
+  compile.precision = options.precision == Precision::bf16 ? "bf16" : "f32";
+  for (const PassInsertion &pass : options.passes)
+    compile.insertions.push_back({pass.place, pass.pipeline});
+  return compile;
 }
 
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
@@ -37,25 +39,28 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   plugins.insert(plugins.end(), options.plugins.begin(), options.plugins.end());
   loadPlugins(plugins);
   OwningOpRef<ModuleOp> module = joined(functions);
-  Dump dump(options.dump_dir.empty() ? runtime::environment::dumpDir() : options.dump_dir, label);
+  ModuleOptions compile = moduleOptions(options);
+  auto dump = std::make_shared<Dump>(options.dump_dir.empty() ? runtime::environment::dumpDir()
+                                                              : options.dump_dir,
+                                     label, compile.device, compile.precision);
   Compiled result;
   result.tracedIr = print(*module, false);
 
-  ModuleOptions compile = moduleOptions(options.device.name(), options.precision);
   compile.savable = savable;
-  for (const PassInsertion &pass : options.passes)
-    compile.insertions.push_back({pass.place, pass.pipeline});
-  if (dump) {
+  if (*dump) {
     compile.afterStage = [&](llvm::StringRef stage, llvm::StringRef pipeline, ModuleOp module) {
-      dump.stage(stage.str(), pipeline.str(), print(module, true));
+      dump->stage(stage, pipeline, module);
     };
-    compile.text = [&](const std::string &name, const std::string &text) { dump.file(name, text); };
+    compile.text = [&](const std::string &name, const std::string &text) {
+      dump->file(name, text);
+    };
+    result.dump = dump;
   }
   Diagnostics diagnostics;
   std::string stage;
   FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
   if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
-  if (dump) dump.file("plan.txt", planText(*program));
+  dump->finish(*program);
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
   return result;
@@ -64,10 +69,11 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
 std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision) {
   OwningOpRef<ModuleOp> module = joined({&function});
   dropExpectations(*module); // they are the device's that the graph was compiled for
+  ModuleOptions cuda = moduleOptions({.device = Device::reference(), .precision = precision});
+  cuda.device = "cuda";
   Diagnostics diagnostics;
   std::string stage;
-  FailureOr<runtime::Program> program =
-      compileModule(*module, moduleOptions("cuda", precision), &stage);
+  FailureOr<runtime::Program> program = compileModule(*module, cuda, &stage);
   if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
   std::vector<KernelText> texts;
   for (const auto &kernel : program->kernels) texts.push_back({kernel.name, kernel.source});

@@ -8,10 +8,14 @@
 
 namespace sinter::detail {
 
+class Dump;
+struct ModuleOptions;
+
 /// What came out of a compilation.
 struct Compiled {
   std::shared_ptr<const runtime::Program> program;
   std::string tracedIr, plannedIr;
+  std::shared_ptr<Dump> dump; // null when nothing is written
 };
 
 /// Compiles functions, of different names, into one program for the options' device. `label` names
@@ -19,6 +23,8 @@ struct Compiled {
 Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
                           const CompileOptions &options, const std::string &label,
                           bool savable = false);
+/// How `options` ask for a module to be compiled.
+ModuleOptions moduleOptions(const CompileOptions &options);
 /// The CUDA text of a function's kernels, as they are for the oldest supported GPU.
 std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision);
 /// Takes what the model's writer expects of fusion off all functions.
@@ -71,6 +77,10 @@ public:
   /// Runs the program's `init`.
   void initialise(const Device &device, const StateTable &table);
   Cost cost() const;
+  std::string summary(const CompileOptions &options) const;
+  /// Runs once, then `runs` times with a clock on every launch.
+  Profile profile(const std::vector<Array> &inputs, const CompileOptions &options,
+                  const StateTable &table, int64_t runs);
   std::vector<LaunchInfo> launches() const;
   std::vector<KernelText> kernelTexts() const;
 

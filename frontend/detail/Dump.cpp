@@ -1,6 +1,8 @@
 #include "sinter/frontend/detail/Dump.h"
 
 #include "sinter/frontend/Errors.h"
+#include "sinter/frontend/detail/Compiler.h"
+#include "sinter/frontend/detail/Readable.h"
 #include "sinter/runtime/File.h"
 
 #include <fmt/format.h>
@@ -9,7 +11,9 @@
 
 namespace sinter::detail {
 
-Dump::Dump(const std::string &folder, const std::string &label) {
+Dump::Dump(const std::string &folder, const std::string &label, const std::string &device,
+           const std::string &precision)
+    : report(label, device, precision) {
   if (folder.empty()) return;
   std::error_code code;
   std::filesystem::path base = std::filesystem::path(folder) / label, free = base;
@@ -17,6 +21,7 @@ Dump::Dump(const std::string &folder, const std::string &label) {
   // Compilations may run side by side: the one that makes the folder has it.
   for (int i = 2; !code && !std::filesystem::create_directory(free, code); ++i)
     if (!code) free = fmt::format("{}.{}", base.string(), i);
+  if (!code) std::filesystem::create_directory(free / "exact", code);
   if (code)
     throw RuntimeError(
         {runtime::ErrorCode::ioFailure,
@@ -24,22 +29,39 @@ Dump::Dump(const std::string &folder, const std::string &label) {
   path = free.string();
 }
 
-void Dump::stage(std::string_view stage, std::string_view pipeline, std::string_view ir) {
+void Dump::stage(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module) {
   if (path.empty()) return;
-  std::string safe(stage.substr(0, stage.find(':')));
-  std::string name = fmt::format("{:02}-{}.mlir", count++, safe);
+  std::string safe = stage.split(':').first.str();
+  std::string name = fmt::format("{:02}-{}.mlir", count++, safe), exact = "exact/" + name;
   std::string first =
       previous.empty()
           ? "// As traced.\n"
-          : fmt::format("// sinter-opt --mlir-print-debuginfo --pass-pipeline='{}' {}\n", pipeline,
-                        previous);
-  file(name, first + std::string(ir));
-  previous = name;
+          : fmt::format("// sinter-opt --mlir-print-debuginfo --pass-pipeline='{}' {}\n",
+                        pipeline.str(), previous);
+  file(name, first + readable(module));
+  file(exact, first + print(module, true));
+  previous = exact;
+  report.stage(stage, module);
 }
 
 void Dump::file(std::string_view name, std::string_view text) {
   if (path.empty()) return;
   check(runtime::writeFile(fmt::format("{}/{}", path, name), text));
+  report.text(std::string(name), std::string(text));
+}
+
+void Dump::finish(const runtime::Program &program) {
+  if (path.empty()) return;
+  file("plan.txt", planText(program));
+  report.program(program);
+  file("report.html", report.page());
+}
+
+void Dump::measured(const std::string &entry, const std::vector<runtime::Profiler::Event> &events,
+                    int64_t runs) {
+  if (path.empty()) return;
+  report.measured(entry, events, runs);
+  file("report.html", report.page());
 }
 
 } // namespace sinter::detail

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "sinter/frontend/detail/Report.h"
+
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -9,16 +12,24 @@ namespace sinter::detail {
 class Dump {
 public:
   /// `folder` may be empty: then nothing is written. Throws RuntimeError when it cannot be made.
-  Dump(const std::string &folder, const std::string &label);
+  Dump(const std::string &folder, const std::string &label, const std::string &device,
+       const std::string &precision);
 
   explicit operator bool() const { return !path.empty(); }
-  /// Writes `NN-stage.mlir`, whose first line makes it again from the file before.
-  void stage(std::string_view stage, std::string_view pipeline, std::string_view ir);
+  /// Writes `NN-stage.mlir` for people and `exact/NN-stage.mlir` with all locations. Their first line
+  /// makes them again from the file before.
+  void stage(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module);
   void file(std::string_view name, std::string_view text);
+  /// Writes the memory plan and `report.html`.
+  void finish(const runtime::Program &program);
+  /// Writes the report again, with the times of `runs` runs of an entry.
+  void measured(const std::string &entry, const std::vector<runtime::Profiler::Event> &events,
+                int64_t runs);
 
 private:
   std::string path, previous;
   int count = 0;
+  Report report;
 };
 
 } // namespace sinter::detail

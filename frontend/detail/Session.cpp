@@ -109,6 +109,13 @@ double Session::train(const Array &x, const Array &y, Where where) {
   return value;
 }
 
+Profile Session::profile(const Array &x, const Array &y, int64_t runs, Where where) {
+  train(x, y, where); // compiles, and says what is wrong with the batch
+  Profile profile = latest->profile({x, y}, compileOptions, table, runs);
+  numSteps += profile.runs + 1;
+  return profile;
+}
+
 Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
                                 const std::vector<Metric> &metrics, Where) {
   std::string key = x.spec().text() + y.spec().text();

@@ -16,6 +16,8 @@ public:
 
   /// One step; its loss. Throws NonFiniteLoss.
   double train(const Array &x, const Array &y, Where where);
+  /// A step, then `runs` steps with a clock on every launch.
+  Profile profile(const Array &x, const Array &y, int64_t runs, Where where);
   /// Starts compiling the step for batches of another shape beside what runs now.
   void prepareStep(const TensorSpec &x, const TensorSpec &y);
   /// Sums over a batch of which the first `rows` samples count.
@@ -35,6 +37,7 @@ public:
   void setEpoch(int64_t epoch);
   int64_t steps() const { return numSteps; }
   const Device &device() const { return compileOptions.device; }
+  const CompileOptions &options() const { return compileOptions; }
   uint64_t seed() const { return compileOptions.seed; }
   Precision precision() const { return compileOptions.precision; }
   /// The runner of the latest training step; null before the first.

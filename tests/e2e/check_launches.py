@@ -1,22 +1,51 @@
 #!/usr/bin/env python3
 """Counts the launches of an example's training step, and says why each is not part of another.
 
-  check_launches.py FOLDER MOST [--data KIND TRAIN TEST] -- COMMAND...
+  check_launches.py FOLDER MOST [--data KIND TRAIN TEST] [--lines ENTRY MOST] -- COMMAND...
 
 Fails when there are more than MOST, when the working memory is more than 2 % above the least that any
-plan could do with, or when a value passes between two kernels without a named refusal in the ledger.
+plan could do with, or when a value passes between two kernels without a named refusal in the ledger. Also
+when a dumped line of IR is longer than 160 columns, or ENTRY's IR after fusion has more lines than said.
 """
+import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+
+
+def readable(dump, most):
+    """What is dumped for people can be read by them."""
+    for path in sorted(glob.glob(os.path.join(dump, "*", "[0-9][0-9]-*.mlir"))):
+        with open(path, encoding="utf-8") as file:
+            text = file.read().splitlines()
+        name = os.path.relpath(path, dump)
+        if path.endswith("-fusion.mlir"):
+            print(f"{name}: {len(text)} lines")
+        if long := [line for line in text if len(line) > 160]:
+            sys.exit(f"{name}: a line of {len(long[0])} columns: {long[0]}")
+        if "loc(" in "\n".join(text) or not any("// " in line and "." in line for line in text[1:]):
+            sys.exit(f"{name}: the user's lines are not comments")
+        if most and name == os.path.join(most[0], "06-fusion.mlir"):
+            if len(text) > most[1]:
+                sys.exit(f"{name}: {len(text)} lines, more than {most[1]}")
+            most = None
+    if most:
+        sys.exit(f"no IR of {most[0]} after fusion")
 
 
 def main():
     split = sys.argv.index("--")
     arguments, command = sys.argv[1:split], sys.argv[split + 1:]
+    lines = None
+    if "--lines" in arguments:
+        at = arguments.index("--lines")
+        lines = (arguments[at + 1], int(arguments[at + 2]))
+        del arguments[at:at + 3]
     folder, most, data = arguments[0], int(arguments[1]), arguments[2:]
+    shutil.rmtree(os.path.join(folder, "dump"), ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
     if data:
         made = os.path.join(folder, data[1])
@@ -26,6 +55,7 @@ def main():
     path, dump = os.path.join(folder, "record.json"), os.path.join(folder, "dump")
     subprocess.run([*command, "--device", "cpu", "--steps", "1", "--json", path, "--dump", dump], check=True,
                    stdout=subprocess.DEVNULL)
+    readable(dump, lines)
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     with open(os.path.join(dump, "train_step", "ledger.json"), encoding="utf-8") as file:

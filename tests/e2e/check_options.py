@@ -16,7 +16,7 @@ import time
 
 folder = os.path.abspath(sys.argv[1])
 OPTIONS = ("--device --precision --epochs --steps --batch-size --lr --seed --threads --log-every --data --save --load "
-           "--save-program --dump --json --help").split()
+           "--save-program --dump --profile --summary --json --help").split()
 
 
 def call(example, *options):

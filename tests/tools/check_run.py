@@ -135,7 +135,11 @@ def program():
 
 
 def replay():
-    """Each dumped file's first line makes it again from the one before."""
+    """Each dumped file's first line makes it again from the one before, with all locations; what is written for
+    people is the same without them."""
+    ledger = re.compile(r"attributes \{sinter\.ledger = \[.*?\]\} |sinter\.ledger = \[(?:.*?\})?\](?:, )?", re.S)
+    plain = lambda folder, name: ledger.sub("", subprocess.run([opt, name], cwd=folder, capture_output=True, text=True,
+                                                               check=True).stdout)
     good(digits, "--steps", "1", "--batch-size", "8", "--dump", "dump")
     np.save("x8.npy", np.zeros((2, 3), dtype=np.float32))
     with open("op.mlir", "w", encoding="utf-8") as file:
@@ -151,11 +155,18 @@ def replay():
                 first, text = file.read().split("\n", 1)
             assert first.startswith("// sinter-opt "), (path, first)
             words = shlex.split(first[3:])
-            done = subprocess.run([opt, *words[1:]], cwd=os.path.dirname(path), capture_output=True, text=True)
+            folder, name = os.path.split(path)
+            done = subprocess.run([opt, *words[1:]], cwd=folder, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(f"{path}: its first line fails:\n{first}\n{done.stderr}")
-            if done.stdout.strip() != text.strip():
+            with open(os.path.join(folder, "exact", name), encoding="utf-8") as file:
+                exact_first, exact = file.read().split("\n", 1)
+            if exact_first != first or done.stdout.strip() != exact.strip():
                 sys.exit(f"{path}: its first line makes something else:\n{first}")
+            if plain(folder, name) != plain(folder, os.path.join("exact", name)):
+                sys.exit(f"{path} and exact/{name} are not the same IR")
+            if long := [line for line in text.split("\n") if len(line) > 160]:
+                sys.exit(f"{path}: a line has {len(long[0])} columns: {long[0]}")
         names = {os.path.basename(path) for path in glob.glob(f"dump/{label}/*")}
         assert "ledger.json" in names, names
         assert any(name.endswith((".cu", ".mlir", ".ll")) and not re.match(r"\d\d-", name) for name in names), names

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 namespace sinter::runtime {
 namespace {
 
@@ -153,9 +155,23 @@ TEST(Executor, ProfilerSeesEveryLaunch) {
   EXPECT_EQ(profiler.events()[0].source, "model.cpp:14 fc");
   EXPECT_EQ(profiler.events()[5].label, "copy");
   auto trace = nlohmann::json::parse(profiler.chromeTrace());
-  ASSERT_EQ(trace["traceEvents"].size(), 6u);
-  EXPECT_EQ(trace["traceEvents"][0]["ph"], "X");
-  EXPECT_EQ(trace["traceEvents"][0]["args"]["source"], "model.cpp:14 fc");
+  std::map<int, int> complete; // events of each row
+  int named = 0;
+  for (const auto &event : trace["traceEvents"]) {
+    if (event["ph"] == "M") {
+      ++named;
+      continue;
+    }
+    ASSERT_EQ(event["ph"], "X");
+    EXPECT_TRUE(event.contains("ts") && event.contains("dur") && event.contains("pid"));
+    if (++complete[event["tid"]] == 1) {
+      EXPECT_EQ(event["args"]["source"], "model.cpp:14 fc");
+      EXPECT_EQ(event["name"], event["tid"] == 1 ? "row" : "model.cpp:14 fc");
+    }
+  }
+  EXPECT_EQ(named, 3);
+  EXPECT_EQ(complete[1], 6);
+  EXPECT_EQ(complete[2], 6);
   EXPECT_THAT(profiler.summary(), ::testing::HasSubstr("row"));
 }
 

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+
+namespace sinter::detail {
+
+/// A module for people: lines of at most 160 columns, the user's lines as comments behind the ops
+/// ("// model.cpp:14 conv1"), constants beside each other, no ledger. Parses as the module without its
+/// locations.
+std::string readable(mlir::ModuleOp module);
+
+} // namespace sinter::detail
