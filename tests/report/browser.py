@@ -44,6 +44,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(domain + ".enable")
+        self.call("Performance.enable", timeDomain="threadTicks")
         self.call("Emulation.setEmulatedMedia",
                   features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
@@ -108,6 +109,11 @@ class Browser:
             if time.monotonic() > end:
                 raise RuntimeError(f"waited {seconds} s in vain for {expression}; console: {self.problems}")
             time.sleep(0.05)
+
+    def busy(self):
+        """Seconds of processor time that the page's main thread has had: other work on the machine is not in it."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
     def click(self, selector):
         """Clicks the middle of the first element as a mouse does."""
