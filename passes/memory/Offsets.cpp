@@ -1,11 +1,15 @@
 #include "sinter/passes/memory/Offsets.h"
 
+#include "sinter/passes/memory/ExactSearch.h"
+#include "sinter/passes/memory/Merge.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 
 namespace sinter::passes::memory {
 
@@ -23,6 +27,9 @@ int64_t lowerBound(const std::vector<Extent> &extents) {
 namespace {
 
 using Order = std::vector<int>;
+
+/// Visits of a section that one search within the compiler may take: some ten milliseconds.
+constexpr int64_t searchWork = 1'500'000;
 
 class Placer {
 public:
@@ -118,7 +125,7 @@ void improve(const Placer &placer, Best &best, int64_t goodEnough) {
   for (const auto &list : placer.neighbours) cost += 8 * int64_t(list.size());
   Order current = best.order;
   Placement now = best.placement;
-  for (int64_t work = 40'000'000; work > 0 && best.placement.height > goodEnough; work -= cost) {
+  for (int64_t work = 10'000'000; work > 0 && best.placement.height > goodEnough; work -= cost) {
     std::vector<int> high;
     for (size_t item = 0; item < extents.size(); ++item)
       if (now.offsets[item] + extents[item].bytes >
@@ -145,14 +152,80 @@ void improve(const Placer &placer, Best &best, int64_t goodEnough) {
   }
 }
 
+Placement placementOf(const std::vector<Extent> &extents, std::vector<int64_t> offsets) {
+  Placement placement{std::move(offsets), 0};
+  for (size_t i = 0; i < extents.size(); ++i)
+    placement.height = std::max(placement.height, placement.offsets[i] + extents[i].bytes);
+  return placement;
+}
+
+// By turns over the extents and, where `merging`, over what they join to.
+Fit search(const std::vector<Extent> &extents, int64_t capacity, int64_t work, bool merging,
+           const std::function<bool()> &stop) {
+  ExactSearch whole(extents, capacity);
+  std::set<int64_t> moments;
+  for (const Extent &extent : extents) moments.insert({extent.first, extent.last + 1});
+  Fit fit;
+  int attempts = 0;
+  for (int64_t turn = 1; !(stop && stop()); ++turn) {
+    int64_t steps =
+        std::min(2 * int64_t(extents.size()) * (turn & -turn), work / int64_t(moments.size()));
+    work -= steps * int64_t(moments.size());
+    if (steps == 0) break;
+    if (!merging || turn % 2 == 0) {
+      fit.outcome = whole.run(attempts++, steps, stop, fit.offsets);
+      if (fit.outcome != FitOutcome::GaveUp) return fit;
+      continue;
+    }
+    Merge merge(extents, uint64_t(turn / 2));
+    ExactSearch merged(merge.merged(), capacity);
+    for (int attempt = 0; attempt < 4; ++attempt) {
+      FitOutcome outcome = merged.run(attempt, steps, stop, fit.offsets);
+      if (outcome == FitOutcome::Found) return {outcome, merge.expand(fit.offsets)};
+      if (outcome == FitOutcome::Infeasible) break; // as merged; the extents may still fit
+    }
+  }
+  return {FitOutcome::GaveUp, {}};
+}
+
 } // namespace
+
+Fit placeWithin(const std::vector<Extent> &extents, int64_t capacity, int64_t work,
+                const std::function<bool()> &stop) {
+  if (lowerBound(extents) > capacity) return {FitOutcome::Infeasible, {}};
+  std::vector<Extent> solid; // what has no bytes may lie anywhere
+  std::vector<size_t> index;
+  for (size_t i = 0; i < extents.size(); ++i)
+    if (extents[i].bytes > 0) {
+      solid.push_back(extents[i]);
+      index.push_back(i);
+    }
+  Fit fit{FitOutcome::Found, std::vector<int64_t>(extents.size(), 0)};
+  if (solid.empty()) return fit;
+  Best best = greedy(Placer(solid), capacity);
+  Fit found{FitOutcome::Found, best.placement.offsets};
+  if (best.placement.height > capacity) found = search(solid, capacity, work, true, stop);
+  if (found.outcome != FitOutcome::Found) return {found.outcome, {}};
+  for (size_t i = 0; i < solid.size(); ++i) fit.offsets[index[i]] = found.offsets[i];
+  return fit;
+}
 
 Placement place(const std::vector<Extent> &extents) {
   if (extents.empty()) return {};
   Placer placer(extents);
   int64_t bound = lowerBound(extents), goodEnough = bound + bound / 1000;
   Best best = greedy(placer, goodEnough);
-  if (best.placement.height > goodEnough) improve(placer, best, goodEnough);
+  if (best.placement.height <= goodEnough) return best.placement;
+  // At the bound first: there the most is known. Then with a little room. Sizes of a model's tensors
+  // agree too often for a merge to mean anything.
+  bool solid =
+      std::all_of(extents.begin(), extents.end(), [](const Extent &e) { return e.bytes > 0; });
+  for (int64_t capacity : {bound, goodEnough, bound + bound / 250}) {
+    if (!solid || best.placement.height <= capacity) break;
+    Fit fit = search(extents, capacity, searchWork, false, {});
+    if (fit.outcome == FitOutcome::Found) return placementOf(extents, std::move(fit.offsets));
+  }
+  if (best.placement.height > bound + bound / 200) improve(placer, best, goodEnough);
   return best.placement;
 }
 

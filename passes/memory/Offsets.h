@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace sinter::passes::memory {
@@ -19,9 +20,25 @@ struct Placement {
 /// Most bytes in use at one moment: no placement is lower.
 int64_t lowerBound(const std::vector<Extent> &extents);
 
-/// Places extents so that no two meet, as low as a portfolio of greedy orders and then a seeded search
-/// around the best of them get; stops within 0.1 % of the bound. Sizes should be multiples of the
-/// wanted alignment: offsets are sums of sizes. Deterministic; the search's work is bounded.
+enum class FitOutcome { Found, Infeasible, GaveUp };
+
+struct Fit {
+  FitOutcome outcome = FitOutcome::GaveUp;
+  std::vector<int64_t> offsets; // one per extent where Found
+};
+
+/// Places extents below `capacity`, exactly where it is tight: greedy orders first, then by turns
+/// ExactSearch over the extents and over their Merge, restarted with budgets of steps that grow as in
+/// M. Luby, A. Sinclair, D. Zuckerman, "Optimal Speedup of Las Vegas Algorithms", 1993. Gives up after
+/// about `work` visits of a section of time, or when `stop` says so; deterministic without `stop`.
+/// Infeasible is proven. Sizes are not negative, and their sum is an int64_t.
+Fit placeWithin(const std::vector<Extent> &extents, int64_t capacity, int64_t work,
+                const std::function<bool()> &stop = {});
+
+/// Places extents so that no two meet, as low as it gets: a portfolio of greedy orders; where those stay
+/// above the bound, placeWithin at it, and then a seeded search around the best order. Stops within
+/// 0.1 % of the bound. Sizes should be multiples of the wanted alignment: offsets are sums of sizes.
+/// Deterministic; its work is bounded.
 Placement place(const std::vector<Extent> &extents);
 
 } // namespace sinter::passes::memory
