@@ -43,7 +43,10 @@ static std::string attributesText(Operation *op) {
       attribute.getValue().print(stream, /*elideType=*/true);
     }
   }
-  if (text.size() > 200) text = text.substr(0, 197) + "...";
+  if (text.size() > 200) {
+    text.resize(197);
+    text += "...";
+  }
   return text;
 }
 

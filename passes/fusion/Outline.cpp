@@ -86,7 +86,7 @@ private:
       for (const std::string &kernel : kernels) {
         auto it = renamed.find(kernel);
         std::string name = it == renamed.end() ? kernel : it->second;
-        if (!is_contained(names, name)) names.push_back(name);
+        if (!llvm::is_contained(names, name)) names.push_back(name);
       }
       kernels = std::move(names);
     };

@@ -1,3 +1,4 @@
+#include "sinter/ir/KernelKinds.h"
 #include "sinter/ir/Sinter.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/fusion/LedgerAttribute.h"
