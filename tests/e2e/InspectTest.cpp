@@ -50,8 +50,7 @@ TEST_P(Inspect, ProfileHasEveryLaunchAndTheUsersLines) {
 }
 
 TEST_P(Inspect, ChromeTraceIsCompleteEvents) {
-  auto run = compile(trace([](Tensor x) { return softmax(matmul(x, x), 1); },
-                           {{{16, 16}, f32}}),
+  auto run = compile(trace([](Tensor x) { return softmax(matmul(x, x), 1); }, {{{16, 16}, f32}}),
                      {.device = device()});
   Profile profile = run.profile({Array::full({16, 16}, 0.5)}, 2);
   test::TemporaryFolder folder;
