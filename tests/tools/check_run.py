@@ -134,11 +134,25 @@ def program():
     bad(run, "none.sinter", says=r"none\.sinter")
 
 
+def without_ledger(text):
+    """IR without its fusion ledgers, which are not written for people."""
+    while (at := text.find("sinter.ledger = ")) >= 0:
+        end, depth, quoted = text.index("= ", at) + 2, 0, False
+        while True:
+            c = text[end]
+            quoted ^= c == '"' and text[end - 1] != "\\"
+            depth += 0 if quoted else (c in "[{") - (c in "]}")
+            end += 1
+            if depth == 0:
+                break
+        text = text[:at] + text[end:].removeprefix(", ")
+    return text.replace(", }", "}").replace("attributes {} ", "").strip()
+
+
 def replay():
     """Each dumped file's first line makes it again from the one before, with all locations; what is written for
     people is the same without them."""
-    ledger = re.compile(r"attributes \{sinter\.ledger = \[.*?\]\} |sinter\.ledger = \[(?:.*?\})?\](?:, )?", re.S)
-    plain = lambda folder, name: ledger.sub("", subprocess.run([opt, name], cwd=folder, capture_output=True, text=True,
+    plain = lambda folder, name: without_ledger(subprocess.run([opt, name], cwd=folder, capture_output=True, text=True,
                                                                check=True).stdout)
     good(digits, "--steps", "1", "--batch-size", "8", "--dump", "dump")
     np.save("x8.npy", np.zeros((2, 3), dtype=np.float32))
