@@ -29,7 +29,8 @@ constexpr std::array table{
     Variable{"SINTER_CACHE_SIZE", "bytes, or with suffix K, M or G",
              "The kernel cache drops its least recently used entries beyond this; by default 1G."},
     Variable{"SINTER_DUMP", "folder",
-             "Every compilation writes its IR, kernels, fusion ledger and memory plan there."},
+             "Every compilation writes its IR, kernels, fusion ledger, memory plan and "
+             "`report.html` there."},
     Variable{"SINTER_CXX", "command",
              "Host C++ compiler of the cuda-emulated device; by default the one that built "
              "Sinter, else c++."},

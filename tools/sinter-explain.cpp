@@ -71,7 +71,8 @@ std::vector<unsigned> require(const sinter::passes::explain::Found &found) {
   return found.ops;
 }
 
-/// One answer for each ledger that knows both names.
+/// One answer for each ledger that knows both names; only of those where they have to do with each other,
+/// if there are any.
 int answer(const std::vector<Source> &sources, const std::string &a, const std::string &b) {
   namespace explain = sinter::passes::explain;
   std::vector<const Source *> known;
@@ -90,6 +91,13 @@ int answer(const std::vector<Source> &sources, const std::string &a, const std::
     require(explain::find(best->ledger, a));
     require(explain::find(best->ledger, b));
   }
+  auto apart = [&](const Source *source) {
+    std::vector<unsigned> first = explain::find(source->ledger, a).ops;
+    std::vector<unsigned> second = explain::find(source->ledger, b).ops;
+    return !first.empty() && !second.empty() && !explain::related(source->ledger, first, second);
+  };
+  if (!std::all_of(known.begin(), known.end(), apart))
+    known.erase(std::remove_if(known.begin(), known.end(), apart), known.end());
   for (const Source *source : known) {
     std::string text = explain::explain(source->ledger, require(explain::find(source->ledger, a)),
                                         require(explain::find(source->ledger, b)));

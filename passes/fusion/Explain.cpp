@@ -300,9 +300,21 @@ std::string explain(const Ledger &ledger, const std::vector<unsigned> &a,
           !common.empty())
         return describe(ledger.ops[x]) + " and " + describe(ledger.ops[y]) + " are one kernel, " +
                list(common) + ", although no value flows between them.";
-  return describe(ledger.ops[a[0]]) + " and " + describe(ledger.ops[b[0]]) +
+  const LedgerOp &first = ledger.ops[std::min(a[0], b[0])];
+  const LedgerOp &second = ledger.ops[std::max(a[0], b[0])];
+  return describe(first) + " and " + describe(second) +
          " are not one kernel: no value flows from one to the other. They are in " +
-         kernelsOf(ledger.ops[a[0]]) + " and " + kernelsOf(ledger.ops[b[0]]) + ".";
+         kernelsOf(first) + " and " + kernelsOf(second) + ".";
+}
+
+bool related(const Ledger &ledger, const std::vector<unsigned> &a, const std::vector<unsigned> &b) {
+  Ways ways(ledger);
+  unsigned from = 0, to = 0;
+  if (ways.nearest(a, b, from, to) || ways.nearest(b, a, from, to)) return true;
+  for (unsigned x : a)
+    for (unsigned y : b)
+      if (x == y || !commonKernels(ledger.ops[x], ledger.ops[y]).empty()) return true;
+  return false;
 }
 
 std::string largestBoundaries(const Ledger &ledger, size_t most) {

@@ -26,6 +26,9 @@ Found find(const Ledger &ledger, const std::string &name);
 std::string explain(const Ledger &ledger, const std::vector<unsigned> &a,
                     const std::vector<unsigned> &b);
 
+/// Whether a value flows from one of these ops to one of those, or back, or they share a kernel.
+bool related(const Ledger &ledger, const std::vector<unsigned> &a, const std::vector<unsigned> &b);
+
 /// The refused edges that cost most bytes, as "PRODUCER -> CONSUMER: code, N bytes", at most `most`.
 std::string largestBoundaries(const Ledger &ledger, size_t most);
 

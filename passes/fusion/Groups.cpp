@@ -185,6 +185,16 @@ std::vector<Stage> Groups::stagesOf(ArrayRef<unsigned> which) const {
   return stages;
 }
 
+std::optional<RefusedBecause> Groups::whyNotStages(std::array<unsigned, 2> which) const {
+  KernelBody body = bodyOf(which[0], which[1]);
+  for (Value output : body.outputs)
+    if (output.getDefiningOp<ReshapeOp>())
+      return RefusedBecause{Refusal::layout_differs,
+                            "one result would be the same memory as another"};
+  return ir::whyNotStages(stagesOf(which), runInOrder(which),
+                          int64_t(body.inputs().size() + body.outputs.size()), targetOf(func));
+}
+
 // The other parts that each part reads from, through reshapes.
 static std::vector<std::set<unsigned>> needsOf(ArrayRef<Group::Part> parts) {
   llvm::DenseMap<Operation *, unsigned> partOf;

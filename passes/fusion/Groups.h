@@ -4,6 +4,9 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <array>
+#include <optional>
+
 namespace sinter::passes::fusion {
 
 /// Ops of a function that one kernel will compute.
@@ -69,6 +72,8 @@ public:
   void mergeAsStages(unsigned a, unsigned b);
   /// The stages that both would be, each in no order, or one of them alone.
   std::vector<ir::Stage> stagesOf(llvm::ArrayRef<unsigned> which) const;
+  /// Why the two would be no staged kernel, or nothing when they may be.
+  std::optional<ir::RefusedBecause> whyNotStages(std::array<unsigned, 2> which) const;
   /// Whether among these stages one reads what another makes.
   bool runInOrder(llvm::ArrayRef<unsigned> which) const;
   ir::KernelBody bodyOfPart(const Group::Part &part) const { return bodyOf(part.ops); }

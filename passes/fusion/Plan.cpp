@@ -1,5 +1,7 @@
 #include "sinter/passes/fusion/Plan.h"
 
+#include "sinter/passes/fusion/Beside.h"
+
 #include <queue>
 #include <tuple>
 
@@ -21,7 +23,7 @@ public:
     fuseSmallNeighbours();
     if (!stages) return;
     fuseStages();
-    fuseBeside();
+    fuseBeside(groups);
   }
 
 private:
@@ -179,14 +181,6 @@ private:
 
   // --- Last, small kernels that belong together, each as it is: a stage of one launch.
 
-  bool mayBeStaged(ArrayRef<unsigned> which, const KernelBody &body) const {
-    // A reshape of what another result shows would be the same memory under two names.
-    if (llvm::any_of(body.outputs, [](Value output) { return output.getDefiningOp<ReshapeOp>(); }))
-      return false;
-    return !whyNotStages(groups.stagesOf(which), groups.runInOrder(which),
-                         body.inputs().size() + body.outputs.size(), targetOf(groups.function()));
-  }
-
   bool isLittleWork(unsigned group) const {
     KernelBody body = groups.bodyOf(group);
     return !whyNotStages(groups.stagesOf(group), /*inOrder=*/true,
@@ -205,45 +199,11 @@ private:
           unsigned a = small[i], b = small[j];
           if (!groups.isAlive(a) || !groups.isAlive(b) ||
               (!connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
-              !mayBeStaged({a, b}, groups.bodyOf(a, b)) || groups.wouldCreateCycle(a, b))
+              groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b))
             continue;
           groups.mergeAsStages(a, b);
           merged = true;
         }
-    }
-  }
-
-  // --- Reductions to little, beside the first kernel that reads the same: no value lives longer for it,
-  // and what both read is in the cache.
-
-  static constexpr int64_t littleBytes = 1 << 16;
-
-  bool foldsToLittle(unsigned group) const {
-    if (groups[group].kind != KernelKind::Reduction) return false;
-    int64_t bytes = 0;
-    for (Value output : groups.bodyOf(group).outputs) bytes += fusion::bytesOf(output);
-    return bytes <= littleBytes;
-  }
-  // All that `reduction` reads of any size is read by the other, too.
-  bool readsNoMore(unsigned reduction, unsigned other) const {
-    SmallVector<Value> known = groups.bodyOf(other).inputs();
-    return llvm::all_of(groups.bodyOf(reduction).inputs(), [&](Value input) {
-      return fusion::bytesOf(input) <= littleBytes || is_contained(known, input);
-    });
-  }
-
-  void fuseBeside() {
-    for (unsigned group = 0; group < groups.size(); ++group) {
-      if (!groups.isKernel(group) || groups[group].update || !foldsToLittle(group)) continue;
-      for (unsigned other : groups.siblingsOf(group)) {
-        if (!groups.isKernel(other) || groups[other].update || groups.runInOrder(other) ||
-            connected(group, other) || !readsNoMore(group, other) ||
-            groups.wouldCreateCycle(group, other) ||
-            !mayBeStaged({other, group}, groups.bodyOf(other, group)))
-          continue;
-        groups.mergeAsStages(other, group);
-        break;
-      }
     }
   }
 

@@ -71,4 +71,39 @@ func.func @no_beside(%g: tensor<2048x256xf32>, %h: tensor<2048x256xf32>, %w: ten
   %s = sinter.sum %m {dim = array<i64: 0>} : (tensor<2048x256xf32>) -> tensor<256xf32>
   return %p, %s : tensor<2048x512xf32>, tensor<256xf32>
 }
+
+// Query, key and value read the same: one launch computes the three products.
+// CHECK-LABEL: func.func @products_beside
+// CHECK: %[[F:.*]]:3 = sinter.fused({{.*}}) schedule(#sinter.staged)
+// CHECK-COUNT-3: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK: return %[[F]]#0, %[[F]]#1, %[[F]]#2
+func.func @products_beside(%x: tensor<64x32xf32>, %q: tensor<32x32xf32>, %k: tensor<32x32xf32>, %v: tensor<32x32xf32>)
+    -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<64x32xf32>) {
+  %a = sinter.matmul %x, %q : (tensor<64x32xf32>, tensor<32x32xf32>) -> tensor<64x32xf32>
+  %b = sinter.matmul %x, %k : (tensor<64x32xf32>, tensor<32x32xf32>) -> tensor<64x32xf32>
+  %c = sinter.matmul %x, %v : (tensor<64x32xf32>, tensor<32x32xf32>) -> tensor<64x32xf32>
+  return %a, %b, %c : tensor<64x32xf32>, tensor<64x32xf32>, tensor<64x32xf32>
+}
+
+// Together both large products would be held at once: one of them is folded before the other is made.
+// CHECK-LABEL: func.func @products_apart
+// CHECK-NOT: #sinter.staged
+// CHECK: return
+func.func @products_apart(%x: tensor<64x32xf32>, %q: tensor<32x4096xf32>, %k: tensor<32x4096xf32>) -> (tensor<64xf32>, tensor<64xf32>) {
+  %a = sinter.matmul %x, %q : (tensor<64x32xf32>, tensor<32x4096xf32>) -> tensor<64x4096xf32>
+  %m = sinter.max %a {dim = array<i64: 1>} : (tensor<64x4096xf32>) -> tensor<64xf32>
+  %b = sinter.matmul %x, %k : (tensor<64x32xf32>, tensor<32x4096xf32>) -> tensor<64x4096xf32>
+  %n = sinter.max %b {dim = array<i64: 1>} : (tensor<64x4096xf32>) -> tensor<64xf32>
+  return %m, %n : tensor<64xf32>, tensor<64xf32>
+}
+
+// One product reads the other.
+// CHECK-LABEL: func.func @products_in_a_row
+// CHECK-NOT: #sinter.staged
+// CHECK: return
+func.func @products_in_a_row(%x: tensor<32x32xf32>, %q: tensor<32x32xf32>) -> (tensor<32x32xf32>, tensor<32x32xf32>) {
+  %a = sinter.matmul %x, %q : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
+  %b = sinter.matmul %x, %a : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
+  return %a, %b : tensor<32x32xf32>, tensor<32x32xf32>
+}
 }

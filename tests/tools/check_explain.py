@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -38,6 +39,7 @@ def line_of(text):
 def cnn():
     data, dump = os.path.join(folder, "mnist"), os.path.join(folder, "dump")
     subprocess.run([sys.executable, "-B", make_data, "mnist", data, "64", "16"], check=True)
+    shutil.rmtree(dump, ignore_errors=True)
     subprocess.run([mnist_cnn, "--batch-size", "32", "--data", data, "--device", "cpu", "--steps", "1", "--dump", dump],
                    check=True, stdout=subprocess.DEVNULL)
     step = os.path.join(dump, "train_step")
@@ -46,7 +48,7 @@ def cnn():
     # Two layers: the boundary is between the first one's pooling and the second one's convolution.
     answer = ask(step, "conv1", "conv2")
     expect(rf"\(%\d+, {MODEL}:{conv1}, conv1\) and conv2d \(%\d+, {MODEL}:{conv2}, conv2\) are not one kernel: the "
-           rf"first boundary on the way is max_pool2d \(%\d+, {MODEL}:{conv1}\) -> conv2d \(%\d+, {MODEL}:{conv2}, "
+           rf"first boundary on the way is max_pool2d \(%\w+, {MODEL}:{conv1}\) -> conv2d \(%\d+, {MODEL}:{conv2}, "
            r"conv2\), \w+ \(.+\); 692224 bytes go through memory, from kernel conv2d\w+ to conv2d\w+\. The cost model",
            answer)
     assert answer == ask(step, "conv2", "conv1")
@@ -78,7 +80,7 @@ def cnn():
     expect("no op of train_step is called 'conv9'; there are, for example: conv[12]",
            ask(step, "conv9", "conv1", fails=True))
     expect(rf"'max_pool2d' is the name of 2 ops of train_step; name a value, a line or a module:"
-           rf"\n  max_pool2d \(%\d+, {MODEL}:{conv1}\)\n  max_pool2d \(%\d+, {MODEL}:{conv2}\)$",
+           rf"\n  max_pool2d \(%\w+, {MODEL}:{conv1}\)\n  max_pool2d \(%\w+, {MODEL}:{conv2}\)$",
            ask(step, "conv1", "sinter.max_pool2d", fails=True))
     expect("no function 'predict' in .*; there are: .*train_step",
            ask(step, "conv1", "conv2", "--function", "predict", fails=True))

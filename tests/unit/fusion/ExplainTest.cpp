@@ -55,7 +55,7 @@ TEST(Explain, Neighbours) {
             "the 64 bytes between them stay out of memory.");
   EXPECT_EQ(ask("%2", "sinter.matmul"),
             "relu (%2, model.cpp:15) and matmul (%3, model.cpp:16, left.fc) are not one kernel: "
-            "no_profit (words); 256 bytes go through memory, from kernel a to kernel b. The cost "
+            "no_profit (words); 256 bytes go through memory, from kernel a to b. The cost "
             "model, in bytes moved, gives the two kernels 8000.");
 }
 
@@ -84,8 +84,8 @@ TEST(Explain, WithoutAWay) {
   EXPECT_EQ(ask("exp", "sin"), "exp (%7, model.cpp:20) and sin (%8, model.cpp:21) are one kernel, "
                                "f, although no value flows between them.");
   EXPECT_EQ(ask("exp", "sum"),
-            "exp (%7, model.cpp:20) and sum (%4, model.cpp:17, right) are not one kernel: no value "
-            "flows from one to the other. They are in f, g and c.");
+            "sum (%4, model.cpp:17, right) and exp (%7, model.cpp:20) are not one kernel: no value "
+            "flows from one to the other. They are in c and f, g.");
   EXPECT_EQ(ask("exp", "%7"), "Both names stand for exp (%7, model.cpp:20).");
 }
 

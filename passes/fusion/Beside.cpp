@@ -1,0 +1,243 @@
+#include "sinter/passes/fusion/Beside.h"
+
+#include "sinter/passes/fusion/CostModel.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::passes::fusion {
+
+namespace {
+
+/// What the groups hold of the arena at each place of the order in which they will probably run (memory
+/// planning takes what frees most bytes first, too), as an upper bound that stays one when groups are
+/// merged. Arguments and results of the function lie elsewhere. The worst moment is rather taken too low:
+/// as if every result took over the place of an operand of its size that nobody reads later.
+class Liveness {
+public:
+  explicit Liveness(const Groups &groups) : groups(groups) {
+    SmallVector<unsigned> order = frugalOrder();
+    for (auto [at, group] : llvm::enumerate(order)) place[group] = at;
+    live.assign(order.size(), 0);
+    for (unsigned group : order) addResults(group);
+    for (auto [at, group] : llvm::enumerate(order))
+      peak = std::max(peak, live[at] - takenOver(group, at));
+  }
+
+  unsigned placeOf(unsigned group) const { return place.lookup(group); }
+
+  /// What the moments between two groups would hold at most, if both ran at one of them; `apply` says that
+  /// they will. False where that is more than the worst moment holds now.
+  bool mergesWithin(unsigned earlier, unsigned later, bool apply) {
+    unsigned first = placeOf(earlier), last = placeOf(later);
+    int64_t kept = dyingBytes(earlier, first), made = 0;
+    for (Value output : groups.bodyOf(later).outputs) made += bytesInArena(output);
+    for (unsigned at = first; at <= last; ++at) {
+      int64_t bytes = live[at] + (at > first ? kept : 0) + (at < last ? made : 0);
+      if (apply)
+        live[at] = bytes;
+      else if (bytes > peak)
+        return false;
+    }
+    return true;
+  }
+
+private:
+  // Kernels, each after those whose results it reads; among those that could run the one after which
+  // least is held.
+  SmallVector<unsigned> frugalOrder() const {
+    std::vector<SmallVector<unsigned>> users(groups.size());
+    std::vector<unsigned> waiting(groups.size(), 0);
+    std::vector<SmallVector<Value>> reads(groups.size());
+    std::vector<int64_t> made(groups.size(), 0);
+    llvm::DenseMap<Value, unsigned> left;
+    std::set<unsigned> ready;
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!groups.isKernel(group)) continue;
+      for (unsigned producer : groups.producersFor(group)) {
+        if (!groups.isKernel(producer)) continue;
+        users[producer].push_back(group);
+        ++waiting[group];
+      }
+      reads[group] = readsOf(group);
+      for (Value value : reads[group]) ++left[value];
+      for (Value output : groups.bodyOf(group).outputs) made[group] += bytesInArena(output);
+      if (waiting[group] == 0) ready.insert(group);
+    }
+    auto growth = [&](unsigned group) {
+      int64_t bytes = made[group];
+      for (Value value : reads[group]) bytes -= left.lookup(value) == 1 ? bytesOf(value) : 0;
+      return bytes;
+    };
+    SmallVector<unsigned> order;
+    while (!ready.empty()) {
+      unsigned best = *ready.begin();
+      int64_t least = growth(best);
+      for (unsigned group : ready)
+        if (int64_t bytes = growth(group); bytes < least) best = group, least = bytes;
+      ready.erase(best);
+      order.push_back(best);
+      for (Value value : reads[best]) --left[value];
+      for (unsigned user : users[best])
+        if (--waiting[user] == 0) ready.insert(user);
+    }
+    return order;
+  }
+
+  // What the group reads of the arena, each once.
+  SmallVector<Value> readsOf(unsigned group) const {
+    SmallVector<Value> values;
+    for (Value input : groups.bodyOf(group).inputs()) {
+      while (auto reshape = input.getDefiningOp<ReshapeOp>()) input = reshape.getX();
+      if (bytesInArena(input) && !is_contained(values, input)) values.push_back(input);
+    }
+    return values;
+  }
+
+  // Through reshapes; 0 for what is no value of the arena.
+  static int64_t bytesInArena(Value value) {
+    while (auto reshape = value.getDefiningOp<ReshapeOp>()) value = reshape.getX();
+    if (!value.getDefiningOp() || value.getDefiningOp<ConstantOp>()) return 0;
+    return isReturned(value) ? 0 : bytesOf(value);
+  }
+  static bool isReturned(Value value) {
+    return llvm::any_of(value.getUsers(), [](Operation *user) {
+      return user->hasTrait<OpTrait::IsTerminator>() ||
+             (isa<ReshapeOp>(user) && isReturned(user->getResult(0)));
+    });
+  }
+
+  unsigned lastReader(Value value, unsigned at) const {
+    for (Operation *user : value.getUsers()) {
+      int group = groups.groupOf(user);
+      if (group < 0) continue;
+      at = std::max(at, groups.isAlias(group) ? lastReader(user->getResult(0), at)
+                                              : placeOf(unsigned(group)));
+    }
+    return at;
+  }
+
+  void addResults(unsigned group) {
+    for (Value output : groups.bodyOf(group).outputs) {
+      if (output.getDefiningOp<ReshapeOp>()) continue; // counted where it was made
+      int64_t bytes = bytesInArena(output);
+      if (!bytes) continue;
+      unsigned from = placeOf(group), to = lastReader(output, from);
+      for (unsigned at = from; at <= to; ++at) live[at] += bytes;
+    }
+  }
+
+  // The operands that nobody reads after `at`.
+  SmallVector<Value> dying(unsigned group, unsigned at) const {
+    SmallVector<Value> values = readsOf(group);
+    llvm::erase_if(values, [&](Value value) { return lastReader(value, 0) > at; });
+    return values;
+  }
+  int64_t dyingBytes(unsigned group, unsigned at) const {
+    int64_t bytes = 0;
+    for (Value value : dying(group, at)) bytes += bytesOf(value);
+    return bytes;
+  }
+
+  int64_t takenOver(unsigned group, unsigned at) const {
+    SmallVector<Value> free = dying(group, at);
+    int64_t bytes = 0;
+    for (Value output : groups.bodyOf(group).outputs) {
+      int64_t wanted = bytesInArena(output);
+      auto fits = llvm::find_if(free, [&](Value value) { return bytesOf(value) == wanted; });
+      if (!wanted || fits == free.end()) continue;
+      bytes += wanted;
+      free.erase(fits);
+    }
+    return bytes;
+  }
+
+  const Groups &groups;
+  llvm::DenseMap<unsigned, unsigned> place;
+  std::vector<int64_t> live;
+  int64_t peak = 0;
+};
+
+class Beside {
+public:
+  explicit Beside(Groups &groups) : groups(groups) {}
+
+  void reductions() {
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!mayJoin(group) || !foldsToLittle(group)) continue;
+      for (unsigned other : groups.siblingsOf(group))
+        if (mayJoin(other) && readsNoMore(group, other) && fit(other, group)) {
+          groups.mergeAsStages(other, group);
+          break;
+        }
+    }
+  }
+
+  void contractions() {
+    Liveness liveness(groups);
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!mayJoin(group) || contractionsOf(group) == 0) continue;
+      for (unsigned other : groups.siblingsOf(group)) {
+        if (!mayJoin(other) || contractionsOf(other) == 0 ||
+            contractionsOf(group) + contractionsOf(other) > maxContractions)
+          continue;
+        bool inOrder = liveness.placeOf(group) < liveness.placeOf(other);
+        unsigned earlier = inOrder ? group : other, later = inOrder ? other : group;
+        if (liveness.placeOf(later) - liveness.placeOf(earlier) > maxDistance ||
+            !liveness.mergesWithin(earlier, later, /*apply=*/false) || !fit(group, other))
+          continue;
+        liveness.mergesWithin(earlier, later, /*apply=*/true);
+        groups.mergeAsStages(group, other);
+      }
+    }
+  }
+
+private:
+  static constexpr int64_t littleBytes = 1 << 16;
+  static constexpr unsigned maxDistance =
+      8; // groups between them; what is moved waits for its readers
+  static constexpr unsigned maxContractions = 3; // each keeps its panels on the thread's stack
+
+  bool mayJoin(unsigned group) const {
+    return groups.isKernel(group) && !groups[group].update && !groups.runInOrder(group);
+  }
+
+  bool fit(unsigned a, unsigned b) const {
+    if (is_contained(groups.consumersOf(a), b) || is_contained(groups.consumersOf(b), a))
+      return false;
+    return !groups.whyNotStages({a, b}) && !groups.wouldCreateCycle(a, b);
+  }
+
+  bool foldsToLittle(unsigned group) const {
+    if (groups[group].kind != KernelKind::Reduction) return false;
+    int64_t bytes = 0;
+    for (Value output : groups.bodyOf(group).outputs) bytes += bytesOf(output);
+    return bytes <= littleBytes;
+  }
+  // All that `reduction` reads of any size is read by the other, too.
+  bool readsNoMore(unsigned reduction, unsigned other) const {
+    SmallVector<Value> known = groups.bodyOf(other).inputs();
+    return llvm::all_of(groups.bodyOf(reduction).inputs(), [&](Value input) {
+      return bytesOf(input) <= littleBytes || is_contained(known, input);
+    });
+  }
+
+  unsigned contractionsOf(unsigned group) const {
+    return llvm::count_if(groups[group].ops,
+                          [](Operation *op) { return isa<ContractionOpInterface>(op); });
+  }
+
+  Groups &groups;
+};
+
+} // namespace
+
+void fuseBeside(Groups &groups) {
+  Beside beside(groups);
+  beside.reductions();
+  beside.contractions();
+}
+
+} // namespace sinter::passes::fusion
