@@ -79,7 +79,7 @@ def cnn():
 
     expect("no op of train_step is called 'conv9'; there are, for example: conv[12]",
            ask(step, "conv9", "conv1", fails=True))
-    expect(rf"'max_pool2d' is the name of 2 ops of train_step; name a value, a line or a module:"
+    expect(rf"'(sinter\.)?max_pool2d' is the name of 2 ops of train_step; name a value, a line or a module:"
            rf"\n  max_pool2d \(%\w+, {MODEL}:{conv1}\)\n  max_pool2d \(%\w+, {MODEL}:{conv2}\)$",
            ask(step, "conv1", "sinter.max_pool2d", fails=True))
     expect("no function 'predict' in .*; there are: .*train_step",
