@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/frontend/Array.h"
+#include "sinter/frontend/Contracts.h"
 #include "sinter/frontend/Device.h"
 #include "sinter/frontend/Init.h"
 #include "sinter/frontend/Profile.h"
@@ -113,6 +114,7 @@ struct CompileOptions {
   std::vector<std::string> plugins =
       {}; // shared libraries with passes, besides SINTER_PASS_PLUGINS
   std::vector<PassInsertion> passes = {};
+  Contracts require = {};
 };
 
 /// What one run costs.

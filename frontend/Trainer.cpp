@@ -52,11 +52,12 @@ static void checkFit(const data::Dataset &train, const FitOptions &options, Wher
 }
 
 /// The step for the last, smaller batch is compiled while the first ones train.
-static void prepareLast(detail::Session &session, const data::Example &batch, int64_t rows) {
+static void prepareLast(detail::Session &session, const data::Example &batch, int64_t rows,
+                        Where where) {
   if (rows == 0 || rows == batch.x.shape()[0]) return;
   TensorSpec x = batch.x.spec(), y = batch.y.spec();
   x.shape[0] = y.shape[0] = rows;
-  session.prepareStep(x, y);
+  session.prepareStep(x, y, where);
 }
 
 History Trainer::fit(const data::Dataset &train, FitOptions options, Where where) {
@@ -92,7 +93,7 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
       if (total++ == 0) {
         history.compile_seconds = secondsSince(start);
         prepareLast(*impl_->step.session(), batch,
-                    wantsLast ? train.size() % options.batch_size : 0);
+                    wantsLast ? train.size() % options.batch_size : 0, where);
       }
       sum += loss * static_cast<double>(rows);
       samples += rows;

@@ -29,6 +29,7 @@ struct TrainerOptions {
   Precision precision = Precision::f32;
   uint64_t seed = 0; // of initial values, shuffling and dropout
   std::string dump_dir = {};
+  Contracts require = {};
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and

@@ -31,6 +31,9 @@ constexpr std::array table{
     Variable{"SINTER_DUMP", "folder",
              "Every compilation writes its IR, kernels, fusion ledger, memory plan and "
              "`report.html` there."},
+    Variable{"SINTER_LOG", "recompiles, cache",
+             "Lines on standard error: what made a step compile again, and which part of its key a "
+             "kernel was not in the cache for."},
     Variable{"SINTER_CXX", "command",
              "Host C++ compiler of the cuda-emulated device; by default the one that built "
              "Sinter, else c++."},
@@ -124,6 +127,21 @@ std::string dumpDir() { return read("SINTER_DUMP").value_or(""); }
 std::string hostCompiler() { return read("SINTER_CXX").value_or(""); }
 std::string cudaLibrary() { return read("SINTER_CUDA_LIB").value_or(""); }
 std::string nvrtcLibrary() { return read("SINTER_NVRTC_LIB").value_or(""); }
+Result<bool> logs(std::string_view topic) {
+  auto text = read("SINTER_LOG");
+  bool found = false;
+  for (std::string_view rest = text ? *text : std::string_view(); !rest.empty();) {
+    size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view one = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    if (one != "recompiles" && one != "cache")
+      return badValue("SINTER_LOG", *text, "recompiles, cache or both with a comma");
+    found |= one == topic;
+  }
+  return found;
+}
+
 std::string temporaryDir() { return read("TMPDIR").value_or("/tmp"); }
 
 std::vector<std::string> passPlugins() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Every environment variable that Sinter reads, in one place: nothing else calls getenv. A value
@@ -40,6 +41,8 @@ std::string cudaLibrary();
 std::string nvrtcLibrary();
 /// SINTER_PASS_PLUGINS: shared libraries with passes, colon-separated.
 std::vector<std::string> passPlugins();
+/// Whether SINTER_LOG asks for lines on `topic`: "recompiles" or "cache".
+Result<bool> logs(std::string_view topic);
 /// TMPDIR, else /tmp.
 std::string temporaryDir();
 

@@ -54,15 +54,22 @@ struct Found {
   std::vector<uint8_t> payload;
 };
 
-Found parseEntry(std::span<const uint8_t> file, std::string_view key) {
+/// The key of an entry whose sizes fit together; else nothing.
+std::optional<std::string_view> keyOf(std::span<const uint8_t> file) {
   if (file.size() < headBytes || std::memcmp(file.data(), magic.data(), magic.size()) != 0)
-    return {};
+    return std::nullopt;
   uint64_t keyBytes = read(file.data() + 8, 8), payloadBytes = read(file.data() + 16, 8);
   uint64_t body = file.size() - headBytes;
-  if (keyBytes > body || payloadBytes != body - keyBytes) return {};
+  if (keyBytes > body || payloadBytes != body - keyBytes) return std::nullopt;
+  return std::string_view(reinterpret_cast<const char *>(file.data()) + headBytes, keyBytes);
+}
+
+Found parseEntry(std::span<const uint8_t> file, std::string_view key) {
+  auto stored = keyOf(file);
+  if (!stored) return {};
   std::string_view all(reinterpret_cast<const char *>(file.data()), file.size());
-  std::string_view storedKey = all.substr(headBytes, keyBytes);
-  std::span<const uint8_t> payload = file.subspan(headBytes + keyBytes);
+  std::string_view storedKey = *stored;
+  std::span<const uint8_t> payload = file.subspan(headBytes + storedKey.size());
   if (checksum(all.substr(0, 24), storedKey, payload) != read(file.data() + 24, 4)) return {};
   if (storedKey != key) return {Found::otherKey, {}};
   return {Found::hit, {payload.begin(), payload.end()}};
@@ -84,8 +91,13 @@ Result<KernelCache *> KernelCache::shared() {
   if (!cache) {
     SINTER_ASSIGN_OR_RETURN(bool enabled, environment::cacheEnabled());
     SINTER_ASSIGN_OR_RETURN(int64_t size, environment::cacheSize());
-    cache = std::make_unique<KernelCache>(
-        Options{enabled ? environment::cacheDir() : std::string(), size});
+    SINTER_ASSIGN_OR_RETURN(bool explain, environment::logs("cache"));
+    Options options{enabled ? environment::cacheDir() : std::string(), size};
+    if (explain)
+      options.explain = [](const std::string &message) {
+        std::fprintf(stderr, "sinter: cache: %s\n", message.c_str());
+      };
+    cache = std::make_unique<KernelCache>(std::move(options));
   }
   return cache.get();
 }
@@ -116,6 +128,33 @@ std::optional<std::vector<uint8_t>> KernelCache::find(std::string_view key) {
              fmt::format("the kernel cache's entry '{}' is damaged; it is compiled anew", path));
   }
   return std::nullopt;
+}
+
+std::optional<std::vector<uint8_t>> KernelCache::find(const CacheKey &key, std::string_view name) {
+  auto payload = find(key.bytes());
+  if (!payload && options.explain) {
+    std::string why = enabled() ? whyMissed(key) : "the cache is off";
+    std::lock_guard lock(mutex);
+    options.explain(fmt::format("{} is compiled: {}", name, why));
+  }
+  return payload;
+}
+
+std::string KernelCache::whyMissed(const CacheKey &key) const {
+  std::optional<CacheKey> nearest;
+  std::error_code failure;
+  for (fs::directory_iterator file(options.dir, failure), end; !failure && file != end;
+       file.increment(failure)) {
+    if (file->path().extension() != suffix) continue;
+    auto mapped = MappedFile::open(file->path().string());
+    if (!mapped.ok()) continue;
+    auto bytes = keyOf(mapped->bytes());
+    auto stored = bytes ? CacheKey::parse(*bytes) : std::nullopt;
+    if (stored && (!nearest || key.distance(*stored) < key.distance(*nearest))) nearest = stored;
+  }
+  if (!nearest) return fmt::format("'{}' has no kernels yet", options.dir);
+  std::string differences = key.differences(*nearest);
+  return differences.empty() ? "its entry is damaged" : differences;
 }
 
 void KernelCache::store(std::string_view key, std::span<const uint8_t> payload) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sinter/runtime/CacheKey.h"
 #include "sinter/runtime/Status.h"
 
 #include <cstdint>
@@ -24,10 +25,12 @@ public:
     int64_t maxBytes = int64_t(1) << 30;
     /// Gets a sentence per kind of trouble; standard error when empty.
     std::function<void(const std::string &)> warn = {};
+    /// Gets a sentence for each kernel that was looked for by its parts and not here.
+    std::function<void(const std::string &)> explain = {};
   };
 
   explicit KernelCache(Options options);
-  /// The process' cache, as SINTER_CACHE, SINTER_CACHE_DIR and SINTER_CACHE_SIZE say at the first
+  /// The process' cache, as SINTER_CACHE, SINTER_CACHE_DIR, SINTER_CACHE_SIZE and SINTER_LOG say at the first
   /// call that succeeds.
   static Result<KernelCache *> shared();
 
@@ -36,6 +39,10 @@ public:
 
   /// The payload stored under `key`, which is any string of bytes.
   std::optional<std::vector<uint8_t>> find(std::string_view key);
+  /// The same for the kernel called `name`. A miss goes to the options' `explain`.
+  std::optional<std::vector<uint8_t>> find(const CacheKey &key, std::string_view name);
+  /// Which parts of `key` no entry has together: those in which the entry nearest to it differs.
+  std::string whyMissed(const CacheKey &key) const;
   /// Keeps a payload, then drops the least recently used entries beyond the size limit.
   void store(std::string_view key, std::span<const uint8_t> payload);
   /// The file an entry lives in.

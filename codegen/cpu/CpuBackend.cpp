@@ -143,12 +143,16 @@ public:
     std::vector<size_t> jobOf;
     for (ir::KernelOp kernel : kernels) {
       LoweringOptions lowering = loweringOptions(kernel, options.isa);
-      std::string key =
-          fmt::format("cpu {} lanes={} l1={} l2={} asan={} compiler={}\n{}", options.isa,
-                      lowering.vectorLanes, lowering.l1Bytes, lowering.l2Bytes,
-                      options.addressSanitizer, compilerIdentity(), canonicalText(kernel));
-      auto [place, isNew] = known.try_emplace(key, jobs.size());
-      if (isNew) jobs.push_back({kernel, lowering, key, symbolOf(key), {}, false, {}});
+      runtime::CacheKey key("cpu");
+      key.add("isa", options.isa)
+          .add("lanes", std::to_string(lowering.vectorLanes))
+          .add("l1", std::to_string(lowering.l1Bytes))
+          .add("l2", std::to_string(lowering.l2Bytes))
+          .add("asan", options.addressSanitizer ? "on" : "off")
+          .add("compiler", compilerIdentity())
+          .add("kernel's IR", canonicalText(kernel));
+      auto [place, isNew] = known.try_emplace(key.bytes(), jobs.size());
+      if (isNew) jobs.push_back({kernel, lowering, key, symbolOf(place->first), {}, false, {}});
       jobOf.push_back(place->second);
     }
     runAll(jobs);
@@ -193,7 +197,8 @@ private:
   struct Job {
     ir::KernelOp kernel;
     LoweringOptions lowering;
-    std::string key, symbol;
+    runtime::CacheKey key;
+    std::string symbol;
     CompiledObject result;
     bool done = false;
     std::vector<std::pair<Location, std::string>> messages;
@@ -220,7 +225,7 @@ private:
 
   void runOne(Job &job) {
     if (cache && options.cache && !options.dump) // texts to dump are not in the cache
-      if (auto found = cache->find(job.key))
+      if (auto found = cache->find(job.key, job.kernel.getSymName()))
         if (auto object = CompiledObject::unpack(*found)) {
           job.result = std::move(*object);
           job.done = true;
@@ -238,7 +243,7 @@ private:
     engine.eraseHandler(handler);
     if (job.done && cache && options.cache) {
       std::vector<uint8_t> bytes = job.result.pack();
-      cache->store(job.key, bytes);
+      cache->store(job.key.bytes(), bytes);
     }
   }
 

@@ -1,6 +1,7 @@
 #include "sinter/frontend/detail/Compiler.h"
 
 #include "sinter/frontend/detail/CompileModule.h"
+#include "sinter/frontend/detail/ContractCheck.h"
 #include "sinter/frontend/detail/Dump.h"
 #include "sinter/frontend/detail/Plugins.h"
 #include "sinter/runtime/Environment.h"
@@ -47,10 +48,13 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   result.tracedIr = print(*module, false);
 
   compile.savable = savable;
-  if (*dump) {
+  ContractCheck contracts(options);
+  if (*dump || contracts.watchesStages())
     compile.afterStage = [&](llvm::StringRef stage, llvm::StringRef pipeline, ModuleOp module) {
-      dump->stage(stage, pipeline, module);
+      if (*dump) dump->stage(stage, pipeline, module);
+      contracts.afterStage(stage, module);
     };
+  if (*dump) {
     compile.text = [&](const std::string &name, const std::string &text) {
       dump->file(name, text);
     };
@@ -61,6 +65,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
   if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
   dump->finish(*program);
+  contracts.check(*program);
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
   return result;

@@ -1,13 +1,16 @@
 #include "sinter/frontend/detail/Session.h"
 
 #include "sinter/frontend/detail/Differences.h"
+#include "sinter/frontend/detail/Origin.h"
 #include "sinter/frontend/detail/Store.h"
+#include "sinter/runtime/Environment.h"
 #include "sinter/runtime/Safetensors.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace sinter::detail {
 
@@ -17,7 +20,8 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
       optimizer(std::move(optimizer)), place(where), compileOptions{.device = options.device,
                                                                     .precision = options.precision,
                                                                     .dump_dir = options.dump_dir,
-                                                                    .seed = options.seed},
+                                                                    .seed = options.seed,
+                                                                    .require = options.require},
       table(options.device, options.seed) {
   model.store()->seed = options.seed;
 }
@@ -66,9 +70,29 @@ std::shared_ptr<Runner> Session::runnerOf(const std::string &entry, const std::s
   return runner;
 }
 
-void Session::prepareStep(const TensorSpec &x, const TensorSpec &y) {
+void Session::noteShapes(const std::string &entry, const TensorSpec &x, const TensorSpec &y,
+                         Where where) {
+  auto [known, isFirst] = shapes.try_emplace(entry, x, y);
+  const auto &[knownX, knownY] = known->second;
+  if (isFirst || (knownX == x && knownY == y)) return;
+  std::string change;
+  if (knownX != x) change = fmt::format("x was {}, is {}", knownX.text(), x.text());
+  if (knownY != y)
+    change += fmt::format("{}y was {}, is {}", change.empty() ? "" : "; ", knownY.text(), y.text());
+  if (compileOptions.require.no_recompile)
+    throw UserError(
+        fmt::format("{}: require.no_recompile: this batch would be compiled for anew: {}", entry,
+                    change),
+        where);
+  if (check(runtime::environment::logs("recompiles")))
+    fmt::print(stderr, "sinter: recompiles: {} at {}:{}: {}\n", entry, baseName(where.file_name()),
+               where.line(), change);
+}
+
+void Session::prepareStep(const TensorSpec &x, const TensorSpec &y, Where where) {
   std::string key = "train_step" + x.text() + y.text();
-  if (runners.count(key) || pending.count(key)) return;
+  if (isCompiled(key)) return;
+  noteShapes("train_step", x, y, where);
   Function traced = traceTrain(x, y); // the user's code runs in the user's thread
   if (!table.missing(traced->variables).empty()) return;
   pending[key] = {traced, std::async(std::launch::async, [traced, options = compileOptions] {
@@ -98,6 +122,8 @@ double Session::train(const Array &x, const Array &y, Where where) {
                     where);
   acquire();
   if (!latest || latestX != x.spec() || latestY != y.spec()) {
+    if (!isCompiled("train_step" + x.spec().text() + y.spec().text()))
+      noteShapes("train_step", x.spec(), y.spec(), where);
     latest = runnerOf("train_step", x.spec().text() + y.spec().text(),
                       [&] { return traceTrain(x.spec(), y.spec()); });
     latestX = x.spec(), latestY = y.spec();
@@ -117,9 +143,10 @@ Profile Session::profile(const Array &x, const Array &y, int64_t runs, Where whe
 }
 
 Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
-                                const std::vector<Metric> &metrics, Where) {
+                                const std::vector<Metric> &metrics, Where where) {
   std::string key = x.spec().text() + y.spec().text();
   for (const Metric &metric : metrics) key += " " + metric.name;
+  if (!isCompiled("eval_step" + key)) noteShapes("eval_step", x.spec(), y.spec(), where);
   auto runner =
       runnerOf("eval_step", key, [&] { return traceEvaluate(x.spec(), y.spec(), metrics); });
   std::vector<Array> inputs{x, y};
@@ -145,7 +172,8 @@ Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
   return sums;
 }
 
-Array Session::predict(const Array &x, Where) {
+Array Session::predict(const Array &x, Where where) {
+  if (!isCompiled("predict" + x.spec().text())) noteShapes("predict", x.spec(), {}, where);
   auto runner = runnerOf("predict", x.spec().text(), [&] { return tracePredict(x.spec()); });
   return runner->run({x}, device(), table)[0];
 }

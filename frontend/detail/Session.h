@@ -19,7 +19,7 @@ public:
   /// A step, then `runs` steps with a clock on every launch.
   Profile profile(const Array &x, const Array &y, int64_t runs, Where where);
   /// Starts compiling the step for batches of another shape beside what runs now.
-  void prepareStep(const TensorSpec &x, const TensorSpec &y);
+  void prepareStep(const TensorSpec &x, const TensorSpec &y, Where where);
   /// Sums over a batch of which the first `rows` samples count.
   struct Sums {
     double loss = 0, lossCount = 0;
@@ -60,6 +60,10 @@ private:
   VariablePtr state(const std::string &name, const TensorSpec &spec, runtime::StateRole role);
   std::vector<VariablePtr> modelVariables() const;
   void acquire();
+  bool isCompiled(const std::string &key) const { return runners.count(key) || pending.count(key); }
+  /// To be called before `entry` is compiled for a batch: what makes it compile again is logged, or an
+  /// error where the options forbid it.
+  void noteShapes(const std::string &entry, const TensorSpec &x, const TensorSpec &y, Where where);
   void writeRates();
   [[noreturn]] void explainNonFinite(const Array &x, const Array &y);
 
@@ -78,6 +82,8 @@ private:
   std::map<std::string, Pending> pending;
   std::shared_ptr<Runner> latest;
   TensorSpec latestX, latestY;
+  std::map<std::string, std::pair<TensorSpec, TensorSpec>>
+      shapes;                                      // that each entry was compiled for first
   std::map<std::string, VariablePtr> ownVariables; // moments, rates
   int64_t epoch = 0, numSteps = 0;
   bool ratesWritten = false;

@@ -31,17 +31,14 @@ std::vector<std::string> candidates() {
   return paths;
 }
 
-/// Everything a compilation depends on, parted by lengths, so that no two can run together.
-std::string cacheKey(const NvrtcRequest &request, const std::vector<std::string> &options,
-                     int major, int minor) {
-  std::string key = fmt::format("nvrtc {}.{}\n", major, minor);
-  auto add = [&](const std::string &part) { key += fmt::format("{}:{}\n", part.size(), part); };
-  for (const std::string &option : options) add(option);
-  add(request.source);
-  for (const auto &[name, text] : request.headers) {
-    add(name);
-    add(text);
-  }
+/// Everything a compilation depends on.
+CacheKey cacheKey(const NvrtcRequest &request, const std::vector<std::string> &options, int major,
+                  int minor) {
+  CacheKey key("nvrtc");
+  key.add("NVRTC", fmt::format("{}.{}", major, minor));
+  for (const std::string &option : options) key.add("option", option);
+  for (const auto &[name, text] : request.headers) key.add("header", name).add(name, text);
+  key.add("source", request.source);
   return key;
 }
 
@@ -118,14 +115,14 @@ Result<CompiledImage> Nvrtc::compile(const NvrtcRequest &request) const {
   if (request.options.noCache || request.options.resources) options.push_back("--no-cache");
   const bool cached = !request.options.noCache && !request.options.resources;
   KernelCache *cache = nullptr;
-  std::string key;
+  std::optional<CacheKey> key;
   if (cached) {
     SINTER_ASSIGN_OR_RETURN(cache, KernelCache::shared());
     key = cacheKey(request, options, major_, minor_);
-    if (auto hit = cache->find(key)) return CompiledImage{std::move(*hit), {}, {}};
+    if (auto hit = cache->find(*key, request.name)) return CompiledImage{std::move(*hit), {}, {}};
   }
   Result<CompiledImage> compiled = compileNow(request, options);
-  if (compiled.ok() && cache) cache->store(key, compiled->image);
+  if (compiled.ok() && cache) cache->store(key->bytes(), compiled->image);
   return compiled;
 }
 

@@ -181,19 +181,14 @@ Result<std::vector<uint8_t>> compileSharedObject(const std::string &text,
   SINTER_ASSIGN_OR_RETURN(std::string command, hostCompilerCommand());
   const std::vector<std::string> compiler = splitWords(command);
   SINTER_ASSIGN_OR_RETURN(KernelCache * cache, KernelCache::shared());
-  std::string key = "emulated\n";
-  auto add = [&](const std::string &part) { key += fmt::format("{}:{}\n", part.size(), part); };
-  for (const std::string &word : compiler) add(word);
-  add(compilerStamp(compiler[0]));
-  for (const std::string &flag : flags) add(flag);
-  for (const auto &[name, content] : includes) {
-    add(name);
-    add(content);
-  }
-  add(text);
-  if (auto hit = cache->find(key)) return std::move(*hit);
+  CacheKey key("emulated");
+  key.add("compiler", command).add("compiler's date", compilerStamp(compiler[0]));
+  for (const std::string &flag : flags) key.add("flag", flag);
+  for (const auto &[name, content] : includes) key.add("header", name).add(name, content);
+  key.add("source", text);
+  if (auto hit = cache->find(key, "an emulated module")) return std::move(*hit);
   Result<std::vector<uint8_t>> compiled = compileNow(compiler, text, includes);
-  if (compiled.ok()) cache->store(key, *compiled);
+  if (compiled.ok()) cache->store(key.bytes(), *compiled);
   return compiled;
 }
 

@@ -11,7 +11,7 @@ TEST(Environment, EveryVariableIsDescribed) {
     EXPECT_TRUE(std::string_view(variable.name).starts_with("SINTER_"));
     EXPECT_TRUE(std::string_view(variable.help).ends_with("."));
   }
-  EXPECT_EQ(environment::variables().size(), 10u);
+  EXPECT_EQ(environment::variables().size(), 11u);
 }
 
 TEST(Environment, NumThreads) {
@@ -71,6 +71,18 @@ TEST(Environment, CacheSize) {
   ScopedVariable off("SINTER_CACHE", "no");
   EXPECT_ERROR(environment::cacheEnabled(), invalidArgument,
                "SINTER_CACHE is 'no': expected 0 or 1");
+}
+
+TEST(Environment, Log) {
+  EXPECT_FALSE(*environment::logs("cache"));
+  ScopedVariable both("SINTER_LOG", "recompiles, cache");
+  EXPECT_TRUE(*environment::logs("cache"));
+  EXPECT_TRUE(*environment::logs("recompiles"));
+  ScopedVariable one("SINTER_LOG", "recompiles");
+  EXPECT_FALSE(*environment::logs("cache"));
+  ScopedVariable wrong("SINTER_LOG", "recompiles,kernels");
+  EXPECT_EQ(environment::logs("cache").error().message,
+            "SINTER_LOG is 'recompiles,kernels': expected recompiles, cache or both with a comma");
 }
 
 TEST(Environment, PassPlugins) {

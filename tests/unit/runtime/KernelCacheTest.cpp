@@ -16,10 +16,11 @@ class KernelCacheTest : public ::testing::Test {
 protected:
   KernelCache make(int64_t maxBytes = 1 << 20) {
     return KernelCache({folder.path("cache"), maxBytes,
-                        [this](const std::string &message) { warnings.push_back(message); }});
+                        [this](const std::string &message) { warnings.push_back(message); },
+                        [this](const std::string &message) { explained.push_back(message); }});
   }
   TemporaryFolder folder;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings, explained;
 };
 
 TEST_F(KernelCacheTest, KeepsWhatWasStored) {
@@ -34,6 +35,44 @@ TEST_F(KernelCacheTest, KeepsWhatWasStored) {
   EXPECT_EQ(cache.find("sm_90"), std::nullopt);
   cache.store(key, {});
   EXPECT_EQ(cache.find(key), std::vector<uint8_t>{});
+  EXPECT_TRUE(warnings.empty());
+}
+
+CacheKey keyFor(const std::string &isa, const std::string &text) {
+  return CacheKey("cpu").add("isa", isa).add("l2", "1048576").add("text", text);
+}
+
+TEST_F(KernelCacheTest, AKeyIsReadBackFromItsBytes) {
+  CacheKey key = keyFor("avx2", std::string("a:3:\nb\0c", 8));
+  auto again = CacheKey::parse(key.bytes());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->bytes(), key.bytes());
+  EXPECT_EQ(again->differences(key), "");
+  EXPECT_EQ(again->distance(key), 0u);
+  std::string bytes = key.bytes();
+  for (size_t cut = 1; cut < 8; ++cut)
+    EXPECT_FALSE(CacheKey::parse(std::string_view(bytes).substr(0, bytes.size() - cut))) << cut;
+  for (const char *text :
+       {"", "cpu", "a:b:c", "a:1", "a:1:", "a:1:x", "a:-1:x\n", "a:99999999999999999999:x\n"})
+    EXPECT_FALSE(CacheKey::parse(text)) << text;
+}
+
+TEST_F(KernelCacheTest, AMissSaysWhichPartIsAnother) {
+  KernelCache cache = make();
+  std::string dir = cache.dir(), conv = "conv " + std::string(200, 'c');
+  EXPECT_EQ(cache.find(keyFor("avx2", conv), "conv2d_0"), std::nullopt);
+  cache.store(keyFor("avx2", conv).bytes(), payload);
+  cache.store(keyFor("avx2", "add").bytes(), payload);
+  EXPECT_EQ(cache.find(keyFor("avx2", conv), "conv2d_0"), payload);
+  EXPECT_EQ(cache.find(keyFor("avx512", conv), "conv2d_0"), std::nullopt);
+  EXPECT_EQ(cache.find(keyFor("avx512", "mul"), "mul_0"), std::nullopt);
+  EXPECT_EQ(cache.find(keyFor("avx2", "x" + conv), "conv2d_1"), std::nullopt);
+  EXPECT_EQ(explained,
+            (std::vector<std::string>{
+                "conv2d_0 is compiled: '" + dir + "' has no kernels yet",
+                "conv2d_0 is compiled: isa was 'avx2', is 'avx512'",
+                "mul_0 is compiled: isa was 'avx2', is 'avx512'; text was 'add', is 'mul'",
+                "conv2d_1 is compiled: text is another"}));
   EXPECT_TRUE(warnings.empty());
 }
 
