@@ -115,6 +115,10 @@ struct CompileOptions {
       {}; // shared libraries with passes, besides SINTER_PASS_PLUGINS
   std::vector<PassInsertion> passes = {};
   Contracts require = {};
+  /// Most bytes of working memory (parameters and other state apart) that a compiled function may need; 0:
+  /// any. Where it needs more, values are computed again instead of being kept, with the same results bit
+  /// for bit; a CompileError names the largest ones where even that is not enough. Not on `reference`.
+  int64_t memory_budget = 0;
 };
 
 /// What one run costs.

@@ -25,7 +25,11 @@ struct ExecutableImpl {
 
 } // namespace detail
 
-Executable compile(const Traced &traced, CompileOptions options, Where) {
+Executable compile(const Traced &traced, CompileOptions options, Where where) {
+  if (options.memory_budget < 0)
+    throw UserError(fmt::format("compile: memory_budget is {}, expected bytes, or 0 for any",
+                                options.memory_budget),
+                    where);
   auto impl = std::make_shared<detail::ExecutableImpl>(std::move(options), traced);
   impl->runner = detail::prepare(traced.impl(), "main", impl->options, impl->table, {}, {}, "main");
   return Executable(std::move(impl));

@@ -30,6 +30,8 @@ struct TrainerOptions {
   uint64_t seed = 0; // of initial values, shuffling and dropout
   std::string dump_dir = {};
   Contracts require = {};
+  int64_t memory_budget =
+      0; // most bytes of working memory of a compiled step, as in CompileOptions
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and

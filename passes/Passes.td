@@ -163,6 +163,32 @@ def Outline : Pass<"sinter-outline", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }
 
+def Rematerialize : Pass<"sinter-rematerialize", "::mlir::ModuleOp"> {
+  let summary = "Makes every function fit into a budget of working memory";
+  let description = [{
+    Requires: what sinter-outline guarantees. Guarantees: sinter-plan-memory with the same `budget` finds each
+    function a plan of at most `budget` bytes of arena; every result is bitwise what it was. Without a
+    budget (0), and where a function fits as it is, nothing changes. Else, as far as each is needed:
+
+    1. Fusions that raise the need are undone: parts of a kernel that exchange no values (the updates of
+       several parameters, reductions or stages side by side) are launched on their own, each as soon as
+       what it reads is there; neighbours stay together.
+    2. Launches are run again, marked `sinter.recomputed`, just before what reads their results, which need
+       not be kept until then. Chosen one by one: what takes most off the need above the budget for its
+       cost, with the launches that it reads from run again as well or their results kept longer. Random
+       numbers are the same again: they are made from the seed and their place.
+
+    Before: %1 = launch @f(%0); ...; launch @g(%1) ; ...; launch @h(%1)
+    After:  %1 = launch @f(%0); ...; launch @g(%1) ; ...; %2 = launch @f(%0) {sinter.recomputed}; launch @h(%2)
+
+    Refuses, with an error at the user's line: a function that does not fit even so; the largest values at
+    the moment that needs most are named, with their lines. Never run again: a launch that reads state
+    which has been overwritten by then.
+  }];
+  let options = [Option<"budget", "budget", "int64_t", "0", "Bytes that the arena of a function may have; 0: any">];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
 def PlanMemory : Pass<"sinter-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Orders the launches and gives every value its bytes";
   let description = [{
@@ -178,7 +204,10 @@ def PlanMemory : Pass<"sinter-plan-memory", "::mlir::ModuleOp"> {
 
     Before: %1 = sinter.launch @exp_0(%0)
     After:  %1 = sinter.launch @exp_0(%0) {home = [0], in_place = [-1], offset = [-1]}
+
+    Refuses: a plan of more than `budget` bytes (0: any); sinter-rematerialize is what keeps to one.
   }];
+  let options = [Option<"budget", "budget", "int64_t", "0", "Bytes that the arena of a function may have; 0: any">];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }
 

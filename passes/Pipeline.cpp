@@ -49,8 +49,10 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
   // Last: it orders launches and fixes addresses, and with its copies their number is final.
-  add("memory", [](OpPassManager &pm) {
-    pm.addPass(createPlanMemory());
+  add("memory", [budget = options.memoryBudget](OpPassManager &pm) {
+    // Launches run again are launches as any other by then.
+    if (budget > 0) pm.addPass(createRematerialize({budget}));
+    pm.addPass(createPlanMemory({budget}));
     pm.addPass(createCheckExpectations());
   });
   return stages;
@@ -148,6 +150,9 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
                                 llvm::cl::init("f32")};
   Option<int64_t> foldLimit{*this, "fold-limit", llvm::cl::desc("Largest folded constant in bytes"),
                             llvm::cl::init(PipelineOptions().foldLimit)};
+  Option<int64_t> memoryBudget{*this, "memory-budget",
+                               llvm::cl::desc("Most bytes of working memory of a function; 0: any"),
+                               llvm::cl::init(0)};
   ListOption<std::string> insert{*this, "insert",
                                  llvm::cl::desc("PLACE:PIPELINE, a pipeline put at a named place")};
 };
@@ -160,6 +165,7 @@ void registerPipeline() {
         PipelineOptions options;
         options.precision = flags.precision;
         options.foldLimit = flags.foldLimit;
+        options.memoryBudget = flags.memoryBudget;
         for (const std::string &text : flags.insert) {
           auto [place, pipeline] = StringRef(text).split(':');
           options.insertions.push_back({place.str(), pipeline.str()});

@@ -22,6 +22,8 @@ struct PipelineOptions {
   std::string precision = "f32";
   /// Largest constant that folding may make, in bytes.
   int64_t foldLimit = 64 * 1024;
+  /// Most bytes of working memory that a function may need; 0: any.
+  int64_t memoryBudget = 0;
   /// Record the fate of every producer-consumer edge (fusion/Ledger.h).
   bool ledger = false;
   /// Check after every stage that no op lost its source location.

@@ -50,6 +50,9 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
   app.add_option("--lr", o.lr, "learning rate")->check(CLI::PositiveNumber);
   app.add_option("--seed", o.seed, "of initial values, shuffling and dropout");
   app.add_option("--threads", o.threads, "of the CPU (0: all)")->check(atLeast(0));
+  app.add_option("--memory-budget", o.memory_budget,
+                 "most MiB of working memory of a step (0: any)")
+      ->check(atLeast(0));
   app.add_option("--log-every", o.log_every, "steps between lines (0: none)")->check(atLeast(0));
   app.add_option("--data", o.data, "folder or file with the data");
   app.add_option("--save", o.save, "write a checkpoint (safetensors) at the end")
@@ -75,7 +78,8 @@ sinter::TrainerOptions Options::trainer() const {
   return {.device = sinter::Device::named(device, threads),
           .precision = precision == "bf16" ? sinter::Precision::bf16 : sinter::Precision::f32,
           .seed = seed,
-          .dump_dir = dump};
+          .dump_dir = dump,
+          .memory_budget = static_cast<int64_t>(memory_budget * (1 << 20))};
 }
 
 int guarded(const std::function<int()> &main) {

@@ -15,6 +15,7 @@ struct Options {
   double lr = 1e-3;
   uint64_t seed = 0;
   int threads = 0;
+  double memory_budget = 0; // MiB of working memory of a step; 0: any
   int64_t log_every = 0;
   std::string data = {};
   std::string save = {}, load = {}; // safetensors

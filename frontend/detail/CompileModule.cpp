@@ -59,6 +59,7 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   passes::PipelineOptions pipeline;
   pipeline.precision = options.precision;
   pipeline.insertions = options.insertions;
+  pipeline.memoryBudget = options.memoryBudget;
   pipeline.ledger = bool(options.text);
   if (failed(passes::runPipeline(module, pipeline, options.afterStage, failedStage)))
     return failure();

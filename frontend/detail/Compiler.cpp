@@ -29,6 +29,7 @@ ModuleOptions moduleOptions(const CompileOptions &options) {
   ModuleOptions compile;
   compile.device = options.device.name();
   compile.precision = options.precision == Precision::bf16 ? "bf16" : "f32";
+  compile.memoryBudget = options.memory_budget;
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});
   return compile;

@@ -17,12 +17,17 @@ namespace sinter::detail {
 Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
                  TrainerOptions options, Where where)
     : model(model), forward(std::move(forward)), loss(std::move(loss)),
-      optimizer(std::move(optimizer)), place(where), compileOptions{.device = options.device,
-                                                                    .precision = options.precision,
-                                                                    .dump_dir = options.dump_dir,
-                                                                    .seed = options.seed,
-                                                                    .require = options.require},
+      optimizer(std::move(optimizer)),
+      place(where), compileOptions{.device = options.device,
+                                   .precision = options.precision,
+                                   .dump_dir = options.dump_dir,
+                                   .seed = options.seed,
+                                   .memory_budget = options.memory_budget},
       table(options.device, options.seed) {
+  if (options.memory_budget < 0)
+    throw UserError(
+        fmt::format("memory_budget is {}, expected bytes, or 0 for any", options.memory_budget),
+        where);
   model.store()->seed = options.seed;
 }
 

@@ -1,6 +1,7 @@
 #include "sinter/passes/memory/Order.h"
 
 #include "sinter/ir/KernelKinds.h"
+#include "sinter/passes/memory/Beam.h"
 
 #include <functional>
 #include <set>
@@ -204,8 +205,9 @@ private:
   llvm::DenseMap<Value, unsigned> readers; // launches that read a value of the arena
 };
 
-// Puts the launches in this order, each reshape just before the first op that wants it.
-void arrange(func::FuncOp func, const Sequence &sequence) {
+} // namespace
+
+void arrange(func::FuncOp func, ArrayRef<Operation *> sequence) {
   Operation *terminator = func.getBody().front().getTerminator();
   llvm::SmallPtrSet<Operation *, 16> placed;
   std::function<void(Operation *)> bringViews = [&](Operation *op) {
@@ -223,21 +225,54 @@ void arrange(func::FuncOp func, const Sequence &sequence) {
   bringViews(terminator);
 }
 
-} // namespace
-
 Homes assignHomes(func::FuncOp func, Precedence &precedence) {
   return HomeFinder(func, precedence).run();
 }
 
+void arrangeAsIs(func::FuncOp func, const Precedence &precedence, const Homes &homes) {
+  arrange(func, Scheduler(func, precedence, homes).run(/*frugal=*/false));
+}
+
 void orderLaunches(func::FuncOp func, const Precedence &precedence, const Homes &homes) {
   Scheduler scheduler(func, precedence, homes);
-  Sequence present = scheduler.run(/*frugal=*/false), frugal = scheduler.run(/*frugal=*/true);
-  auto need = [&](const Sequence &sequence) {
-    arrange(func, sequence);
-    return lowerBound(lifetimesOf(func, homes).extents());
+  Sequence present = scheduler.run(/*frugal=*/false);
+  arrange(func, present);
+  Tape tape(func, homes);
+  llvm::DenseMap<Operation *, int> numbers;
+  for (Operation *launch : present) numbers[launch] = int(numbers.size());
+  auto needOf = [&](std::vector<int> order) {
+    tape.order.swap(order);
+    int64_t need = tape.peak();
+    tape.order.swap(order);
+    return need;
   };
-  int64_t frugalNeed = need(frugal);
-  if (need(present) > frugalNeed) arrange(func, frugal);
+  std::vector<int> best = tape.order;
+  int64_t least = tape.peak();
+  // What one launch has around it, no order takes away.
+  int64_t never = 0;
+  for (const Tape::Step &step : tape.steps) never = std::max(never, tape.bytesAround(step));
+  auto consider = [&](std::vector<int> order) {
+    int64_t need = needOf(order);
+    if (need >= least) return;
+    least = need;
+    best = std::move(order);
+  };
+  if (least > never) {
+    std::vector<int> order;
+    for (Operation *launch : scheduler.run(/*frugal=*/true))
+      order.push_back(numbers.lookup(launch));
+    consider(std::move(order));
+  }
+  if (least > never) {
+    std::vector<std::vector<int>> after(present.size());
+    for (Operation *launch : present)
+      for (Operation *next : precedence.after(launch))
+        after[size_t(numbers.lookup(launch))].push_back(numbers.lookup(next));
+    consider(beamOrder(tape, after));
+  }
+  Sequence sequence;
+  for (int step : best) sequence.push_back(present[size_t(step)]);
+  arrange(func, sequence);
 }
 
 } // namespace sinter::passes::memory

@@ -26,8 +26,16 @@ private:
 /// unchanged state is the home of exactly one launched value. Adds to `precedence` what homes demand.
 Homes assignHomes(mlir::func::FuncOp func, Precedence &precedence);
 
-/// Reorders the launches (and the reshapes between them) within `precedence`: a list scheduler that
-/// takes what frees most bytes first, kept where it needs less memory than the present order does.
+/// Reorders the launches (and the reshapes between them) within `precedence` where that lowers what is in
+/// use at once: the best of the present order, that of a list scheduler which takes what frees most bytes
+/// first, and that of a beam of such (Beam.h); the first of these among equals.
 void orderLaunches(mlir::func::FuncOp func, const Precedence &precedence, const Homes &homes);
+
+/// Keeps the present order but for what homes demand.
+void arrangeAsIs(mlir::func::FuncOp func, const Precedence &precedence, const Homes &homes);
+
+/// Puts the launches in this order, which keeps to what flows, each reshape just before the first op that
+/// wants it.
+void arrange(mlir::func::FuncOp func, llvm::ArrayRef<mlir::Operation *> sequence);
 
 } // namespace sinter::passes::memory

@@ -37,15 +37,37 @@ void writePlan(func::FuncOp func, const Homes &homes, const Lifetimes &lifetimes
 }
 
 class PlanMemoryPass : public sinter::passes::impl::PlanMemoryBase<PlanMemoryPass> {
+public:
+  using PlanMemoryBase::PlanMemoryBase;
+
+private:
   void runOnOperation() override {
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (func.isExternal()) continue;
       Precedence precedence(func);
       Homes homes = assignHomes(func, precedence);
-      orderLaunches(func, precedence, homes);
-      Lifetimes lifetimes = lifetimesOf(func, homes);
-      writePlan(func, homes, lifetimes, place(lifetimes.extents()));
+      Lifetimes lifetimes;
+      Placement placement;
+      auto planned = [&] {
+        lifetimes = lifetimesOf(func, homes);
+        placement = place(lifetimes.extents());
+      };
+      // An order that fits was made to fit.
+      if (budget > 0) {
+        arrangeAsIs(func, precedence, homes);
+        planned();
+      }
+      if (budget <= 0 || placement.height > budget) {
+        orderLaunches(func, precedence, homes);
+        planned();
+      }
+      writePlan(func, homes, lifetimes, placement);
       if (failed(checkPlan(func))) return signalPassFailure();
+      if (budget > 0 && placement.height > budget) {
+        func.emitError() << "@" << func.getName() << " needs " << placement.height
+                         << " bytes of working memory, and its budget is " << int64_t(budget);
+        return signalPassFailure();
+      }
     }
   }
 };
