@@ -41,6 +41,7 @@ double CostModel::operationsPerElement(Operation *op) const {
 // microsecond between two kernels worth megabytes.
 CostModel::CostModel(TargetAttr target) {
   bool isGpu = target && target.getKind() == "cuda";
+  isMeasured = !isGpu;
   operationsPerByte = isGpu ? 14 : 10;
   launch = isGpu ? 5e6 : 4e3;
   contractionTile = isGpu ? 64 : 240;
@@ -169,7 +170,56 @@ double CostModel::repeatedOperations(const KernelBody &body, KernelKind kind) co
   return repeated;
 }
 
+CostModel::Work &CostModel::Work::operator+=(const Work &other) {
+  bytes += other.bytes;
+  products += other.products;
+  packed += other.packed;
+  vector += other.vector;
+  scalar += other.scalar;
+  return *this;
+}
+
+// The registers' columns, which products are made of.
+static constexpr double vectorColumns = 16;
+
+CostModel::Work CostModel::workOf(const KernelBody &body, KernelKind kind) const {
+  llvm::SmallDenseMap<Operation *, double> times = evaluations(body, kind);
+  Work work{.bytes = double(bytesOf(body))};
+  for (Operation *op : body.ops) {
+    if (auto contraction = dyn_cast<ContractionOpInterface>(op)) {
+      ContractionDims dims = contraction.getContractionDims();
+      double columns = product(dims.n), inner = product(dims.batch) * product(dims.k);
+      work.products +=
+          2 * inner * product(dims.m) * std::ceil(columns / vectorColumns) * vectorColumns;
+      work.packed += inner * columns;
+      continue;
+    }
+    auto element = dyn_cast<ElementOpInterface>(op);
+    bool isScalar = element && !element.isVectorizable();
+    double points = isa<ReductionOpInterface>(op)
+                        ? pointsOf(op)
+                        : std::max(times.lookup(op), elements(op->getResult(0)));
+    if (isScalar)
+      work.scalar += points * operationsPerElement(op) / scalarElement;
+    else
+      work.vector += points * operationsPerElement(op);
+  }
+  return work;
+}
+
+// What `sinter-calibrate` printed for a Skylake server with AVX-512 (docs/performance.md). Bytes are cheap:
+// most kernels of a step find theirs in a cache.
+const CostModel::Rates CostModel::cpuRates{130, 0.0119, 0.039, 0.00877, 0.151, 0.0358, 0.235};
+static constexpr double nearBytes = 1e6;
+
+double CostModel::nanoseconds(const Work &work, const Rates &rates) {
+  return rates[0] + rates[1] * work.bytes + rates[2] * std::max(0.0, work.bytes - nearBytes) +
+         rates[3] * work.products + rates[4] * work.packed + rates[5] * work.vector +
+         rates[6] * work.scalar;
+}
+
 double CostModel::costOf(const KernelBody &body, KernelKind kind) const {
+  if (isMeasured) return nanoseconds(workOf(body, kind)) / cpuRates[1];
   double operations = repeatedOperations(body, kind);
   for (Operation *op : body.ops) operations += operationsPerElement(op) * pointsOf(op);
   return std::max(double(bytesOf(body)), operations / operationsPerByte) + launch;
