@@ -1,6 +1,7 @@
 #include "sinter/passes/Passes.h"
 
 #include "sinter/ir/Sinter.h"
+#include "sinter/passes/MixedPrecision.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
@@ -129,7 +130,12 @@ private:
 
     Vjp vjp(builder, op, cotangents, wanted);
     vjp.loc = NameLoc::get(builder.getStringAttr("gradient"), op->getLoc());
+    Operation *before = gradient->getPrevNode();
     cast<DifferentiableOpInterface>(op).buildVjp(vjp);
+    if (Attribute reason = op->getAttr(precisionReasonAttr)) // its types are the op's
+      for (Operation *made = before ? before->getNextNode() : &gradient->getBlock()->front();
+           made != gradient; made = made->getNextNode())
+        made->setAttr(precisionReasonAttr, reason);
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       Value part = vjp.gradient(i);
       if (!wanted[i] || !part) continue;

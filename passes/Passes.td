@@ -18,17 +18,23 @@ def MixedPrecision : Pass<"sinter-mixed-precision", "::mlir::func::FuncOp"> {
               number is a literal: it adopts the type of what it meets and never widens it. So does
               a layer's bias, a stretched rank-1 parameter beside the result of a low op;
       keep    the result follows the operands.
-    f64, integers and what the user cast to a narrow type are untouched; the outputs of
-    sinter.gradient are f32. Before, `type=bf16`:
+    f64, integers and what the user cast to a narrow type are untouched; the outputs and cotangents of
+    sinter.gradient are f32. An op with the attribute `sinter.precision` ("f32", "bf16" or "f16") runs as
+    if that had been the pass's type; values are cast on their way into and out of such a scope, and the
+    attribute is gone afterwards: gradients follow the types that it left. `type=f32` obeys scopes
+    alone. With `explain` each op gets its reason as `sinter.precision_reason`. Before, `type=bf16`:
       %y = sinter.matmul %x, %w : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
     after:
       %0 = sinter.cast %x ... -> tensor<2x3xbf16>
       %1 = sinter.cast %w ... -> tensor<3x4xbf16>
       %y = sinter.matmul %0, %1 : ... -> tensor<2x4xbf16>
-    Refuses: a type other than bf16 and f16; f16 in a function with a gradient (its loss would need
-    scaling).
+    Refuses: a type other than f32, bf16 and f16, of the pass or of a scope; a gradient behind ops in f16
+    without cotangents (small gradients would become zero: the loss needs a scale).
   }];
-  let options = [Option<"type", "type", "std::string", "\"bf16\"", "bf16 or f16">];
+  let options = [
+    Option<"type", "type", "std::string", "\"bf16\"", "f32 (scopes alone), bf16 or f16">,
+    Option<"explain", "explain", "bool", "false", "Leave the reason for its type on each op">,
+  ];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }
 
@@ -42,7 +48,7 @@ def Autodiff : Pass<"sinter-autodiff", "::mlir::func::FuncOp"> {
     a path gets zeros. Gradients of gradients are opened in program order. A composite op without a
     gradient of its own is decomposed first. An ordinary op without a gradient (floor, sign,
     comparisons, stop_gradient, random numbers) is a constant. New ops are located at
-    "gradient"(the op they differentiate). Before:
+    "gradient"(the op they differentiate) and bear its `sinter.precision_reason`. Before:
       %l = sinter.sum %x ...; %g = sinter.gradient %l wrt %x
     after:
       %g = sinter.broadcast %one : (tensor<f32>) -> tensor<4xf32>
@@ -126,10 +132,11 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
 
     Order of decisions: donated pointwise results become one `update` kernel; pointwise ends join their
     contraction; then edges and ops with a common operand by gain (bytes and launches saved); then
-    small reductions of one shape, and arithmetic on single elements beside them. Refusals are
-    named in ir/KernelKinds.h (enum Refusal) and explained in docs/fusion.md; with `ledger` every edge and
-    its fate stand in the function's attribute sinter.ledger (passes/fusion/LedgerAttribute.h), and where
-    remarks are on (--remarks-filter, category sinter-fusion) each is one.
+    small reductions of one shape, and arithmetic on single elements beside them; last, casts of arguments
+    that no reader took in share one launch. Refusals are named in ir/KernelKinds.h (enum Refusal) and
+    explained in docs/fusion.md; with `ledger` every edge and its fate stand in the function's attribute
+    sinter.ledger (passes/fusion/LedgerAttribute.h), and where remarks are on (--remarks-filter, category
+    sinter-fusion) each is one.
 
     sinter.fusion_barrier and the sinter.expect_* ops are gone afterwards. An expect_fused that was not
     fulfilled is an error at its place, with the ledger's reason; expect_kernels waits, in an attribute, for

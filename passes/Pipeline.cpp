@@ -28,7 +28,7 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   auto simplify = [limit = options.foldLimit] { return createSimplify({limit}); };
 
   // Before autodiff: gradients then follow the types of the forward graph.
-  if (options.precision != "f32")
+  if (options.precision != "f32" || options.precisionScopes)
     onFunctions("precision", [type = options.precision] { return createMixedPrecision({type}); });
   // While composite ops are whole: their gradients are better than those of their parts.
   onFunctions("autodiff", [] { return createAutodiff(); });
@@ -146,7 +146,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options,
 
 namespace {
 struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
-  Option<std::string> precision{*this, "precision", llvm::cl::desc("f32 or bf16"),
+  Option<std::string> precision{*this, "precision", llvm::cl::desc("f32, bf16 or f16"),
                                 llvm::cl::init("f32")};
   Option<int64_t> foldLimit{*this, "fold-limit", llvm::cl::desc("Largest folded constant in bytes"),
                             llvm::cl::init(PipelineOptions().foldLimit)};
@@ -164,6 +164,7 @@ void registerPipeline() {
       [](OpPassManager &pm, const CommandLineOptions &flags) {
         PipelineOptions options;
         options.precision = flags.precision;
+        options.precisionScopes = true; // the IR is not known yet
         options.foldLimit = flags.foldLimit;
         options.memoryBudget = flags.memoryBudget;
         for (const std::string &text : flags.insert) {

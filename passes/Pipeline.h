@@ -18,8 +18,10 @@ struct Insertion {
 };
 
 struct PipelineOptions {
-  /// Element type that the mixed-precision policy lowers f32 to: "f32" (none) or "bf16".
+  /// Element type that the mixed-precision policy lowers f32 to: "f32" (none), "bf16" or "f16".
   std::string precision = "f32";
+  /// Whether ops may have a precision of their own (MixedPrecision.h).
+  bool precisionScopes = false;
   /// Largest constant that folding may make, in bytes.
   int64_t foldLimit = 64 * 1024;
   /// Most bytes of working memory that a function may need; 0: any.

@@ -1,8 +1,8 @@
 // RUN: sinter-opt %s -split-input-file -verify-diagnostics -sinter-mixed-precision | FileCheck %s
 // RUN: not sinter-opt %s -split-input-file -sinter-mixed-precision=type=f16 2>&1 | FileCheck %s --check-prefix=F16
 // RUN: not sinter-opt %s -split-input-file -sinter-mixed-precision=type=tf32 2>&1 | FileCheck %s --check-prefix=TYPE
-// F16: mixed precision: training in f16 needs dynamic loss scaling
-// TYPE: mixed precision: type is 'tf32', expected bf16 or f16
+// F16: mixed precision: gradients in f16 need a scaled loss, or small ones become zero
+// TYPE: mixed precision: type is 'tf32', expected f32, bf16 or f16
 
 // Low ops run in bf16; the parameter is cast once though it is used twice; results keep their type.
 // CHECK-LABEL: func @low
@@ -60,6 +60,8 @@ func.func @widest(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf32> {
 // A bias follows the layer's result, as if it were an operand of the matmul; another parameter of the
 // full shape widens, as does a rank-1 argument that is no parameter.
 // CHECK-LABEL: func @bias
+// CHECK-DAG: %[[B:.*]] = sinter.cast %arg2 : (tensor<4xf32>) -> tensor<4xbf16>
+// CHECK-DAG: %[[BB:.*]] = sinter.broadcast %[[B]] : (tensor<4xbf16>) -> tensor<4x4xbf16>
 // CHECK: sinter.add %{{.*}}, %{{.*}} : tensor<4x4xbf16>
 // CHECK: sinter.relu %{{.*}} : tensor<4x4xbf16>
 // CHECK: sinter.add %{{.*}}, %{{.*}} : tensor<4x4xf32>
