@@ -220,17 +220,24 @@ struct MaskOfPoolGrad : OpRewritePattern<SelectOp> {
 };
 
 /// Where windows do not overlap, the gradient of max_pool2d only moves elements, within their pictures: the
-/// sum over whole pictures is that of what is moved.
+/// sum over whole pictures is that of what is moved; also where each element is cast before it is added.
 struct SumOfPoolGrad : OpRewritePattern<SumOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(SumOp op, PatternRewriter &rewriter) const override {
-    auto grad = op.getX().getDefiningOp<MaxPool2dGradOp>();
+    auto cast = op.getX().getDefiningOp<CastOp>();
+    auto grad = (cast ? cast.getX() : op.getX()).getDefiningOp<MaxPool2dGradOp>();
     if (!grad) return rewriter.notifyMatchFailure(op, "not of a pool's gradient");
     for (int64_t axis : {0, 1})
       if (grad.getKernelSize()[axis] > grad.getStride()[axis] ||
           !llvm::is_contained(op.getDim(), 2 + axis))
         return rewriter.notifyMatchFailure(op, "windows overlap, or part of a picture is summed");
-    rewriter.modifyOpInPlace(op, [&] { op.getXMutable().assign(grad.getGrad()); });
+    Value moved = grad.getGrad();
+    if (cast) {
+      rewriter.setInsertionPoint(cast);
+      moved = CastOp::create(rewriter, cast.getLoc(),
+                             tensorType(moved).clone(elementOf(cast.getResult())), moved);
+    }
+    rewriter.modifyOpInPlace(op, [&] { op.getXMutable().assign(moved); });
     return success();
   }
 };

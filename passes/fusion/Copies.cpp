@@ -114,8 +114,13 @@ bool Copies::dropUnused(const Groups &groups) {
   for (Operation *op : dead) freeOps.erase(op);
   // A producer: all of its copies were taken, and the original too, or it is one kernel again.
   llvm::erase_if(producers, [&](const Producer &producer) {
+    // By a reader: copies that only joined one another are one kernel, too.
+    llvm::SmallPtrSet<Operation *, 16> own(producer.ops.begin(), producer.ops.end());
+    for (const Copied &copied : producer.copies)
+      for (auto [copy, original] : copied) own.insert(copy);
     auto taken = [&](Operation *op) {
-      return groups[groups.groupOf(op)].ops.size() > producer.ops.size();
+      return llvm::any_of(groups[groups.groupOf(op)].ops,
+                          [&](Operation *other) { return !own.contains(other); });
     };
     if (taken(producer.ops.front()) && llvm::all_of(producer.copies, [&](const Copied &copied) {
           return taken(copied.front().first);

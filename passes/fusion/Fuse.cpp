@@ -22,8 +22,8 @@ using namespace sinter::passes::fusion;
 namespace {
 
 // "conv2d_add_relu": what the kernel computes, in order, without what only moves indices.
-std::string nameFor(ArrayRef<Operation *> ops, KernelKind kind) {
-  if (kind == KernelKind::Update) return "update";
+std::string nameFor(ArrayRef<Operation *> ops, bool isUpdate) {
+  if (isUpdate) return "update";
   SmallVector<StringRef> words;
   for (Operation *op : ops)
     if (cast<FusibleOpInterface>(op).getFusionKind() != FusionKind::View) {
@@ -98,7 +98,7 @@ private:
     llvm::DenseMap<unsigned, std::string> kernelNames;
     for (unsigned group : order)
       if (groups.isKernel(group)) {
-        std::string base = nameFor(groups[group].ops, groups[group].kind);
+        std::string base = nameFor(groups[group].ops, groups[group].update);
         kernelNames[group] = base + "_" + std::to_string(names[base]++);
       }
     LogicalResult expected = success();

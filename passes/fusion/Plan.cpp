@@ -24,6 +24,7 @@ public:
     if (!stages) return;
     fuseStages();
     fuseBeside(groups);
+    fuseCasts();
   }
 
 private:
@@ -204,6 +205,30 @@ private:
           groups.mergeAsStages(a, b);
           merged = true;
         }
+    }
+  }
+
+  // --- What is left of the casts of arguments: a mixed-precision step makes its parameters' once, in one
+  // launch. They wait for nothing, so no path can lie between two of them.
+
+  bool castsArguments(unsigned group) const {
+    return groups[group].kind == KernelKind::Pointwise &&
+           llvm::all_of(groups[group].ops, [](Operation *op) {
+             return isa<CastOp>(op) && isa<BlockArgument>(op->getOperand(0));
+           });
+  }
+
+  void fuseCasts() {
+    TargetAttr target = targetOf(groups.function());
+    SmallVector<unsigned> kernels; // more than one only when the operands run out
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!groups.isKernel(group) || groups[group].update || !castsArguments(group)) continue;
+      auto joins = [&](unsigned kernel) {
+        if (whyNot(groups.bodyOf(kernel, group), KernelKind::Update, target)) return false;
+        groups.merge(kernel, group, KernelKind::Update);
+        return true;
+      };
+      if (llvm::none_of(kernels, joins)) kernels.push_back(group);
     }
   }
 

@@ -183,6 +183,18 @@ func.func @scalars_beside_a_reduction(%a: tensor<8x4xf32>, %t: tensor<f32>) -> (
   return %x, %y : tensor<f32>, tensor<f32>
 }
 
+// What a mixed-precision step casts of its parameters before anything else is one launch.
+// CHECK-LABEL: func.func @casts_of_arguments
+// CHECK-NEXT: %{{.*}}:3 = sinter.fused(%arg0, %arg1, %arg2) schedule(#sinter.update) attributes {sinter.name = "cast_0"}
+// CHECK-COUNT-3: sinter.cast
+// CHECK-NOT: sinter.fused
+func.func @casts_of_arguments(%a: tensor<8x4xf32>, %b: tensor<5xf32>, %c: tensor<2x3x3xf32>) -> (tensor<8x4xbf16>, tensor<5xf16>, tensor<2x3x3xbf16>) {
+  %x = sinter.cast %a : (tensor<8x4xf32>) -> tensor<8x4xbf16>
+  %y = sinter.cast %b : (tensor<5xf32>) -> tensor<5xf16>
+  %z = sinter.cast %c : (tensor<2x3x3xf32>) -> tensor<2x3x3xbf16>
+  return %x, %y, %z : tensor<8x4xbf16>, tensor<5xf16>, tensor<2x3x3xbf16>
+}
+
 // Pooling ends a convolution where its windows do not overlap; what follows it joins, and the places of
 // the largest are a second result.
 // CHECK-LABEL: func.func @windows_end_a_contraction

@@ -163,6 +163,19 @@ func.func @no_pool_mask(%x: tensor<1x1x4x4xf32>, %w: tensor<1x1x4x4xf32>, %g: te
   return %r : tensor<1x1x4x4xf32>
 }
 
+// Also where the elements are cast before they are added, as in the bias gradient of a bf16 step.
+// CHECK-LABEL: func @sum_of_cast_pool_grad
+// CHECK-SAME: (%[[G:.*]]: tensor<2x3x2x2xbf16>
+// CHECK-NEXT: %[[C:.*]] = sinter.cast %[[G]] : (tensor<2x3x2x2xbf16>) -> tensor<2x3x2x2xf32>
+// CHECK-NEXT: %[[S:.*]] = sinter.sum %[[C]] {dim = array<i64: 0, 2, 3>} : (tensor<2x3x2x2xf32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[S]]
+func.func @sum_of_cast_pool_grad(%g: tensor<2x3x2x2xbf16>, %p: tensor<2x3x2x2xui8>) -> tensor<3xf32> {
+  %d = sinter.max_pool2d_grad %g, %p {kernel_size = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<2x3x2x2xbf16>, tensor<2x3x2x2xui8>) -> tensor<2x3x4x4xbf16>
+  %c = sinter.cast %d : (tensor<2x3x4x4xbf16>) -> tensor<2x3x4x4xf32>
+  %s = sinter.sum %c {dim = array<i64: 0, 2, 3>} : (tensor<2x3x4x4xf32>) -> tensor<3xf32>
+  return %s : tensor<3xf32>
+}
+
 // Whole pictures of a pool's gradient sum up to what was moved into them.
 // CHECK-LABEL: func @sum_of_pool_grad
 // CHECK-SAME: (%[[G:.*]]: tensor<2x3x2x2xf32>
