@@ -646,6 +646,55 @@ def optimisers():
              gradient=False, outputs=("norm", "gradient.0", "gradient.1"))
 
 
+class GradScaler:
+    """torch.cuda.amp.GradScaler over one parameter, written out from its kernels (amp_non_finite_check_and_unscale,
+    amp_update_scale): PyTorch 1.13 has them for CUDA only. Scaled gradients are f32."""
+
+    def __init__(self, init_scale, growth_factor, backoff_factor, growth_interval):
+        self.scale, self.tracker = torch.tensor(init_scale, dtype=torch.float32), 0
+        self.growth_factor, self.backoff_factor, self.growth_interval = growth_factor, backoff_factor, growth_interval
+
+    def step(self, optimiser, parameter, gradient):
+        scaled = gradient.to(torch.float32) * self.scale
+        found_inf = not bool(torch.isfinite(scaled).all())
+        parameter.grad = (scaled * self.scale.double().reciprocal().float()).double()
+        if not found_inf:
+            optimiser.step()
+        if found_inf:
+            self.scale, self.tracker = (self.scale.double() * self.backoff_factor).float(), 0
+            return
+        self.tracker += 1
+        if self.tracker == self.growth_interval:
+            grown = (self.scale.double() * self.growth_factor).float()
+            self.scale, self.tracker = grown if torch.isfinite(grown) else self.scale, 0
+
+
+def loss_scaling():
+    """Twelve steps, some of whose gradients overflow f32 when they are scaled: the parameter and the scale after each."""
+    defaults = {"init_scale": 1024.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 3}
+    for name, kind, options, scaling, overflows in (
+            ("sgd", torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}, defaults, (4, 5, 9)),
+            ("adam", torch.optim.Adam, {"lr": 1e-2}, defaults, (0, 6)),
+            ("adamw", torch.optim.AdamW, {"lr": 1e-2}, {**defaults, "growth_factor": 4.0, "backoff_factor": 0.25, "growth_interval": 2}, (3,)),
+            ("at_the_largest", torch.optim.SGD, {"lr": 0.1}, {**defaults, "init_scale": 2.0 ** 126, "growth_interval": 1}, ())):
+        source = Source(f"grad_scaler/{name}")
+        # Small enough to stay finite at the scale, or far beyond.
+        usual, huge = 1024.0 / scaling["init_scale"], 1e36
+
+        def run(parameter, gradient):
+            parameter = parameter.clone().requires_grad_()
+            optimiser, scaler = kind([parameter], **options), GradScaler(**scaling)
+            after = []
+            for g in gradient:
+                scaler.step(optimiser, parameter, g)
+                after += [parameter.detach().clone(), scaler.scale.double()]
+            return tuple(after)
+
+        gradients = [source.normal(4) * (huge if step in overflows else usual) for step in range(12)]
+        case("grad_scaler", name, run, {"parameter": source.normal(4), "gradient": gradients}, {**options, **scaling},
+             gradient=False, outputs=[f"{what}.{step}" for step in range(1, 13) for what in ("parameter", "scale")])
+
+
 # ---- Files -----------------------------------------------------------------------------------
 
 def write(op, cases):
@@ -688,7 +737,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="compare with the committed vectors")
     check = parser.parse_args().check
     for family in (elementwise, binary, reductions, contractions, pooling, softmaxes_and_losses, normalisation, indexing,
-                   shapes, recurrent, optimisers):
+                   shapes, recurrent, optimisers, loss_scaling):
         family()
     for op, cases in CASES.items():
         names = [record["name"] for record in cases]

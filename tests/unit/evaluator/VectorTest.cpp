@@ -65,6 +65,7 @@ const std::set<std::string> &notInTheDialect() {
                                             "elu",
                                             "expm1",
                                             "flip",
+                                            "grad_scaler",
                                             "group_norm",
                                             "gru",
                                             "huber_loss",
