@@ -4,6 +4,7 @@
 #include "sinter/frontend/Contracts.h"
 #include "sinter/frontend/Device.h"
 #include "sinter/frontend/Init.h"
+#include "sinter/frontend/Precision.h"
 #include "sinter/frontend/Profile.h"
 #include "sinter/frontend/Tensor.h"
 

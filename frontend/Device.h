@@ -7,9 +7,6 @@
 
 namespace sinter {
 
-/// What matrix products and convolutions compute in. Parameters stay f32.
-enum class Precision { f32, bf16 };
-
 /// Where programs run. A handle: copies are the same device.
 class Device {
 public:

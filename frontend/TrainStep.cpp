@@ -1,5 +1,7 @@
 #include "sinter/frontend/detail/Session.h"
 
+#include <fmt/format.h>
+
 namespace sinter {
 
 TrainStep::TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss loss,
@@ -13,13 +15,19 @@ double TrainStep::operator()(const Array &x, const Array &y, Where where) {
 }
 void TrainStep::set_epoch(int64_t epoch) { session_->setEpoch(epoch); }
 int64_t TrainStep::steps() const { return session_->steps(); }
+std::optional<double> TrainStep::loss_scale() const { return session_->lossScale(); }
 
 static const detail::Runner &latest(const detail::Session &session) {
   if (!session.latestStep()) throw Error("train_step: no step was run yet");
   return *session.latestStep();
 }
 
-std::string TrainStep::summary() const { return latest(*session_).summary(session_->options()); }
+std::string TrainStep::summary() const {
+  std::string text = latest(*session_).summary(session_->options());
+  if (auto scale = loss_scale())
+    text += fmt::format("  {:<12} {}, {} steps made\n", "loss scale", *scale, steps());
+  return text;
+}
 Profile TrainStep::profile(const Array &x, const Array &y, int64_t runs, Where where) {
   return session_->profile(x, y, runs, where);
 }

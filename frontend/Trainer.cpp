@@ -83,7 +83,7 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
     EpochRecord record;
     record.epoch = number;
     double sum = 0;
-    int64_t samples = 0;
+    int64_t samples = 0, before = impl_->step.steps();
     data::Loader::Epoch batches = loader.epoch(impl_->epochsDone);
     for (const data::Example &batch : batches) {
       auto stepStart = Clock::now();
@@ -102,6 +102,8 @@ History Trainer::fit(const data::Dataset &train, FitOptions options, Where where
     }
     record.train_loss = samples ? sum / static_cast<double>(samples) : 0;
     record.seconds = secondsSince(epochStart);
+    if ((record.loss_scale = impl_->step.loss_scale()))
+      record.skipped_steps = record.steps - (impl_->step.steps() - before);
     bool whole = record.steps == loader.numBatches();
     if (whole) ++impl_->epochsDone;
     if (options.validation && whole && !history.interrupted)

@@ -24,6 +24,19 @@ template <class M> ForwardFunction forwardOf(M &model) {
 }
 } // namespace detail
 
+/// Dynamic loss scaling, for steps with ops in f16; with the defaults and the rules of PyTorch's
+/// GradScaler. The loss is multiplied by the scale before it is differentiated, and the gradients are
+/// divided by it. Where one is not finite the step changes nothing but the scale, which it multiplies by
+/// `backoff_factor`; after `growth_interval` good steps in a row it is multiplied by `growth_factor`. Scale
+/// and count are state of the step, on its device and in its checkpoints ("loss_scale",
+/// "loss_scale.growth_tracker").
+struct LossScaling {
+  double initial_scale = 65536; // of a training that does not start from a checkpoint
+  double growth_factor = 2;     // above 1
+  double backoff_factor = 0.5;  // between 0 and 1
+  int64_t growth_interval = 2000;
+};
+
 struct TrainerOptions {
   Device device = Device::best();
   Precision precision = Precision::f32;
@@ -32,6 +45,7 @@ struct TrainerOptions {
   Contracts require = {};
   int64_t memory_budget =
       0; // most bytes of working memory of a compiled step, as in CompileOptions
+  LossScaling loss_scaling = {}; // with f16 only
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and
@@ -47,11 +61,15 @@ public:
             optim::Optimizer optimizer, TrainerOptions options, Where where);
 
   /// Trains on a batch and returns its loss. Another batch size compiles once. A loss that is not
-  /// finite throws NonFiniteLoss and changes nothing.
+  /// finite throws NonFiniteLoss and changes nothing (but the loss scale, where there is one).
   double operator()(const Array &x, const Array &y, Where where = Where::current());
   /// The epoch that schedules count with.
   void set_epoch(int64_t epoch);
+  /// Steps that were made; those that loss scaling skipped are not.
   int64_t steps() const;
+  /// What the loss is multiplied by now (read from the device); none where nothing runs in f16, or
+  /// before the first step.
+  std::optional<double> loss_scale() const;
   /// Of the step for batches like the latest.
   Cost cost() const;
   /// Parameters, kernels, operations, bytes, memory against the bound, precision, and what was not
@@ -102,6 +120,8 @@ struct EpochRecord {
   std::optional<Scores> validation;
   double seconds = 0; // of training
   int64_t steps = 0;
+  std::optional<double> loss_scale = {}; // at the end of the epoch, where losses are scaled
+  int64_t skipped_steps = 0;             // of `steps`, by loss scaling
 };
 
 struct History {

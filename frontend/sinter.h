@@ -10,6 +10,7 @@
 #include "sinter/frontend/Loss.h"
 #include "sinter/frontend/Ops.h"
 #include "sinter/frontend/Optim.h"
+#include "sinter/frontend/Precision.h"
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/data/Files.h"
 #include "sinter/frontend/data/Loader.h"

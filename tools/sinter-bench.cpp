@@ -137,7 +137,7 @@ private:
   }
   sinter::Device device() const { return sinter::Device::named(options.device, options.threads); }
   sinter::Precision precision() const {
-    return options.precision == "bf16" ? sinter::Precision::bf16 : sinter::Precision::f32;
+    return sinter::precisionNamed(options.precision);
   }
   static void describe(nlohmann::json &record, const sinter::Cost &cost) {
     record["kernels"] = cost.kernels;
@@ -174,8 +174,8 @@ int main(int argc, char **argv) {
   app.add_option("--filter", options.filter,
                  "Only benchmarks whose name matches this regular expression");
   app.add_option("--threads", options.threads, "CPU threads");
-  app.add_option("--precision", options.precision, "f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--precision", options.precision, "f32, bf16 or f16")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_option("--device", options.device, "cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda", "cuda-emulated"}));
   app.add_option("--min-time", options.minTime, "Seconds to measure each");

@@ -77,8 +77,8 @@ int main(int argc, char **argv) {
   app.add_option("--target", options.target, "cuda or cpu")->check(CLI::IsMember({"cuda", "cpu"}));
   app.add_option("--arch", options.architecture, "sm_90, ... or avx512, avx2, generic");
   app.add_option("--kernel", options.kernel, "Only this kernel");
-  app.add_option("--precision", options.precision, "f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--precision", options.precision, "f32, bf16 or f16")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_flag("--ptx", options.ptx, "PTX instead of CUDA C++");
   app.add_flag("--cubin", options.cubin, "A cubin (binary; one kernel, use --kernel and -o)");
   app.add_flag("--llvm", options.llvm, "LLVM IR instead of the kernel in MLIR");

@@ -43,7 +43,7 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
   app.add_option("--device", o.device, "where to run")
       ->check(CLI::IsMember({"auto", "cpu", "cuda", "cuda-emulated", "reference"}));
   app.add_option("--precision", o.precision, "of matrix products and convolutions")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_option("--epochs", o.epochs, "times over the data")->check(atLeast(0));
   app.add_option("--steps", o.steps, "train this many steps only (0: all)")->check(atLeast(0));
   app.add_option("--batch-size", o.batch_size, "samples a step")->check(atLeast(1));
@@ -76,7 +76,7 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
 
 sinter::TrainerOptions Options::trainer() const {
   return {.device = sinter::Device::named(device, threads),
-          .precision = precision == "bf16" ? sinter::Precision::bf16 : sinter::Precision::f32,
+          .precision = sinter::precisionNamed(precision),
           .seed = seed,
           .dump_dir = dump,
           .memory_budget = static_cast<int64_t>(memory_budget * (1 << 20))};

@@ -65,6 +65,12 @@ static void writeRecord(const Run &run, const Outcome &outcome) {
     record["kernels_per_step"] = cost.kernels;
     record["peak_bytes"] = cost.peakBytes;
     record["lower_bound_bytes"] = cost.lowerBoundBytes;
+    if (auto scale = run.trainer.step().loss_scale()) {
+      record["loss_scale"] = *scale;
+      int64_t skipped = 0;
+      for (const auto &epoch : outcome.history.epochs) skipped += epoch.skipped_steps;
+      record["skipped_steps"] = skipped;
+    }
   }
   if (run.test)
     record["test"] = {{"loss", outcome.test["loss"]}, {"metrics", metricsOf(outcome.test)}};

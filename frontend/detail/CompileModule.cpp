@@ -3,6 +3,7 @@
 #include "sinter/codegen/BuildProgram.h"
 #include "sinter/codegen/cpu/CpuBackend.h"
 #include "sinter/codegen/cuda/CudaBackend.h"
+#include "sinter/passes/MixedPrecision.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
 #include "sinter/passes/fusion/LedgerAttribute.h"
@@ -18,7 +19,7 @@ static LogicalResult openGradients(ModuleOp module, const ModuleOptions &options
                                    std::string *failedStage) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   OpPassManager &functions = pm.nest<func::FuncOp>();
-  if (options.precision != "f32") {
+  if (options.precision != "f32" || passes::hasPrecisionScopes(module)) {
     passes::MixedPrecisionOptions precision;
     precision.type = options.precision;
     functions.addPass(passes::createMixedPrecision(precision));
@@ -58,6 +59,7 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   if (evaluates) return openGradients(module, options, failedStage);
   passes::PipelineOptions pipeline;
   pipeline.precision = options.precision;
+  pipeline.precisionScopes = passes::hasPrecisionScopes(module);
   pipeline.insertions = options.insertions;
   pipeline.memoryBudget = options.memoryBudget;
   pipeline.ledger = bool(options.text);

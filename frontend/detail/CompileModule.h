@@ -13,7 +13,7 @@ namespace sinter::detail {
 
 struct ModuleOptions {
   std::string device = "cpu";    // "cpu", "cuda", "cuda-emulated" or "reference"
-  std::string precision = "f32"; // "f32" or "bf16"
+  std::string precision = "f32"; // "f32", "bf16" or "f16"
   std::string architecture;      // CPU instruction set or GPU architecture; empty: the device's own
   int64_t memoryBudget = 0;      // bytes of working memory that a function may need; 0: any
   bool savable = false;          // the Program can be written to a file

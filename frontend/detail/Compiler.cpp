@@ -28,7 +28,7 @@ void dropExpectations(ModuleOp module) {
 ModuleOptions moduleOptions(const CompileOptions &options) {
   ModuleOptions compile;
   compile.device = options.device.name();
-  compile.precision = options.precision == Precision::bf16 ? "bf16" : "f32";
+  compile.precision = text(options.precision);
   compile.memoryBudget = options.memory_budget;
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});

@@ -1,5 +1,8 @@
 #include "sinter/frontend/detail/Emitter.h"
 
+#include "sinter/frontend/Precision.h"
+#include "sinter/passes/MixedPrecision.h"
+
 #include "mlir/IR/Verifier.h"
 
 #include <fmt/format.h>
@@ -92,6 +95,14 @@ Operation *Emitter::makeOp(StringRef op, ValueRange operands, ArrayRef<NamedAttr
     if (failed(inferred)) fail(plain(diagnostics.text(), mnemonic));
   }
   Operation *made = b.create(state);
+  const PrecisionScope *precision = PrecisionScope::current();
+  auto policy = dyn_cast<ir::PrecisionOpInterface>(made);
+  if (precision && policy &&
+      (!precision->onlyLow || policy.getPrecisionPolicy() == ir::PrecisionPolicy::Low)) {
+    made->setAttr(passes::precisionAttr, b.getStringAttr(sinter::text(precision->type)));
+    made->setAttr(passes::precisionScopeAttr, b.getStringAttr(precision->place));
+    if (precision->type == Precision::f16) trace->needsLossScale = true;
+  }
   if (failed(verify(made, /*verifyRecursively=*/false))) {
     made->erase();
     fail(plain(diagnostics.text(), mnemonic));

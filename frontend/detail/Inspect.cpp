@@ -2,6 +2,8 @@
 #include "sinter/frontend/detail/Compiler.h"
 #include "sinter/frontend/detail/Dump.h"
 #include "sinter/frontend/detail/Insight.h"
+#include "sinter/frontend/detail/PrecisionTable.h"
+#include "sinter/passes/MixedPrecision.h"
 
 #include <fmt/format.h>
 
@@ -85,10 +87,14 @@ std::string Runner::summary(const CompileOptions &options) const {
                                       : 0.0;
   row("memory", fmt::format("{} ({} bytes) of working memory, {:.2f} % over the bound",
                             readable(costs.peakBytes), costs.peakBytes, over));
-  row("precision",
-      (options.precision == Precision::f32 ? "f32" : moduleOptions(options).precision) +
-          (contractions.empty() ? std::string()
-                                : fmt::format(": {}", fmt::join(contractions, ", "))));
+  row("precision", sinter::text(options.precision) +
+                       (contractions.empty() ? std::string()
+                                             : fmt::format(": {}", fmt::join(contractions, ", "))));
+  OwningOpRef<ModuleOp> module = cast<ModuleOp>(traced->module.get()->clone());
+  if (options.precision != Precision::f32 || passes::hasPrecisionScopes(*module))
+    for (const PrecisionRow &each : precisionTable(*module, entry, sinter::text(options.precision)))
+      text += fmt::format("  {:<12} {:>6}  {}: {}, {}\n", "", each.count, each.op, each.type,
+                          each.reason);
   int64_t refusedEdges = 0, refusedBytes = 0;
   std::vector<std::pair<std::string, Insight::Refused>> codes(insight.refused.begin(),
                                                               insight.refused.end());

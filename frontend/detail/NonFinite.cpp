@@ -43,8 +43,9 @@ static std::optional<int64_t> firstNonFinite(const codegen::HostTensor &tensor) 
 
 void Session::explainNonFinite(const Array &x, const Array &y) {
   int64_t step = numSteps + 1;
-  std::string start =
-      fmt::format("the loss of step {} is not finite (parameters and state are unchanged): ", step);
+  std::string start = fmt::format(
+      "the loss of step {} is not finite (parameters and state are unchanged{}): ", step,
+      scalesLoss ? " but for the loss scale" : "");
   Function traced = traceForward(x.spec(), y.spec());
   SmallVector<codegen::HostTensor> inputs;
   auto add = [&](const Array &array) {

@@ -56,6 +56,8 @@ void Progress::epoch(const EpochRecord &record) {
   if (record.validation)
     for (const auto &[name, value] : record.validation->values)
       text += fmt::format(", val_{} {:.4f}", name, value);
+  if (record.loss_scale) text += fmt::format(", loss scale {}", *record.loss_scale);
+  if (record.skipped_steps > 0) text += fmt::format(" ({} steps skipped)", record.skipped_steps);
   if (due) fmt::print("{}{} ({:.2f} s)\n", bar ? "\r\033[K" : "", text, record.seconds);
   std::fflush(stdout);
 }

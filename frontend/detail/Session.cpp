@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace sinter::detail {
 
@@ -22,13 +23,25 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
                                    .precision = options.precision,
                                    .dump_dir = options.dump_dir,
                                    .seed = options.seed,
+                                   .require = options.require,
                                    .memory_budget = options.memory_budget},
-      table(options.device, options.seed) {
+      scaling(options.loss_scaling), table(options.device, options.seed) {
   if (options.memory_budget < 0)
     throw UserError(
         fmt::format("memory_budget is {}, expected bytes, or 0 for any", options.memory_budget),
         where);
   model.store()->seed = options.seed;
+  auto refuse = [&](const char *option, double value, const char *expected) {
+    throw UserError(fmt::format("loss_scaling: {} is {}, expected {}", option, value, expected),
+                    where);
+  };
+  if (!(scaling.initial_scale > 0) || !std::isfinite(static_cast<float>(scaling.initial_scale)))
+    refuse("initial_scale", scaling.initial_scale, "a positive number that f32 can hold");
+  if (!(scaling.growth_factor > 1)) refuse("growth_factor", scaling.growth_factor, "more than 1");
+  if (!(scaling.backoff_factor > 0 && scaling.backoff_factor < 1))
+    refuse("backoff_factor", scaling.backoff_factor, "a number between 0 and 1");
+  if (scaling.growth_interval < 1 || scaling.growth_interval > std::numeric_limits<int32_t>::max())
+    refuse("growth_interval", static_cast<double>(scaling.growth_interval), "a positive i32");
 }
 
 std::vector<VariablePtr> Session::modelVariables() const {
@@ -103,6 +116,16 @@ void Session::prepareStep(const TensorSpec &x, const TensorSpec &y, Where where)
   pending[key] = {traced, std::async(std::launch::async, [traced, options = compileOptions] {
                     return compileFunctions({traced.get()}, options, "train_step");
                   })};
+}
+
+int64_t Session::steps() const {
+  // What was skipped only the device knows.
+  return scalesLoss && latest ? static_cast<int64_t>(table.get(stepName).item()) : numSteps;
+}
+
+std::optional<double> Session::lossScale() const {
+  if (!scalesLoss || !latest) return {};
+  return table.get(lossScaleName).item();
 }
 
 void Session::setEpoch(int64_t next) {
@@ -199,7 +222,9 @@ void Session::load(const std::string &path) {
   // Moments, rates and counters that the state does not have before the first step come with the file.
   const size_t ofModel = fromFile.size();
   for (const auto &tensor : file.tensors()) {
-    bool isModels = false, isState = tensor.name == seedName || tensor.name == stepName;
+    bool isModels = false, isState = tensor.name == seedName || tensor.name == stepName ||
+                                     tensor.name == lossScaleName ||
+                                     tensor.name == growthTrackerName;
     bool isRate = tensor.name.starts_with("lr.");
     for (size_t i = 0; i < ofModel; ++i) {
       isModels |= tensor.name == fromFile[i]->name;

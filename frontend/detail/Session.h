@@ -35,7 +35,8 @@ public:
   bool lossIsMean() const { return loss.isMean; }
 
   void setEpoch(int64_t epoch);
-  int64_t steps() const { return numSteps; }
+  int64_t steps() const;
+  std::optional<double> lossScale() const;
   const Device &device() const { return compileOptions.device; }
   const CompileOptions &options() const { return compileOptions; }
   uint64_t seed() const { return compileOptions.seed; }
@@ -58,6 +59,8 @@ private:
   std::shared_ptr<Runner> runnerOf(const std::string &entry, const std::string &key,
                                    const std::function<Function()> &trace);
   VariablePtr state(const std::string &name, const TensorSpec &spec, runtime::StateRole role);
+  struct Scale;
+  void updateScale(Trace &trace, const Scale &scale, const Tensor &finite);
   std::vector<VariablePtr> modelVariables() const;
   void acquire();
   bool isCompiled(const std::string &key) const { return runners.count(key) || pending.count(key); }
@@ -73,6 +76,7 @@ private:
   optim::Optimizer optimizer;
   Where place;
   CompileOptions compileOptions;
+  LossScaling scaling;
   StateTable table;
   std::map<std::string, std::shared_ptr<Runner>> runners;
   struct Pending {
@@ -86,7 +90,7 @@ private:
       shapes;                                      // that each entry was compiled for first
   std::map<std::string, VariablePtr> ownVariables; // moments, rates
   int64_t epoch = 0, numSteps = 0;
-  bool ratesWritten = false;
+  bool ratesWritten = false, scalesLoss = false;
 };
 
 } // namespace sinter::detail

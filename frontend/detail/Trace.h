@@ -77,6 +77,9 @@ public:
   /// parameters, states, scalars, seed; those without use go. The trace is closed afterwards.
   void finish(llvm::ArrayRef<mlir::Value> results, Where where);
 
+  /// Set where an op is to run in f16 whatever the graph is compiled with.
+  bool needsLossScale = false;
+
   bool isOpen() const { return open; }
   mlir::OpBuilder &builder() { return b; }
   mlir::func::FuncOp function() { return func; }

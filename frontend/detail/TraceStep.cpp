@@ -45,6 +45,26 @@ static Tensor checkedLoss(const Tensor &loss, Where place) {
   return loss;
 }
 
+/// The loss scale of a step that is being traced; without value in a step that has none.
+struct Session::Scale {
+  VariablePtr scale, tracker;
+  Tensor value;
+
+  explicit operator bool() const { return static_cast<bool>(value); }
+};
+
+/// The rule of PyTorch's GradScaler. `finite` is whether the step is made.
+void Session::updateScale(Trace &trace, const Scale &scale, const Tensor &finite) {
+  Tensor now = to(scale.value, f64), good = trace.tensor(trace.initial(scale.tracker)) + 1;
+  Tensor due = good == scaling.growth_interval, grown = to(now * scaling.growth_factor, f32);
+  Tensor kept = where(logical_and(due, isfinite(grown)), grown, scale.value);
+  Tensor next = where(finite, kept, to(now * scaling.backoff_factor, f32));
+  Tensor count = where(logical_and(finite, logical_not(due)), good, 0);
+  Emitter e("train_step", place, &next);
+  trace.write(scale.scale, e[next]);
+  trace.write(scale.tracker, e[count]);
+}
+
 Session::Function Session::traceTrain(const TensorSpec &xSpec, const TensorSpec &ySpec) {
   return traceInto(
       "train_step", {xSpec, ySpec}, {"x", "y"}, place,
@@ -53,6 +73,10 @@ Session::Function Session::traceTrain(const TensorSpec &xSpec, const TensorSpec 
 
         PinnedPlace pinned(place);
         PathScope path("optimizer");
+        // An optimiser works on f32 masters, also one that multiplies matrices.
+        std::optional<PrecisionScope> masters;
+        if (compileOptions.precision != Precision::f32 || PrecisionScope::current())
+          masters.emplace(Precision::f32, place, /*onlyLow=*/true);
         Emitter e("train_step", place, &value);
         std::vector<Tensor> trained;
         std::vector<Value> wrt;
@@ -65,25 +89,45 @@ Session::Function Session::traceTrain(const TensorSpec &xSpec, const TensorSpec 
           wrt.push_back(trace.initial(variable));
         }
         if (trained.empty()) e.fail("the loss depends on no parameter that is trained");
+
+        Scale scale;
+        if (compileOptions.precision == Precision::f16 || trace.needsLossScale) {
+          scale.scale = state(lossScaleName, {{}, f32}, runtime::StateRole::state);
+          scale.scale->init = init::constant(scaling.initial_scale);
+          scale.tracker = state(growthTrackerName, {{}, i32}, runtime::StateRole::state);
+          scale.value = trace.tensor(trace.initial(scale.scale));
+        }
+        scalesLoss = static_cast<bool>(scale);
+        std::vector<Value> operands{e[value]}, cotangents;
+        // The gradients of scale * loss.
+        if (scale) cotangents.push_back(e[to(scale.value, value.dtype())]);
+        llvm::append_range(operands, wrt);
+        llvm::append_range(operands, cotangents);
+        std::vector<int32_t> segments{1, static_cast<int32_t>(wrt.size()),
+                                      static_cast<int32_t>(cotangents.size())};
         Operation *gradient = e.makeOp(
-            ir::GradientOp::getOperationName(),
-            [&] {
-              SmallVector<Value> operands{e[value]};
-              llvm::append_range(operands, wrt);
-              return operands;
-            }(),
-            e.attribute(
-                "operandSegmentSizes",
-                DenseI32ArrayAttr::get(&context(), {1, static_cast<int32_t>(wrt.size()), 0})),
+            ir::GradientOp::getOperationName(), operands,
+            e.attribute("operandSegmentSizes", DenseI32ArrayAttr::get(&context(), segments)),
             ValueRange(wrt).getTypes());
+        std::vector<Tensor> gradients;
+        for (Value each : gradient->getResults()) gradients.push_back(trace.tensor(each));
 
         // A step whose loss is not finite changes nothing, the count of steps included.
         Tensor finite = isfinite(value);
+        if (scale) {
+          Tensor inverse = to(1.0 / to(scale.value, f64), f32);
+          for (Tensor &each : gradients) {
+            each = each * to(inverse, each.dtype());
+            // Of the elements as they are: no magnitudes to store for the sake of this.
+            finite = logical_and(finite, logical_and(isfinite(amax(each)), isfinite(amin(each))));
+          }
+        }
         auto commit = [&](const VariablePtr &variable, const Tensor &next) {
           trace.write(variable, e[where(finite, next, trace.tensor(trace.initial(variable)))]);
         };
         for (const VariablePtr &variable : std::vector<VariablePtr>(trace.writtenVariables()))
           commit(variable, trace.tensor(trace.read(variable)));
+        if (scale) updateScale(trace, scale, finite);
 
         Tensor next = trace.tensor(trace.step()) + 1;
         Tensor step = to(next, f32);
@@ -96,7 +140,7 @@ Session::Function Session::traceTrain(const TensorSpec &xSpec, const TensorSpec 
           };
           optim::Update update;
           update.parameter = trace.tensor(trace.initial(variable));
-          update.gradient = trace.tensor(gradient->getResult(static_cast<unsigned>(i)));
+          update.gradient = gradients[i];
           VariablePtr rate =
               state(fmt::format("lr.{}", group), {{}, f32}, runtime::StateRole::scalar);
           rate->init = init::constant(optimizer.rateOf(group, epoch));

@@ -33,5 +33,8 @@ struct TensorImpl {
 
 /// Names of the variables that every trace may ask for.
 inline constexpr const char *stepName = "step", *seedName = "seed";
+/// Those of a step that scales its loss.
+inline constexpr const char *lossScaleName = "loss_scale",
+                            *growthTrackerName = "loss_scale.growth_tracker";
 
 } // namespace sinter::detail

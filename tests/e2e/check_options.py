@@ -54,7 +54,7 @@ def help_and_mistakes():
         if missing:
             sys.exit(f"{example} --help lacks {missing}")
     bad("digits_cnn", "--device", "gpu", says=r"gpu not in \{auto,cpu,cuda,cuda-emulated,reference\}")
-    bad("digits_cnn", "--precision", "f64", says=r"f64 not in \{f32,bf16\}")
+    bad("digits_cnn", "--precision", "f64", says=r"f64 not in \{f32,bf16,f16\}")
     bad("digits_cnn", "--epochs", "-1", says=r"--epochs: -1 is less than 0")
     bad("digits_cnn", "--batch-size", "0", says=r"--batch-size: 0 is less than 1")
     bad("digits_cnn", "--step", "1", says=r"were not expected: .*--step")
@@ -80,7 +80,7 @@ def options_do_what_they_say():
     first = loss()
     assert "wrote a.safetensors" in out and os.path.isdir("dump/train_step"), out
     for options, same in (((), True), (("--threads", "1"), True), (("--seed", "1"), False), (("--lr", "0.5"), False),
-                          (("--precision", "bf16"), False)):
+                          (("--precision", "bf16"), False), (("--precision", "f16"), False)):
         good("digits_cnn", *few, *options)
         if (loss() == first) != same:
             sys.exit(f"{options}: a loss of {loss()} where {first} was without")

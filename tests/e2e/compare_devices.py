@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Trains an example for some steps on two devices and compares the losses.
 
-  compare_devices.py FOLDER TOLERANCE DEVICE DEVICE [--data KIND TRAIN TEST] -- COMMAND...
+  compare_devices.py FOLDER TOLERANCE DEVICE DEVICE [--data KIND TRAIN TEST] [--mean] -- COMMAND...
+
+With --mean only the mean over all steps is compared, in one run of each.
 """
 import json
 import os
@@ -23,6 +25,8 @@ def main():
     split = sys.argv.index("--")
     arguments, command = sys.argv[1:split], sys.argv[split + 1:]
     folder, tolerance, devices, data = arguments[0], float(arguments[1]), arguments[2:4], arguments[4:]
+    once = "--mean" in data
+    data = [word for word in data if word != "--mean"]
     os.makedirs(folder, exist_ok=True)
     if data:
         made = os.path.join(folder, data[1])
@@ -31,7 +35,7 @@ def main():
         command = [*command, "--data", made]
     # Every loss is compared: with a growing number of steps the mean's last term is the last loss.
     steps = int(command[command.index("--steps") + 1])
-    for count in range(1, steps + 1):
+    for count in range(steps if once else 1, steps + 1):
         now = [str(count) if i and command[i - 1] == "--steps" else word for i, word in enumerate(command)]
         losses = [run(now, device, os.path.join(folder, f"{device}.json"))["epochs"][0]["train_loss"] for device in devices]
         print(f"{count} steps: {losses}")

@@ -265,7 +265,8 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
         if (step.ok() && options.record) {
           std::ofstream(noted) << nlohmann::json(timed.losses).dump();
         } else if (step.ok() && fs::exists(noted)) {
-          double tolerance = path.stem().string().ends_with("bf16") ? 2e-2 : 1e-4;
+          std::string name = path.stem().string();
+          double tolerance = name.ends_with("bf16") ? 2e-2 : name.ends_with("_f16") ? 2e-3 : 1e-4;
           auto expected = nlohmann::json::parse(std::ifstream(noted)).get<std::vector<double>>();
           for (size_t i = 0; i < std::min(expected.size(), timed.losses.size()); ++i)
             if (!(std::fabs(timed.losses[i] - expected[i]) <= tolerance * std::fabs(expected[i])) &&
