@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Counts the launches of an example's training step, and says why each is not part of another.
 
-  check_launches.py FOLDER MOST [--data KIND TRAIN TEST] [--lines ENTRY MOST] -- COMMAND...
+  check_launches.py FOLDER MOST [--data KIND TRAIN TEST] [--lines ENTRY MOST] [--page FILE] [--write] -- COMMAND...
 
 Fails when there are more than MOST, when the working memory is more than 2 % above the least that any
 plan could do with, or when a value passes between two kernels without a named refusal in the ledger. Also
-when a dumped line of IR is longer than 160 columns, or ENTRY's IR after fusion has more lines than said.
+when a dumped line of IR is longer than 160 columns, or ENTRY's IR after fusion has more lines than said; and
+when the example's part of the page is not what is found. --write puts it there.
 """
 import glob
 import json
@@ -36,6 +37,49 @@ def readable(dump, most):
         sys.exit(f"no IR of {most[0]} after fusion")
 
 
+def table(example, launches, ledger, what):
+    """The example's part of the page: each launch, what it reads of earlier ones, and why that is a boundary."""
+    ops, edges = ledger["ops"], ledger["edges"]
+    number = {}
+    for at, launch in enumerate(launches):
+        number.setdefault(launch, at)
+    boundaries = {}
+    for edge in edges:
+        if "refused" not in edge:
+            continue
+        for kernel in ops[edge["from"]]["kernels"]:
+            for reader in ops[edge["to"]]["kernels"]:
+                if kernel in number and reader in number and kernel != reader:
+                    boundaries.setdefault((number[reader], number[kernel]), []).append(edge)
+    lines = [f"## {example}", "", f"`{what}`: {len(launches)} launches.", "", "| | kernel | reads of | because |",
+             "|---|---|---|---|"]
+    for at, launch in enumerate(launches):
+        sources = [key for key in sorted(boundaries) if key[0] == at] if number[launch] == at else []
+        first = f"| {at} | `{launch}` |"
+        for key in sources or [None]:
+            if key is None:
+                lines.append(f"{first} | |")
+                continue
+            found = boundaries[key]
+            most = max(found, key=lambda edge: edge["bytes"])
+            values = {(edge["from"], edge.get("result", 0)): edge["bytes"] for edge in found}
+            lines.append(f"{first} {key[1]}: {sum(values.values()):,} bytes | `{most['refused']}`: {most['detail']} |")
+            first = "| | |"
+    return "\n".join(lines) + "\n"
+
+
+def compare(page, example, part, write):
+    with open(page, encoding="utf-8") as file:
+        text = file.read()
+    found = re.search(rf"^## {example}\n.*?(?=^## |\Z)", text, re.M | re.S)
+    if write:
+        text = text.replace(found.group(), part + "\n") if found else text.rstrip("\n") + "\n\n" + part
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(text.rstrip("\n") + "\n")
+    elif not found or found.group().strip() != part.strip():
+        sys.exit(f"{page} has not this:\n{part}")
+
+
 def main():
     split = sys.argv.index("--")
     arguments, command = sys.argv[1:split], sys.argv[split + 1:]
@@ -44,6 +88,15 @@ def main():
         at = arguments.index("--lines")
         lines = (arguments[at + 1], int(arguments[at + 2]))
         del arguments[at:at + 3]
+    page = None
+    write = "--write" in arguments
+    if write:
+        arguments.remove("--write")
+    if "--page" in arguments:
+        at = arguments.index("--page")
+        page = arguments[at + 1]
+        del arguments[at:at + 2]
+    what = os.path.basename(command[0]) + "".join(" " + word for word in command[1:])
     folder, most, data = arguments[0], int(arguments[1]), arguments[2:]
     shutil.rmtree(os.path.join(folder, "dump"), ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
@@ -60,7 +113,8 @@ def main():
         record = json.load(file)
     with open(os.path.join(dump, "train_step", "ledger.json"), encoding="utf-8") as file:
         ledgers = json.load(file)
-    edges = [edge for ledger in ledgers if ledger["function"] == "train_step" for edge in ledger["edges"]]
+    ledger = next(ledger for ledger in ledgers if ledger["function"] == "train_step")
+    edges = ledger["edges"]
     if not edges:
         sys.exit("the ledger has no edges")
     with open(os.path.join(dump, "train_step", "plan.txt"), encoding="utf-8") as file:
@@ -78,6 +132,8 @@ def main():
                   f"{edge.get('refused')}: {edge.get('detail')}")
             if not edge.get("refused") or not edge.get("detail"):
                 sys.exit("a boundary without a reason")
+    if page:
+        compare(page, record["example"], table(record["example"], launches, ledger, what), write)
     if record["kernels_per_step"] > most:
         sys.exit(f"{record['kernels_per_step']} launches, at most {most}")
     if record["peak_bytes"] > 1.02 * record["lower_bound_bytes"]:
