@@ -360,6 +360,7 @@ FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptio
   cpu.cache = options.cache;
   cpu.threads = options.threads;
   cpu.dump = options.dump;
+  cpu.assembly = options.assembly;
 #if defined(__SANITIZE_ADDRESS__)
   cpu.addressSanitizer = true; // a build that checks itself checks the code it makes
 #endif

@@ -31,6 +31,7 @@ struct CodegenOptions {
   bool cache = true;
   int threads = 0; // that compile
   DumpText dump;
+  bool assembly = false; // dump the assembly of CPU kernels, too
 };
 /// buildProgram with the backend that `options` name; for the reference device, a Program that calls the
 /// evaluator (the module then need not be outlined).

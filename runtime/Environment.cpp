@@ -31,6 +31,8 @@ constexpr std::array table{
     Variable{"SINTER_DUMP", "folder",
              "Every compilation writes its IR, kernels, fusion ledger, memory plan and "
              "`report.html` there."},
+    Variable{"SINTER_DUMP_ASSEMBLY", "0, 1",
+             "1 adds each CPU kernel's assembly and each CUDA kernel's PTX to dumps."},
     Variable{"SINTER_LOG", "recompiles, cache",
              "Lines on standard error: what made a step compile again, and which part of its key a "
              "kernel was not in the cache for."},
@@ -63,6 +65,15 @@ std::optional<int64_t> parseNumber(std::string_view text) {
   return value;
 }
 
+/// A variable that is 0 or 1.
+Result<bool> readSwitch(const char *name, bool otherwise) {
+  auto text = read(name);
+  if (!text) return otherwise;
+  if (*text == "1") return true;
+  if (*text == "0") return false;
+  return badValue(name, *text, "0 or 1");
+}
+
 } // namespace
 
 std::span<const Variable> variables() { return table; }
@@ -91,12 +102,8 @@ std::string cacheDir() {
   return {};
 }
 
-Result<bool> cacheEnabled() {
-  auto text = read("SINTER_CACHE");
-  if (!text || *text == "1") return true;
-  if (*text == "0") return false;
-  return badValue("SINTER_CACHE", *text, "0 or 1");
-}
+Result<bool> cacheEnabled() { return readSwitch("SINTER_CACHE", true); }
+Result<bool> dumpAssembly() { return readSwitch("SINTER_DUMP_ASSEMBLY", false); }
 
 Result<int64_t> cacheSize() {
   auto text = read("SINTER_CACHE_SIZE");

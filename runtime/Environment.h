@@ -33,6 +33,8 @@ Result<bool> cacheEnabled();
 Result<int64_t> cacheSize();
 /// SINTER_DUMP: the folder that dumps go to; empty when unset.
 std::string dumpDir();
+/// SINTER_DUMP_ASSEMBLY: whether dumps have assembly and PTX.
+Result<bool> dumpAssembly();
 /// SINTER_CXX: the host compiler of emulated CUDA; empty when unset.
 std::string hostCompiler();
 /// SINTER_CUDA_LIB: the driver library to open in libcuda's place; empty when unset.

@@ -7,6 +7,7 @@
 #include "sinter/runtime/cpu/KernelImage.h"
 
 #include "llvm/Support/SHA256.h"
+#include "llvm/Transforms/Utils/Cloning.h"
 
 #include <fmt/format.h>
 
@@ -264,6 +265,11 @@ private:
       llvm::raw_string_ostream stream(text);
       translated->print(stream, nullptr);
       dump(job, ".ll", text);
+    }
+    if (options.dump && options.assembly) { // of a copy: making code changes a module
+      std::vector<uint8_t> text =
+          cpu::emitMachineCode(*llvm::CloneModule(*translated), compile, /*assembly=*/true);
+      dump(job, ".s", std::string(text.begin(), text.end()));
     }
     job.result.object = cpu::emitMachineCode(*translated, compile);
     return success();

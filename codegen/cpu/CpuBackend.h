@@ -13,6 +13,7 @@ struct CpuBackendOptions {
   int threads = 0;   // that compile; 0: as many as run kernels
   bool addressSanitizer = false;
   DumpText dump;
+  bool assembly = false; // dump it, too
 };
 
 /// Compiles kernels for this machine: one object each, several at a time, linked into the process by

@@ -107,6 +107,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
             function->getName().str(), options.device, options.precision);
   if (dump) {
+    options.assembly = check(runtime::environment::dumpAssembly());
     options.afterStage = [&](StringRef stage, StringRef pipeline, ModuleOp module) {
       dump.stage(stage, pipeline, module);
     };
@@ -118,7 +119,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
     if (error.empty()) error = "compilation failed in " + stage;
     return nullptr;
   }
-  dump.finish(*program);
+  dump.finish(*program, options.assembly);
   return new runtime::Program(std::move(*program));
 }
 

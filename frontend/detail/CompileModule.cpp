@@ -7,6 +7,7 @@
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
 #include "sinter/passes/fusion/LedgerAttribute.h"
+#include "sinter/passes/fusion/LedgerRemarks.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -65,7 +66,11 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   pipeline.ledger = bool(options.text);
   if (failed(passes::runPipeline(module, pipeline, options.afterStage, failedStage)))
     return failure();
-  if (options.text) options.text("ledger.json", passes::toJson(passes::takeLedgers(module)));
+  if (options.text) {
+    std::vector<passes::Ledger> ledgers = passes::takeLedgers(module);
+    options.text("ledger.json", passes::toJson(ledgers));
+    options.text("remarks.yaml", passes::toRemarks(ledgers));
+  }
   return success();
 }
 
@@ -79,6 +84,7 @@ FailureOr<runtime::Program> compileModule(ModuleOp module, const ModuleOptions &
   codegen.isa = options.architecture;
   codegen.savable = options.savable;
   codegen.dump = options.text;
+  codegen.assembly = options.assembly;
   if (failedStage) *failedStage = "codegen";
   return codegen::compileToProgram(module, codegen);
 }

@@ -24,6 +24,7 @@ struct ModuleOptions {
       afterStage;
   /// Called with the name and text of each kernel made.
   std::function<void(const std::string &name, const std::string &text)> text;
+  bool assembly = false; // among these texts, each CPU kernel's assembly
 };
 
 /// Runs every pass on `module` and makes a Program for the device: what all ways into the compiler

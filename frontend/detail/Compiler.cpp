@@ -56,6 +56,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
       contracts.afterStage(stage, module);
     };
   if (*dump) {
+    compile.assembly = check(runtime::environment::dumpAssembly());
     compile.text = [&](const std::string &name, const std::string &text) {
       dump->file(name, text);
     };
@@ -65,7 +66,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   std::string stage;
   FailureOr<runtime::Program> program = compileModule(*module, compile, &stage);
   if (failed(program)) throw CompileError(stage, diagnostics.text(), diagnostics.place());
-  dump->finish(*program);
+  dump->finish(*program, compile.assembly);
   contracts.check(*program);
   result.plannedIr = print(*module, false);
   result.program = std::make_shared<const runtime::Program>(std::move(*program));

@@ -4,12 +4,19 @@
 #include "sinter/frontend/detail/Compiler.h"
 #include "sinter/frontend/detail/Readable.h"
 #include "sinter/runtime/File.h"
+#include "sinter/runtime/cuda/Nvrtc.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
 
 namespace sinter::detail {
+
+/// A line of timings.txt. The dump's own writing is not in it.
+static std::string stageTime(llvm::StringRef stage, std::chrono::steady_clock::time_point since) {
+  std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - since;
+  return fmt::format("{:10.3f} ms  {}\n", time.count(), stage.str());
+}
 
 Dump::Dump(const std::string &folder, const std::string &label, const std::string &device,
            const std::string &precision)
@@ -31,6 +38,7 @@ Dump::Dump(const std::string &folder, const std::string &label, const std::strin
 
 void Dump::stage(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp module) {
   if (path.empty()) return;
+  if (!previous.empty()) timings += stageTime(stage, resumed);
   std::string safe = stage.split(':').first.str();
   std::string name = fmt::format("{:02}-{}.mlir", count++, safe), exact = "exact/" + name;
   std::string first =
@@ -42,16 +50,41 @@ void Dump::stage(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp
   file(exact, first + print(module, true));
   previous = exact;
   report.stage(stage, module);
+  resumed = Clock::now();
 }
 
 void Dump::file(std::string_view name, std::string_view text) {
   if (path.empty()) return;
   check(runtime::writeFile(fmt::format("{}/{}", path, name), text));
-  report.text(std::string(name), std::string(text));
+  if (!name.ends_with(".s") && !name.ends_with(".ptx")) // the page has enough of each kernel
+    report.text(std::string(name), std::string(text));
 }
 
-void Dump::finish(const runtime::Program &program) {
+// The PTX for the oldest supported GPU; where there is no NVRTC, a file that says so.
+void Dump::ptxOf(const runtime::Program &program) {
+  auto nvrtc = runtime::cuda::Nvrtc::open();
+  for (const runtime::Kernel &kernel : program.kernels) {
+    std::string text;
+    if (nvrtc.ok()) {
+      runtime::cuda::NvrtcRequest request{kernel.name, kernel.source, {}, "compute_80", {}};
+      for (uint32_t header : kernel.headers)
+        request.headers.emplace_back(program.headers[header].name, program.headers[header].text);
+      auto compiled = (*nvrtc)->compile(request);
+      text = compiled.ok() ? std::string(compiled->image.begin(), compiled->image.end())
+                           : "// " + compiled.error().message + "\n";
+      if (text.ends_with('\0')) text.pop_back();
+    } else {
+      text = "// " + nvrtc.error().message + "\n";
+    }
+    file(kernel.name + ".ptx", text);
+  }
+}
+
+void Dump::finish(const runtime::Program &program, bool assembly) {
   if (path.empty()) return;
+  timings += stageTime("codegen", resumed);
+  file("timings.txt", timings);
+  if (assembly && program.target == runtime::TargetKind::cuda) ptxOf(program);
   file("plan.txt", planText(program));
   report.program(program);
   file("report.html", report.page());

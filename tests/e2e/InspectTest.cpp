@@ -86,6 +86,33 @@ TEST_P(Inspect, SummarySaysWhatThereIs) {
   EXPECT_THAT(text, testing::ContainsRegex("  [a-z_]+, [0-9.]+ "));
 }
 
+TEST_P(Inspect, DumpHasRemarksTimesAndAssembly) {
+  test::TemporaryFolder folder;
+  setenv("SINTER_DUMP_ASSEMBLY", "1", 1);
+  auto run =
+      compile(trace([](Tensor x) { return softmax(matmul(exp(x), x), 1); }, {{{16, 16}, f32}}),
+              {.device = device(), .dump_dir = folder / "dump"});
+  unsetenv("SINTER_DUMP_ASSEMBLY");
+  std::filesystem::path dump = std::filesystem::path(folder / "dump") / "main";
+  std::string remarks = read(dump / "remarks.yaml");
+  EXPECT_THAT(remarks, HasSubstr("--- !Passed"));
+  EXPECT_THAT(remarks, HasSubstr("Pass:            sinter-fusion"));
+  EXPECT_THAT(remarks, HasSubstr("InspectTest.cpp', Line: "));
+  for (const char *stage : {"autodiff", "fusion", "memory", "codegen"})
+    EXPECT_THAT(read(dump / "timings.txt"), HasSubstr(std::string(" ms  ") + stage + "\n"));
+  bool isCpu = GetParam() == std::string("cpu");
+  size_t texts = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(dump))
+    if (entry.path().extension() == (isCpu ? ".s" : ".ptx")) {
+      ++texts;
+      std::string text = read(entry.path());
+      EXPECT_THAT(text, testing::AnyOf(HasSubstr(isCpu ? ".globl" : ".visible .entry"),
+                                       HasSubstr("// NVRTC"), HasSubstr("// libnvrtc")))
+          << entry.path();
+    }
+  EXPECT_GE(texts, static_cast<size_t>(run.kernels()));
+}
+
 TEST_P(Inspect, ReportHasTheTimes) {
   test::TemporaryFolder folder;
   auto run = compile(trace([](Tensor x) { return tanh(x) + 1; }, {{{8}, f32}}),

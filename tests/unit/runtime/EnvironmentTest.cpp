@@ -11,7 +11,7 @@ TEST(Environment, EveryVariableIsDescribed) {
     EXPECT_TRUE(std::string_view(variable.name).starts_with("SINTER_"));
     EXPECT_TRUE(std::string_view(variable.help).ends_with("."));
   }
-  EXPECT_EQ(environment::variables().size(), 11u);
+  EXPECT_EQ(environment::variables().size(), 12u);
 }
 
 TEST(Environment, NumThreads) {
