@@ -25,7 +25,10 @@ public:
   Beam(const Tape &tape, const std::vector<std::vector<int>> &after)
       : tape(tape), after(after), reads(tape.steps.size()) {
     std::mt19937_64 random(5);
-    for (size_t step = 0; step < tape.steps.size(); ++step) keys.push_back(random());
+    for (const Tape::Step &step : tape.steps) {
+      keys.push_back(random());
+      never = std::max(never, tape.bytesAround(step));
+    }
     for (int step : tape.order) {
       for (const Tape::Input &input : tape.steps[size_t(step)].inputs)
         if (input.value >= 0 && !tape.values[size_t(input.value)].home &&
@@ -35,8 +38,11 @@ public:
   }
 
   std::vector<int> run() {
-    Beginning empty{
-        std::vector<int>(tape.steps.size()), std::vector<int>(tape.values.size()), {}, 0, 0, 0, -1};
+    Beginning empty;
+    empty.waiting.resize(tape.steps.size());
+    empty.left.resize(tape.values.size());
+    // What some step needs in any case is no reason to put it off.
+    empty.peak = never;
     for (int step : tape.order) {
       for (int next : after[size_t(step)]) ++empty.waiting[size_t(next)];
       for (int value : reads[size_t(step)]) ++empty.left[size_t(value)];
@@ -119,6 +125,7 @@ private:
   const std::vector<std::vector<int>> &after;
   std::vector<std::vector<int>> reads; // values of the arena that a step reads, once each
   std::vector<uint64_t> keys;
+  int64_t never = 0;                     // no order needs less
   std::vector<std::pair<int, int>> tree; // the step before, the step
 };
 

@@ -28,8 +28,8 @@ namespace {
 
 using Order = std::vector<int>;
 
-/// Visits of a section that one search within the compiler may take: some ten milliseconds.
-constexpr int64_t searchWork = 1'500'000;
+/// Visits of a section that a search within the compiler may take: some ten milliseconds.
+constexpr int64_t searchWork = 1'000'000;
 
 class Placer {
 public:
@@ -216,16 +216,22 @@ Placement place(const std::vector<Extent> &extents) {
   int64_t bound = lowerBound(extents), goodEnough = bound + bound / 1000;
   Best best = greedy(placer, goodEnough);
   if (best.placement.height <= goodEnough) return best.placement;
-  // At the bound first: there the most is known. Then with a little room. Sizes of a model's tensors
-  // agree too often for a merge to mean anything.
+  // What has no bytes is for the greedy orders alone.
   bool solid =
       std::all_of(extents.begin(), extents.end(), [](const Extent &e) { return e.bytes > 0; });
-  for (int64_t capacity : {bound, goodEnough, bound + bound / 250}) {
-    if (!solid || best.placement.height <= capacity) break;
-    Fit fit = search(extents, capacity, searchWork, false, {});
-    if (fit.outcome == FitOutcome::Found) return placementOf(extents, std::move(fit.offsets));
+  int64_t wanted = bound + bound / 200;
+  bool near = best.placement.height <= wanted; // then there is little to be won
+  for (int64_t work : {searchWork, 8 * searchWork}) {
+    if (!solid || (near && work > searchWork)) break;
+    // At the bound most is known of where things must lie; with room there are more places.
+    for (int64_t capacity : {bound, goodEnough, wanted}) {
+      if (best.placement.height <= capacity) continue;
+      Fit fit = search(extents, capacity, work, true, {});
+      if (fit.outcome == FitOutcome::Found) return placementOf(extents, std::move(fit.offsets));
+      if (near) break;
+    }
   }
-  if (best.placement.height > bound + bound / 200) improve(placer, best, goodEnough);
+  if (best.placement.height > wanted) improve(placer, best, wanted);
   return best.placement;
 }
 

@@ -35,10 +35,10 @@ struct Fit {
 Fit placeWithin(const std::vector<Extent> &extents, int64_t capacity, int64_t work,
                 const std::function<bool()> &stop = {});
 
-/// Places extents so that no two meet, as low as it gets: a portfolio of greedy orders; where those stay
-/// above the bound, placeWithin at it, and then a seeded search around the best order. Stops within
-/// 0.1 % of the bound. Sizes should be multiples of the wanted alignment: offsets are sums of sizes.
-/// Deterministic; its work is bounded.
+/// Places extents so that no two meet, low: a portfolio of greedy orders; where those stay more than 0.5 %
+/// above the bound, the search of placeWithin, and where that fails, a seeded one around the best
+/// order. Sizes should be multiples of the wanted alignment: offsets are sums of sizes. Deterministic; its
+/// work is bounded.
 Placement place(const std::vector<Extent> &extents);
 
 } // namespace sinter::passes::memory

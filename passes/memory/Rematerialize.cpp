@@ -150,7 +150,7 @@ private:
     for (int attempt = 0; attempt < 4; ++attempt) {
       Tape tape = whole;
       takeApart(tape, target);
-      if (!recompute(tape, target)) return refuse(func, tape);
+      if (!recompute(tape, target)) return refuse(func, leastOf(whole, target));
       joinParts(tape, target);
       int64_t height = place(tape.extents()).height;
       if (height > budget) {
@@ -163,6 +163,24 @@ private:
     return func.emitError() << "@" << func.getName() << " cannot be planned within its budget of "
                             << amount(budget) << " of working memory: " << amount(target)
                             << " are in use at once, but the gaps between them take more";
+  }
+
+  // How little would do, roughly, and which values it is then that are in the way.
+  static Tape leastOf(const Tape &whole, int64_t tooLittle) {
+    Tape least = whole;
+    int64_t enough = whole.peak();
+    for (int probe = 0; probe < 4; ++probe) {
+      Tape tape = whole;
+      int64_t target = tooLittle + (enough - tooLittle) / 2;
+      takeApart(tape, target);
+      if (recompute(tape, target)) {
+        least = std::move(tape);
+        enough = least.peak();
+      } else {
+        tooLittle = target;
+      }
+    }
+    return least;
   }
 
   // Names what is largest while most is in use.

@@ -108,6 +108,7 @@ CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
 Check checkOf(const std::string &mode) {
   if (mode == "passes") return checkPasses;
   if (mode == "ledger") return checkLedger;
+  if (mode == "budget") return checkBudget;
   if (mode == "cpu") return [](const RandomGraph &graph) { return checkOnDevice(graph, "cpu"); };
   if (mode == "emulated")
     return [](const RandomGraph &graph) { return checkOnDevice(graph, "cuda-emulated"); };

@@ -27,11 +27,16 @@ CheckResult checkPasses(const RandomGraph &graph);
 /// once, fused into a kernel that exists or refused with a known code, and, where refused, costs bytes.
 CheckResult checkLedger(const RandomGraph &graph);
 
+/// Compiles the graph within shares of the working memory that it needs, until that is refused: each plan
+/// keeps its budget, and the results are those without one, bit for bit. `elements` counts the plans,
+/// `unbounded` the refusals.
+CheckResult checkBudget(const RandomGraph &graph);
+
 /// Runs the graph on a device and compares each result with the evaluator's bound. The problem says where.
 CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
 
 using Check = CheckResult (*)(const RandomGraph &);
-/// The check of a mode ("passes", "ledger", "cpu", "emulated"), or null.
+/// The check of a mode ("passes", "ledger", "budget", "cpu", "emulated"), or null.
 Check checkOf(const std::string &mode);
 
 } // namespace sinter::test
