@@ -149,8 +149,7 @@ private:
     int64_t target = budget;
     for (int attempt = 0; attempt < 4; ++attempt) {
       Tape tape = whole;
-      takeApart(tape, target);
-      if (!recompute(tape, target)) return refuse(func, leastOf(whole, target));
+      if (!shrink(tape, target)) return refuse(func, leastOf(whole, target));
       joinParts(tape, target);
       int64_t height = place(tape.extents()).height;
       if (height > budget) {
@@ -165,6 +164,17 @@ private:
                             << " are in use at once, but the gaps between them take more";
   }
 
+  // Where recomputing has taken away what lay beneath, other fusions may be what is in the way.
+  static bool shrink(Tape &tape, int64_t target) {
+    for (int round = 0; round < 3; ++round) {
+      int64_t above = tape.excess(target);
+      takeApart(tape, target);
+      if (round > 0 && tape.excess(target) == above) return false;
+      if (recompute(tape, target)) return true;
+    }
+    return false;
+  }
+
   // How little would do, roughly, and which values it is then that are in the way.
   static Tape leastOf(const Tape &whole, int64_t tooLittle) {
     Tape least = whole;
@@ -172,8 +182,7 @@ private:
     for (int probe = 0; probe < 4; ++probe) {
       Tape tape = whole;
       int64_t target = tooLittle + (enough - tooLittle) / 2;
-      takeApart(tape, target);
-      if (recompute(tape, target)) {
+      if (shrink(tape, target)) {
         least = std::move(tape);
         enough = least.peak();
       } else {

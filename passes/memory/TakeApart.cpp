@@ -52,7 +52,13 @@ void takeApart(Tape &tape, int64_t target) {
   int64_t above = tape.excess(target);
   for (int whole : std::vector<int>(tape.order)) {
     if (above == 0) return;
-    if (!tape.steps[size_t(whole)].parts.empty()) continue;
+    // What runs again elsewhere is known by the step that it was first.
+    bool alone = llvm::none_of(tape.order, [&](int other) {
+      return other != whole && tape.steps[size_t(other)].root == tape.steps[size_t(whole)].root;
+    });
+    if (!tape.steps[size_t(whole)].parts.empty() || !alone ||
+        tape.steps[size_t(whole)].root != whole)
+      continue;
     size_t count = tape.partsOf(tape.steps[size_t(whole)].launch).size();
     if (count < 2) continue;
     std::vector<int> before = tape.order, places = tape.places();
