@@ -3,6 +3,7 @@
 #include "llvm/ADT/SetVector.h"
 
 #include <algorithm>
+#include <limits>
 #include <queue>
 #include <set>
 
@@ -32,6 +33,13 @@ Groups::Groups(func::FuncOp function) : func(function) {
     groups.back().ops.push_back(&op);
     groups.back().kind = singletonKind(&op);
   }
+  std::vector<SmallVector<unsigned>> reads(groups.size());
+  for (unsigned which = 0; which < groups.size(); ++which) {
+    if (isAlias(which)) continue;
+    for (Value operand : groups[which].ops.front()->getOperands())
+      if (int other = producerOf(operand); other >= 0) reads[which].push_back(other);
+  }
+  graph = GroupGraph(reads);
 }
 
 bool Groups::isAlias(unsigned which) const {
@@ -58,37 +66,31 @@ int Groups::producerOf(Value value) const {
 }
 
 SmallVector<unsigned> Groups::consumersOf(unsigned which) const {
-  std::set<unsigned> found;
-  SmallVector<Operation *> work(groups[which].ops);
-  while (!work.empty())
-    for (Operation *user : work.pop_back_val()->getUsers()) {
-      int other = groupOf(user);
-      if (other < 0 || other == int(which)) continue;
-      if (isAlias(other))
-        work.push_back(user);
-      else
-        found.insert(other);
-    }
-  return SmallVector<unsigned>(found.begin(), found.end());
+  return SmallVector<unsigned>(graph.after(which));
 }
 
 SmallVector<unsigned> Groups::producersFor(unsigned which) const {
-  std::set<unsigned> found;
-  for (Operation *op : groups[which].ops)
-    for (Value operand : op->getOperands())
-      if (int other = producerOf(operand); other >= 0 && other != int(which)) found.insert(other);
-  return SmallVector<unsigned>(found.begin(), found.end());
+  return SmallVector<unsigned>(graph.before(which));
 }
 
 SmallVector<unsigned> Groups::siblingsOf(unsigned which) const {
+  return readers(which, maxReaders);
+}
+
+SmallVector<unsigned> Groups::readersBeside(unsigned which) const {
+  return readers(which, std::numeric_limits<unsigned>::max());
+}
+
+// Other groups among the first `most` readers of what the group reads.
+SmallVector<unsigned> Groups::readers(unsigned which, unsigned most) const {
   std::set<unsigned> found;
   for (Operation *op : groups[which].ops)
     for (Value operand : op->getOperands()) {
       if (operand.getDefiningOp<ConstantOp>() || tensorType(operand).getNumElements() == 1)
         continue;
-      unsigned readers = 0;
+      unsigned count = 0;
       for (Operation *user : operand.getUsers()) {
-        if (++readers > maxReaders) break;
+        if (++count > most) break;
         if (int other = groupOf(user); other >= 0 && other != int(which) && !isAlias(other))
           found.insert(other);
       }
@@ -137,26 +139,30 @@ KernelBody Groups::bodyOf(ArrayRef<Operation *> ops) const {
 KernelBody Groups::bodyOf(unsigned which) const { return bodyOf(groups[which].ops); }
 KernelBody Groups::bodyOf(unsigned a, unsigned b) const { return bodyOf(merged(a, b)); }
 
-// The last group before `to` on such a path: the one that has to run in between.
-int Groups::reachesThroughThird(unsigned from, unsigned to) const {
+// The last group before `to` on a path through a third: the one that has to run in between.
+int Groups::lastBetween(unsigned from, unsigned to) const {
   llvm::DenseSet<unsigned> seen;
   SmallVector<unsigned> work;
   auto push = [&](unsigned next) {
     if (next != to && next != from && seen.insert(next).second) work.push_back(next);
   };
-  llvm::for_each(consumersOf(from), push);
+  llvm::for_each(graph.after(from), push);
   while (!work.empty()) {
     unsigned third = work.pop_back_val();
-    SmallVector<unsigned> next = consumersOf(third);
+    ArrayRef<unsigned> next = graph.after(third);
     if (is_contained(next, to)) return int(third);
     llvm::for_each(next, push);
   }
   return -1;
 }
 
+bool Groups::wouldCreateCycle(unsigned a, unsigned b) const {
+  return graph.reachesThroughThird(a, b) || graph.reachesThroughThird(b, a);
+}
+
 int Groups::thirdBetween(unsigned a, unsigned b) const {
-  int forth = reachesThroughThird(a, b);
-  return forth >= 0 ? forth : reachesThroughThird(b, a);
+  if (graph.reachesThroughThird(a, b)) return lastBetween(a, b);
+  return graph.reachesThroughThird(b, a) ? lastBetween(b, a) : -1;
 }
 
 void Groups::merge(unsigned a, unsigned b, KernelKind kind) {
@@ -169,6 +175,7 @@ void Groups::merge(unsigned a, unsigned b, KernelKind kind) {
   groups[a].ops = std::move(ops);
   groups[a].kind = kind;
   groups[a].update |= groups[b].update;
+  graph.merge(a, b);
   ++groups[a].version;
   ++groups[b].version;
 }

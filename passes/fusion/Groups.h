@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/ir/KernelKinds.h"
+#include "sinter/passes/fusion/GroupGraph.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -54,16 +55,19 @@ public:
   /// Groups that read a value that `group` reads, too, ascending; values with very many readers do
   /// not count.
   llvm::SmallVector<unsigned> siblingsOf(unsigned group) const;
+  /// All groups of which one is a sibling of the other, and perhaps some more.
+  llvm::SmallVector<unsigned> readersBeside(unsigned group) const;
 
   /// The kernel that `a` and `b` together would be (with the aliases between them), or one of them
   /// alone. Splat constants are inside; outputs are the values needed elsewhere.
   ir::KernelBody bodyOf(unsigned group) const;
   ir::KernelBody bodyOf(unsigned a, unsigned b) const;
 
-  /// A third group on a path from one to the other; -1 where there is none.
+  /// A third group on a path from one to the other, which has to run in between; -1 where there is none.
+  /// Walks the graph: for those who want to name it.
   int thirdBetween(unsigned a, unsigned b) const;
   /// True when a path leads from one to the other through a third group.
-  bool wouldCreateCycle(unsigned a, unsigned b) const { return thirdBetween(a, b) >= 0; }
+  bool wouldCreateCycle(unsigned a, unsigned b) const;
 
   /// Merges `b` into `a`.
   void merge(unsigned a, unsigned b, ir::KernelKind kind);
@@ -84,7 +88,8 @@ public:
 private:
   llvm::SmallVector<mlir::Operation *> merged(unsigned a, unsigned b) const;
   ir::KernelBody bodyOf(llvm::ArrayRef<mlir::Operation *> ops) const;
-  int reachesThroughThird(unsigned from, unsigned to) const;
+  int lastBetween(unsigned from, unsigned to) const;
+  llvm::SmallVector<unsigned> readers(unsigned which, unsigned most) const;
   std::vector<Group::Part> partsOf(unsigned which) const;
   void sortParts(std::vector<Group::Part> &parts) const;
 
@@ -92,6 +97,7 @@ private:
   llvm::DenseMap<mlir::Operation *, unsigned> index; // place in the function
   llvm::DenseMap<mlir::Operation *, unsigned> group;
   std::vector<Group> groups;
+  GroupGraph graph;
 };
 
 } // namespace sinter::passes::fusion

@@ -122,6 +122,17 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
   return kind;
 }
 
+std::optional<KernelKind> Legality::kindOf(unsigned a, unsigned b) const {
+  if (groups.isBarrier(a) || groups.isBarrier(b) || groups[a].update || groups[b].update ||
+      groups[a].kind == KernelKind::Staged || groups[b].kind == KernelKind::Staged)
+    return std::nullopt;
+  KernelBody body = groups.bodyOf(a, b);
+  KernelKind kind;
+  if (whyNotAny(body, target, kind) || heavyWork(a, b, body, kind) || groups.wouldCreateCycle(a, b))
+    return std::nullopt;
+  return kind;
+}
+
 std::optional<double> Legality::costOfAbsorbing(unsigned reader, unsigned producer) const {
   if (groups[reader].update || groups[producer].update) return std::nullopt;
   KernelBody body = groups.bodyOf(producer, reader), own = groups.bodyOf(reader);

@@ -14,7 +14,10 @@ public:
   Legality(const Groups &groups, const CostModel &costs, ir::TargetAttr target)
       : groups(groups), costs(costs), target(target) {}
 
+  /// The kind of kernel, or the refusal with its words.
   std::variant<ir::KernelKind, ir::RefusedBecause> check(unsigned a, unsigned b) const;
+  /// The kind alone: what planning asks for.
+  std::optional<ir::KernelKind> kindOf(unsigned a, unsigned b) const;
 
   /// What `reader` costs more when it computes for itself what it reads of `producer`; nothing where no
   /// kernel can.

@@ -2,7 +2,9 @@
 
 #include "sinter/passes/fusion/Beside.h"
 
+#include <map>
 #include <queue>
+#include <set>
 #include <tuple>
 
 using namespace mlir;
@@ -45,7 +47,7 @@ private:
               return (isPointwise(op) || isView) && isa<ElementOpInterface>(op) &&
                      shapeOf(op->getResult(0)) == shape;
             });
-        if (!fits || !std::holds_alternative<KernelKind>(legality.check(group, producer))) continue;
+        if (!fits || !legality.kindOf(group, producer)) continue;
         groups.merge(group, producer, KernelKind::Pointwise);
         grown = true;
         break;
@@ -77,9 +79,11 @@ private:
     });
     TargetAttr target = targetOf(func);
     SmallVector<unsigned> kernels; // more than one only when the operands run out
+    Operands operands(groups, KernelKind::Update);
     for (unsigned root : roots) {
       auto joins = [&](unsigned kernel) {
-        if (connected(kernel, root) || groups.wouldCreateCycle(kernel, root) ||
+        if (connected(kernel, root) || operands.tooMany(kernel, root) ||
+            groups.wouldCreateCycle(kernel, root) ||
             whyNot(groups.bodyOf(kernel, root), KernelKind::Update, target))
           return false;
         groups.merge(kernel, root, KernelKind::Update);
@@ -114,9 +118,9 @@ private:
 
   void consider(unsigned a, unsigned b) {
     if (!groups.isKernel(a) || !groups.isKernel(b)) return;
-    auto verdict = legality.check(a, b);
-    if (!std::holds_alternative<KernelKind>(verdict)) return;
-    double gain = gainOf(groups, costs, a, b, std::get<KernelKind>(verdict));
+    std::optional<KernelKind> kind = legality.kindOf(a, b);
+    if (!kind) return;
+    double gain = gainOf(groups, costs, a, b, *kind);
     if (gain <= 0) return;
     int phase = groups[a].kind == KernelKind::Contraction ? 0 : 1;
     queue.push({phase, gain, a, b, groups[a].version, groups[b].version});
@@ -146,9 +150,9 @@ private:
           !groups.isAlive(best.a) || !groups.isAlive(best.b))
         continue;
       // Other merges may have put a path between the two.
-      auto verdict = legality.check(best.a, best.b);
-      if (!std::holds_alternative<KernelKind>(verdict)) continue;
-      groups.merge(best.a, best.b, std::get<KernelKind>(verdict));
+      std::optional<KernelKind> kind = legality.kindOf(best.a, best.b);
+      if (!kind) continue;
+      groups.merge(best.a, best.b, *kind);
       considerNeighbours(best.a, /*all=*/true);
     }
   }
@@ -169,16 +173,65 @@ private:
     SmallVector<unsigned> small;
     for (unsigned group = 0; group < groups.size(); ++group)
       if (groups.isKernel(group) && !groups[group].update && isSmall(group)) small.push_back(group);
+    Operands operands(groups, KernelKind::Reduction);
     for (size_t i = 0; i < small.size(); ++i)
       for (size_t j = i + 1; j < small.size(); ++j) {
         unsigned a = small[i], b = small[j];
-        if (!groups.isAlive(a) || !groups.isAlive(b) || connected(a, b)) continue;
-        auto verdict = legality.check(a, b);
-        auto *kind = std::get_if<KernelKind>(&verdict);
+        if (!groups.isAlive(a) || !groups.isAlive(b) || !foldAlike(a, b) || connected(a, b) ||
+            operands.tooMany(a, b))
+          continue;
+        std::optional<KernelKind> kind = legality.kindOf(a, b);
         if (kind && (*kind == KernelKind::Reduction || *kind == KernelKind::Pointwise))
           groups.merge(a, b, *kind);
       }
   }
+
+  // False where a kernel of both would certainly be refused: the first thing that keeps most pairs apart.
+  bool foldAlike(unsigned a, unsigned b) const {
+    auto first = [&](unsigned group) -> Operation * {
+      for (Operation *op : groups[group].ops)
+        if (isa<ReductionOpInterface>(op)) return op;
+      return nullptr;
+    };
+    Operation *one = first(a), *other = first(b);
+    return !one || !other ||
+           (shapeOf(one->getOperand(0)) == shapeOf(other->getOperand(0)) &&
+            cast<ReductionOpInterface>(one).getReducedDims() ==
+                cast<ReductionOpInterface>(other).getReducedDims());
+  }
+
+  // Inputs and outputs of groups that exchange no values, counted once for each version of a group.
+  class Operands {
+  public:
+    Operands(const Groups &groups, KernelKind kind)
+        : groups(groups), most(size_t(maxOperands(kind, targetOf(groups.function())))) {}
+
+    /// Whether one kernel of both would have more than there may be.
+    bool tooMany(unsigned a, unsigned b) {
+      const Known &one = of(a), &other = of(b);
+      size_t common = llvm::count_if(other.inputs, [&](Value v) { return one.inputs.contains(v); });
+      return one.inputs.size() + other.inputs.size() - common + one.outputs + other.outputs > most;
+    }
+
+  private:
+    struct Known {
+      std::optional<unsigned> version;
+      llvm::DenseSet<Value> inputs;
+      size_t outputs = 0;
+    };
+    const Known &of(unsigned group) {
+      Known &entry = known[group];
+      if (entry.version == groups[group].version) return entry;
+      KernelBody body = groups.bodyOf(group);
+      SmallVector<Value> inputs = body.inputs();
+      entry = {groups[group].version, {inputs.begin(), inputs.end()}, body.outputs.size()};
+      return entry;
+    }
+
+    const Groups &groups;
+    size_t most;
+    std::map<unsigned, Known> known;
+  };
 
   // --- Last, small kernels that belong together, each as it is: a stage of one launch.
 
@@ -193,18 +246,28 @@ private:
     for (unsigned group = 0; group < groups.size(); ++group)
       if (groups.isKernel(group) && !groups[group].update && isLittleWork(group))
         small.push_back(group);
-    for (bool merged = true; merged;) {
-      merged = false;
-      for (size_t i = 0; i < small.size() && !merged; ++i)
-        for (size_t j = i + 1; j < small.size() && !merged; ++j) {
-          unsigned a = small[i], b = small[j];
-          if (!groups.isAlive(a) || !groups.isAlive(b) ||
-              (!connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
-              groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b))
-            continue;
-          groups.mergeAsStages(a, b);
-          merged = true;
-        }
+    // The first pair that may be one is merged, until there is none. A pair that may not stays so until one of
+    // the two merges: pairs are asked about again then.
+    std::set<std::pair<unsigned, unsigned>> pairs;
+    llvm::DenseSet<unsigned> isSmall(small.begin(), small.end());
+    auto add = [&](unsigned x, unsigned y) {
+      if (x != y && isSmall.contains(x) && isSmall.contains(y)) pairs.insert(std::minmax(x, y));
+    };
+    auto addAround = [&](unsigned group) {
+      for (unsigned other : groups.consumersOf(group)) add(group, other);
+      for (unsigned other : groups.producersFor(group)) add(group, other);
+      for (unsigned other : groups.readersBeside(group)) add(group, other);
+    };
+    llvm::for_each(small, addAround);
+    while (!pairs.empty()) {
+      auto [a, b] = *pairs.begin();
+      pairs.erase(pairs.begin());
+      if (!groups.isAlive(a) || !groups.isAlive(b) ||
+          (!connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
+          groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b))
+        continue;
+      groups.mergeAsStages(a, b);
+      addAround(a);
     }
   }
 
