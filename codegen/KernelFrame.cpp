@@ -144,11 +144,13 @@ static bool walksAsOne(ArrayRef<AffineExpr> positions, ArrayRef<int64_t> extents
 }
 
 MergedDims mergeDims(ArrayRef<int64_t> extents, ArrayRef<AffineExpr> positions,
-                     function_ref<bool(unsigned)> mayMerge, MLIRContext *context) {
+                     function_ref<bool(unsigned)> mayMerge, MLIRContext *context,
+                     function_ref<bool(unsigned)> mustMerge) {
   // Which neighbours are one; judged on the original dimensions, pair by pair.
   SmallVector<bool> joined(extents.size(), false);
   for (unsigned dim = 0; dim + 1 < extents.size(); ++dim)
-    joined[dim] = mayMerge(dim) && walksAsOne(positions, extents, dim);
+    joined[dim] = (mustMerge && mustMerge(dim)) ||
+                  (mayMerge(dim) && walksAsOne(positions, extents, dim));
   MergedDims merged;
   merged.exprs.resize(extents.size());
   merged.mergedOf.resize(extents.size());

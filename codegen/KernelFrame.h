@@ -47,9 +47,10 @@ struct MergedDims {
   /// Merged dimension of each original one.
   llvm::SmallVector<unsigned> mergedOf;
 };
-/// Merges dimensions i and i + 1 where `mayMerge(i)` and every one of `positions` allows it.
+/// Merges dimensions i and i + 1 where `mayMerge(i)` and every one of `positions` allows it, or `mustMerge(i)`.
 MergedDims mergeDims(llvm::ArrayRef<int64_t> extents, llvm::ArrayRef<mlir::AffineExpr> positions,
-                     llvm::function_ref<bool(unsigned)> mayMerge, mlir::MLIRContext *context);
+                     llvm::function_ref<bool(unsigned)> mayMerge, mlir::MLIRContext *context,
+                     llvm::function_ref<bool(unsigned)> mustMerge = nullptr);
 
 /// Emits `scf.for` from `lower` to `upper`; `body` gets the counter and the carried values and returns
 /// the next ones.

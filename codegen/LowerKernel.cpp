@@ -179,6 +179,7 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
     expandIndexMath(function);
     if (options.gpu && isNarrow(function, threads))
       function->setAttr(narrowAttr, builder.getUnitAttr());
+    if (options.strict) function->setAttr(strictAttr, builder.getUnitAttr());
     result = verify(function);
   }
   if (succeeded(result)) return lowered;

@@ -44,6 +44,7 @@ struct LoweringOptions {
   int64_t l1Bytes = 32768, l2Bytes = 1048576;
   int64_t sharedBytes = 49152; // GPU: of one block
   int64_t maxThreads = 1024;
+  bool strict = false; // results do not depend on what is in the kernel besides (ir/Numerics.h)
 
   static LoweringOptions of(ir::TargetAttr target);
 };
@@ -60,6 +61,8 @@ struct LoweredKernel {
 
 /// Marks a loop that is to be unrolled whole (GPU), a function whose index values fit 32 bits, and an
 /// argument of which neighbours are read or written together: its address is a multiple of 16.
+/// `strictAttr`: of a function whose multiplications and additions no compiler may contract.
+inline constexpr llvm::StringLiteral strictAttr = "sinter.strict";
 inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow",
                                      alignedAttr = "sinter.aligned";
 

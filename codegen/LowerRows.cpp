@@ -20,6 +20,9 @@ namespace {
 /// Runs of the innermost reduced dimension are folded into this many independent accumulators.
 constexpr int64_t accumulatorSets = 4;
 
+/// Lanes of a run under strict numerics, on every CPU.
+constexpr int64_t strictLanes = 16;
+
 class RowLowering {
 public:
   explicit RowLowering(KernelFrame &frame) : frame(frame), b(frame.builder) {}
@@ -91,7 +94,9 @@ private:
         });
     merged = mergeDims(
         extents, positions, [&](unsigned dim) { return reduced[dim] == reduced[dim + 1]; },
-        b.getContext());
+        b.getContext(), [&](unsigned dim) { // the order is the shape's, whoever reads how
+          return frame.options.strict && reduced[dim] && reduced[dim + 1];
+        });
     for (auto [dim, extent] : llvm::enumerate(merged.extents)) {
       bool isReduced = false;
       for (unsigned original = 0; original < extents.size(); ++original)
@@ -269,7 +274,7 @@ private:
                         return overColumnsFrom(dim + 1, inner, Group(carried), groupSize, sets,
                                                vectorize, body);
                       });
-    int64_t lanes = vectorize ? frame.options.vectorLanes : 1, done = 0;
+    int64_t lanes = vectorize ? lanesFor(groupSize) : 1, done = 0;
     auto part = [&](int64_t until, int64_t step, int64_t unroll) {
       if (until <= done) return;
       state = emitLoop(
@@ -293,11 +298,16 @@ private:
       if (sets > 1) part(extent / (lanes * sets) * (lanes * sets), lanes, sets);
       part(extent / lanes * lanes, lanes, 1);
     }
-    if (lanes > 1 && frame.options.maskedTails && extent - done > 2 &&
+    if (lanes > 1 && frame.options.maskedTails && !(frame.options.strict && groupSize) &&
+        extent - done > 2 &&
         maskedPart(column, state, groupSize, extent, done, body))
       return state;
     part(extent, 1, 1);
     return state;
+  }
+  /// Lanes of a run that folds into `groupSize` accumulators, or into none.
+  int64_t lanesFor(unsigned groupSize) const {
+    return frame.options.strict && groupSize ? strictLanes : frame.options.vectorLanes;
   }
   /// What is left of a line in one run under a mask, folded into the first set.
   bool maskedPart(SmallVector<Value> column, Group &state, unsigned groupSize, int64_t extent,
@@ -333,9 +343,10 @@ private:
   }
 
   void foldPass(ArrayRef<ReductionOpInterface> pass, ValueRange row) {
-    int64_t lanes = frame.options.vectorLanes;
+    int64_t lanes = lanesFor(1);
+    bool masks = frame.options.maskedTails && !frame.options.strict;
     bool vectorize = !frame.options.gpu && !runAlongRows && lanes > 1 && !reducedExtents.empty() &&
-                     reducedExtents.back() >= (frame.options.maskedTails ? 4 : lanes);
+                     reducedExtents.back() >= (masks ? 4 : lanes);
     int64_t sets = 0;
     if (vectorize)
       sets = reducedExtents.back() >= 2 * accumulatorSets * lanes ? accumulatorSets : 1;

@@ -120,6 +120,7 @@ struct CompileOptions {
   /// any. Where it needs more, values are computed again instead of being kept, with the same results bit
   /// for bit; a CompileError names the largest ones where even that is not enough. Not on `reference`.
   int64_t memory_budget = 0;
+  Numerics numerics = Numerics::standard;
 };
 
 /// What one run costs.

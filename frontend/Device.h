@@ -7,6 +7,11 @@
 
 namespace sinter {
 
+/// Strict: results are the same bits however ops are put together in kernels, at some cost in time: a
+/// reduction's order of additions is its shape's, products and sums are not contracted. Declared roundings
+/// are kept in either case. (Every NaN counts as the same.)
+enum class Numerics { standard, strict };
+
 /// Where programs run. A handle: copies are the same device.
 class Device {
 public:

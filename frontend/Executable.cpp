@@ -132,7 +132,7 @@ Profile Executable::profile(const std::vector<Array> &inputs, int64_t runs, Wher
 std::vector<LaunchInfo> Executable::launches() const { return impl_->runner->launches(); }
 std::vector<KernelText> Executable::kernel_sources() const { return impl_->runner->kernelTexts(); }
 std::vector<KernelText> Executable::cuda_kernels() const {
-  return detail::cudaTextOf(*impl_->traced.impl(), impl_->options.precision);
+  return detail::cudaTextOf(*impl_->traced.impl(), impl_->options);
 }
 
 void Executable::save_program(const std::string &path) const {

@@ -40,7 +40,7 @@ std::vector<KernelText> TrainStep::kernel_sources() const {
   return latest(*session_).kernelTexts();
 }
 std::vector<KernelText> TrainStep::cuda_kernels() const {
-  return detail::cudaTextOf(*latest(*session_).traced, session_->precision());
+  return detail::cudaTextOf(*latest(*session_).traced, session_->options());
 }
 
 } // namespace sinter

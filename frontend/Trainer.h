@@ -46,6 +46,7 @@ struct TrainerOptions {
   int64_t memory_budget =
       0; // most bytes of working memory of a compiled step, as in CompileOptions
   LossScaling loss_scaling = {}; // with f16 only
+  Numerics numerics = Numerics::standard;
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and

@@ -138,6 +138,10 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
     sinter.ledger (passes/fusion/LedgerAttribute.h), and where remarks are on (--remarks-filter, category
     sinter-fusion) each is one.
 
+    With `numerics=strict` the module gets the attribute sinter.numerics = "strict" (ir/Numerics.h): code
+    generation then makes kernels whose results are the same bits however ops were grouped. Another word
+    than default and strict is refused.
+
     sinter.fusion_barrier and the sinter.expect_* ops are gone afterwards. An expect_fused that was not
     fulfilled is an error at its place, with the ledger's reason; expect_kernels waits, in an attribute, for
     sinter-check-expectations.
@@ -145,6 +149,8 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
   let options = [
     Option<"ledger", "ledger", "bool", "false", "Record every edge in the attribute sinter.ledger">,
     Option<"singletons", "singletons", "bool", "false", "Fuse nothing: one kernel for each op">,
+    Option<"numerics", "numerics", "std::string", "\"default\"",
+           "default, or strict: kernels give the same bits whatever is fused">,
   ];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }

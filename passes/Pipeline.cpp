@@ -41,11 +41,11 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   // On primitives, while every op still stands for itself: what asks for another order gets it.
   onFunctions("layout", [] { return createLayout(); });
   // Decides what one kernel computes; everything before has looked at whole ops.
-  add("fusion", [ledger = options.ledger](OpPassManager &pm) {
-    FusionOptions fusion;
-    fusion.ledger = ledger;
-    pm.addPass(createFusion(fusion));
-  });
+  FusionOptions fusion;
+  fusion.ledger = options.ledger;
+  fusion.singletons = !options.fuse;
+  fusion.numerics = options.numerics;
+  add("fusion", [fusion](OpPassManager &pm) { pm.addPass(createFusion(fusion)); });
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
   // Last: it orders launches and fixes addresses, and with its copies their number is final.
@@ -148,6 +148,11 @@ namespace {
 struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
   Option<std::string> precision{*this, "precision", llvm::cl::desc("f32, bf16 or f16"),
                                 llvm::cl::init("f32")};
+  Option<std::string> numerics{
+      *this, "numerics", llvm::cl::desc("default, or strict: the same bits whatever is fused"),
+      llvm::cl::init("default")};
+  Option<bool> fuse{*this, "fuse", llvm::cl::desc("false: one kernel for each op"),
+                    llvm::cl::init(true)};
   Option<int64_t> foldLimit{*this, "fold-limit", llvm::cl::desc("Largest folded constant in bytes"),
                             llvm::cl::init(PipelineOptions().foldLimit)};
   Option<int64_t> memoryBudget{*this, "memory-budget",
@@ -165,6 +170,8 @@ void registerPipeline() {
         PipelineOptions options;
         options.precision = flags.precision;
         options.precisionScopes = true; // the IR is not known yet
+        options.numerics = flags.numerics;
+        options.fuse = flags.fuse;
         options.foldLimit = flags.foldLimit;
         options.memoryBudget = flags.memoryBudget;
         for (const std::string &text : flags.insert) {

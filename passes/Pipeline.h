@@ -22,6 +22,10 @@ struct PipelineOptions {
   std::string precision = "f32";
   /// Whether ops may have a precision of their own (MixedPrecision.h).
   bool precisionScopes = false;
+  /// "default", or "strict": the same bits whatever is fused (ir/Numerics.h).
+  std::string numerics = "default";
+  /// False: fuse nothing, one kernel for each op.
+  bool fuse = true;
   /// Largest constant that folding may make, in bytes.
   int64_t foldLimit = 64 * 1024;
   /// Most bytes of working memory that a function may need; 0: any.

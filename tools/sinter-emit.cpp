@@ -25,7 +25,8 @@ using namespace sinter;
 namespace {
 
 struct Options {
-  std::string file, target = "cuda", architecture, kernel, output, precision = "f32";
+  std::string file, target = "cuda", architecture, kernel, output, precision = "f32",
+                    numerics = "default";
   bool ptx = false, cubin = false, llvm = false, assembly = false, mlir = false;
 };
 
@@ -79,6 +80,9 @@ int main(int argc, char **argv) {
   app.add_option("--kernel", options.kernel, "Only this kernel");
   app.add_option("--precision", options.precision, "f32, bf16 or f16")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
+  app.add_option("--numerics", options.numerics,
+                 "default, or strict: the same bits whatever is fused")
+      ->check(CLI::IsMember({"default", "strict"}));
   app.add_flag("--ptx", options.ptx, "PTX instead of CUDA C++");
   app.add_flag("--cubin", options.cubin, "A cubin (binary; one kernel, use --kernel and -o)");
   app.add_flag("--llvm", options.llvm, "LLVM IR instead of the kernel in MLIR");
@@ -114,6 +118,7 @@ int main(int argc, char **argv) {
     sinter::detail::ModuleOptions compile;
     compile.device = options.target;
     compile.precision = options.precision;
+    compile.numerics = options.numerics;
     compile.architecture =
         options.target == "cuda" && options.architecture.empty() ? "sm_90" : options.architecture;
     if (failed(sinter::detail::planModule(*module, compile))) return 1;

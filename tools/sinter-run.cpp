@@ -29,6 +29,7 @@ namespace {
 
 struct Options {
   std::string file, entry, device = "auto", outputDir, load, save, json, dump, profile;
+  std::string numerics = "default";
   std::vector<std::string> inputs;
   int repeat = 1;
   bool gradient = false;
@@ -62,8 +63,9 @@ std::shared_ptr<const Program> compile(const Options &options) {
   auto entry = reinterpret_cast<decltype(&sinterCompileFile)>(dlsym(library, SINTER_COMPILE_FILE));
   if (!entry) fail(std::string("the compiler library is of another version: ") + dlerror());
   std::string device = options.device == "auto" ? "cpu" : options.device;
-  SinterCompileRequest request{options.file.c_str(), device.c_str(), options.entry.c_str(),
-                               options.gradient, options.dump.c_str()};
+  SinterCompileRequest request{options.file.c_str(),  device.c_str(),
+                               options.entry.c_str(), options.gradient,
+                               options.dump.c_str(),  options.numerics.c_str()};
   char *error = nullptr;
   std::shared_ptr<const Program> program(entry(&request, &error));
   if (!program) {
@@ -216,6 +218,9 @@ int main(int argc, char **argv) {
   app.add_option("--json", options.json, "Writes scalars of each run and times");
   app.add_option("--dump", options.dump,
                  "IR only: folder for the IR after each pass, kernels, ledger and plan");
+  app.add_option("--numerics", options.numerics,
+                 "IR only: default, or strict: the same bits whatever is fused")
+      ->check(CLI::IsMember({"default", "strict"}));
   app.add_option("--profile", options.profile,
                  "Times every launch: prints a table, writes a Chrome trace to this file");
   app.add_option("--threads", options.threads, "CPU threads");
@@ -225,6 +230,8 @@ int main(int argc, char **argv) {
   bool isIr = std::filesystem::path(options.file).extension() == ".mlir";
   if (options.gradient && !isIr)
     fail("--grad needs IR: the gradients of a Program are already inside it");
+  if (options.numerics != "default" && !isIr)
+    fail("--numerics needs IR: the kernels of a Program are made");
   std::shared_ptr<const Program> program =
       isIr ? compile(options) : std::make_shared<const Program>(value(loadProgram(options.file)));
   auto executor = value(Executor::create(program, openDevice(*program, options)));

@@ -135,6 +135,8 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
     function.addFnAttr("tune-cpu", description.tune);
     if (options.isa.name == "avx512") function.addFnAttr("prefer-vector-width", "512");
     if (options.addressSanitizer) function.addFnAttr(Attribute::SanitizeAddress);
+    // LLVM's own values of sin and the like are not libm's to the last bit.
+    if (options.strict) function.addFnAttr("no-builtins");
   }
 
   LoopAnalysisManager loops;

@@ -15,6 +15,7 @@ namespace sinter::codegen::cpu {
 struct CompileOptions {
   Isa isa;
   bool addressSanitizer = false; // instrument loads and stores with LLVM's pass
+  bool strict = false;           // a function of libm is called, not computed in advance
 };
 
 /// Translates a module in the LLVM dialect, gives each kernel its public entry (runtime::CpuFunction)

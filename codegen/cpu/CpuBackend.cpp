@@ -2,6 +2,7 @@
 
 #include "sinter/codegen/LowerKernel.h"
 #include "sinter/codegen/cpu/JitLibrary.h"
+#include "sinter/ir/Numerics.h"
 #include "sinter/runtime/Environment.h"
 #include "sinter/runtime/KernelCache.h"
 #include "sinter/runtime/cpu/KernelImage.h"
@@ -116,7 +117,9 @@ LoweringOptions loweringOptions(ir::KernelOp kernel, const std::string &isa) {
   ir::TargetAttr target = ir::targetOf(kernel);
   if (!target || target.getKind() != "cpu" || target.getIsa() != isa)
     target = *cpuTarget(*kernel.getContext(), isa);
-  return LoweringOptions::of(target);
+  LoweringOptions options = LoweringOptions::of(target);
+  options.strict = ir::isStrict(kernel);
+  return options;
 }
 
 /// Owns the code that a Program's kernels point into, and the objects it was linked from.
@@ -149,6 +152,7 @@ public:
           .add("lanes", std::to_string(lowering.vectorLanes))
           .add("l1", std::to_string(lowering.l1Bytes))
           .add("l2", std::to_string(lowering.l2Bytes))
+          .add("numerics", lowering.strict ? "strict" : "default")
           .add("asan", options.addressSanitizer ? "on" : "off")
           .add("compiler", compilerIdentity())
           .add("kernel's IR", canonicalText(kernel));
@@ -253,9 +257,10 @@ private:
     if (failed(module.lower(job.lowering))) return failure();
     job.result.range = module.lowered.range;
     job.result.grain = module.lowered.grain;
-    cpu::CompileOptions compile{cpu::Isa::of(options.isa), options.addressSanitizer};
+    cpu::CompileOptions compile{cpu::Isa::of(options.isa), options.addressSanitizer,
+                                job.lowering.strict};
     if (options.dump) dump(job, ".mlir", module.text());
-    if (failed(cpu::lowerToLlvm(*module.module, compile.isa))) return failure();
+    if (failed(cpu::lowerToLlvm(*module.module, compile.isa, compile.strict))) return failure();
     llvm::LLVMContext context;
     std::unique_ptr<llvm::Module> translated =
         cpu::translateAndOptimize(*module.module, job.symbol, context, compile);
@@ -330,10 +335,11 @@ FailureOr<std::string> cpuText(ir::KernelOp kernel, CpuText what, const std::str
   if (!target) return kernel.emitError() << target.error().message;
   std::string isa = target->getIsa().str();
   KernelModule module(kernel, kernel.getSymName().str());
-  if (failed(module.lower(loweringOptions(kernel, isa)))) return failure();
+  LoweringOptions lowering = loweringOptions(kernel, isa);
+  if (failed(module.lower(lowering))) return failure();
   if (what == CpuText::kernelMlir) return module.text();
-  cpu::CompileOptions compile{cpu::Isa::of(isa), false};
-  if (failed(cpu::lowerToLlvm(*module.module, compile.isa))) return failure();
+  cpu::CompileOptions compile{cpu::Isa::of(isa), false, lowering.strict};
+  if (failed(cpu::lowerToLlvm(*module.module, compile.isa, compile.strict))) return failure();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated =
       cpu::translateAndOptimize(*module.module, kernel.getSymName().str(), context, compile);

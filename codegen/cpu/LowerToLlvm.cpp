@@ -138,8 +138,10 @@ bool isInstruction(Operation *op) {
              math::CopySignOp>(op);
 }
 
-LogicalResult expandMath(ModuleOp module, const Isa &isa) {
+LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
   MLIRContext *context = module.getContext();
+  GreedyRewriteConfig config;
+  config.enableFolding(!strict);
   {
     RewritePatternSet patterns(context);
     // sin and cos are left to libm: the polynomials lose all digits of large angles.
@@ -149,12 +151,12 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa) {
              name == math::TanhOp::getOperationName() || name == math::ErfOp::getOperationName();
     });
     patterns.add<ExtendBf16, TruncateBf16>(context);
-    if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
+    if (failed(applyPatternsGreedily(module, std::move(patterns), config))) return failure();
   }
   if (!isa.fma) {
     RewritePatternSet patterns(context);
     patterns.add<SplitFma>(context);
-    if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
+    if (failed(applyPatternsGreedily(module, std::move(patterns), config))) return failure();
   }
   bool calls = false;
   module.walk([&](Operation *op) {
@@ -173,9 +175,9 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa) {
 
 } // namespace
 
-LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa) {
+LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa, bool strict) {
   MLIRContext *context = module.getContext();
-  if (failed(expandMath(module, isa))) return failure();
+  if (failed(expandMath(module, isa, strict))) return failure();
   {
     RewritePatternSet patterns(context);
     populateSCFToControlFlowConversionPatterns(patterns);

@@ -19,7 +19,8 @@ struct Isa {
 void prepareContext(mlir::MLIRContext &context);
 
 /// Turns a module of lowered kernels (LowerKernel.h, CPU form) into the LLVM dialect. exp, log, tanh
-/// and the like on f32 become polynomials; other functions become calls of libm.
-mlir::LogicalResult lowerToLlvm(mlir::ModuleOp module, const Isa &isa);
+/// and the like on f32 become polynomials; other functions become calls of libm. With `strict`, those of
+/// constants too, so that what is known is no other number than what is computed.
+mlir::LogicalResult lowerToLlvm(mlir::ModuleOp module, const Isa &isa, bool strict = false);
 
 } // namespace sinter::codegen::cpu

@@ -2,6 +2,7 @@
 
 #include "sinter/codegen/LowerKernel.h"
 #include "sinter/codegen/cuda/DeviceHeaders.h"
+#include "sinter/ir/Numerics.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -24,6 +25,7 @@ FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   LoweringOptions options = LoweringOptions::of(ir::targetOf(kernel));
   options.gpu = true;
+  options.strict = ir::isStrict(kernel);
   FailureOr<LoweredKernel> lowered = lowerKernel(kernel, builder, options);
   if (failed(lowered)) return failure();
   FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block);

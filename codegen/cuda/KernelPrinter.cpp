@@ -49,6 +49,7 @@ static bool isShared(MemRefType type) {
 FailureOr<CudaText> KernelPrinter::print() {
   depth = 1;
   narrow = kernel->hasAttr(narrowAttr);
+  strict = kernel->hasAttr(strictAttr);
   for (BlockArgument argument : kernel.getArguments())
     if (kernel.getArgAttr(argument.getArgNumber(), alignedAttr))
       line(name(argument) + " = aligned(" + name(argument) + ");");

@@ -74,7 +74,7 @@ private:
 
   mlir::func::FuncOp kernel;
   int64_t block;
-  bool narrow = false;
+  bool narrow = false, strict = false;
   std::string out;
   unsigned depth = 0, nextName = 0;
   llvm::DenseMap<mlir::Value, std::string> names;

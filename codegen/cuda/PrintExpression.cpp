@@ -233,7 +233,11 @@ FailureOr<Expression> KernelPrinter::arithmetic(Operation &op) {
   if (name == "shrsi") return call("shiftRight", operands, math);
   if (name == "addf") return infix(op, "+", Binding::sum);
   if (name == "subf") return infix(op, "-", Binding::sum);
-  if (name == "mulf") return infix(op, "*", Binding::product);
+  if (name == "mulf") {
+    // What is rounded by name is not contracted with the addition that follows.
+    if (strict) return call(type.isF64() ? "__dmul_rn" : "__fmul_rn", operands);
+    return infix(op, "*", Binding::product);
+  }
   if (name == "divf") return infix(op, "/", Binding::product);
   if (name == "remf") return call(type.isF64() ? "fmod" : "fmodf", operands);
   if (name == "negf") return Expression{"-" + text(operands[0], Binding::primary), Binding::unary};

@@ -44,6 +44,8 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
       ->check(CLI::IsMember({"auto", "cpu", "cuda", "cuda-emulated", "reference"}));
   app.add_option("--precision", o.precision, "of matrix products and convolutions")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
+  app.add_option("--numerics", o.numerics, "strict: the same bits whatever is fused")
+      ->check(CLI::IsMember({"default", "strict"}));
   app.add_option("--epochs", o.epochs, "times over the data")->check(atLeast(0));
   app.add_option("--steps", o.steps, "train this many steps only (0: all)")->check(atLeast(0));
   app.add_option("--batch-size", o.batch_size, "samples a step")->check(atLeast(1));
@@ -79,7 +81,8 @@ sinter::TrainerOptions Options::trainer() const {
           .precision = sinter::precisionNamed(precision),
           .seed = seed,
           .dump_dir = dump,
-          .memory_budget = static_cast<int64_t>(memory_budget * (1 << 20))};
+          .memory_budget = static_cast<int64_t>(memory_budget * (1 << 20)),
+          .numerics = numerics == "strict" ? sinter::Numerics::strict : sinter::Numerics::standard};
 }
 
 int guarded(const std::function<int()> &main) {

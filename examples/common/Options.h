@@ -8,7 +8,7 @@ namespace examples {
 
 /// What every example takes on its command line.
 struct Options {
-  std::string device = "auto", precision = "f32";
+  std::string device = "auto", precision = "f32", numerics = "default";
   int64_t epochs = 1;
   int64_t steps = 0; // train this many steps only, then report
   int64_t batch_size = 64;

@@ -104,6 +104,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   if (request.gradient && failed(addGradients(*function))) return nullptr;
   ModuleOptions options;
   options.device = request.device;
+  options.numerics = request.numerics;
   Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
             function->getName().str(), options.device, options.precision);
   if (dump) {

@@ -61,6 +61,7 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   passes::PipelineOptions pipeline;
   pipeline.precision = options.precision;
   pipeline.precisionScopes = passes::hasPrecisionScopes(module);
+  pipeline.numerics = options.numerics;
   pipeline.insertions = options.insertions;
   pipeline.memoryBudget = options.memoryBudget;
   pipeline.ledger = bool(options.text);

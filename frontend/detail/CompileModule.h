@@ -12,11 +12,12 @@
 namespace sinter::detail {
 
 struct ModuleOptions {
-  std::string device = "cpu";    // "cpu", "cuda", "cuda-emulated" or "reference"
-  std::string precision = "f32"; // "f32", "bf16" or "f16"
-  std::string architecture;      // CPU instruction set or GPU architecture; empty: the device's own
-  int64_t memoryBudget = 0;      // bytes of working memory that a function may need; 0: any
-  bool savable = false;          // the Program can be written to a file
+  std::string device = "cpu";       // "cpu", "cuda", "cuda-emulated" or "reference"
+  std::string precision = "f32";    // "f32", "bf16" or "f16"
+  std::string numerics = "default"; // or "strict"
+  std::string architecture; // CPU instruction set or GPU architecture; empty: the device's own
+  int64_t memoryBudget = 0; // bytes of working memory that a function may need; 0: any
+  bool savable = false;     // the Program can be written to a file
   std::vector<passes::Insertion> insertions; // passes from outside
   /// Called with the module as it comes in ("traced"), then after each stage of the pipeline with the
   /// textual pipeline that replays it.

@@ -30,6 +30,7 @@ ModuleOptions moduleOptions(const CompileOptions &options) {
   compile.device = options.device.name();
   compile.precision = text(options.precision);
   compile.memoryBudget = options.memory_budget;
+  if (options.numerics == Numerics::strict) compile.numerics = "strict";
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});
   return compile;
@@ -73,10 +74,12 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   return result;
 }
 
-std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision) {
+std::vector<KernelText> cudaTextOf(const TracedImpl &function, const CompileOptions &options) {
   OwningOpRef<ModuleOp> module = joined({&function});
   dropExpectations(*module); // they are the device's that the graph was compiled for
-  ModuleOptions cuda = moduleOptions({.device = Device::reference(), .precision = precision});
+  ModuleOptions cuda = moduleOptions({.device = Device::reference(),
+                                      .precision = options.precision,
+                                      .numerics = options.numerics});
   cuda.device = "cuda";
   Diagnostics diagnostics;
   std::string stage;

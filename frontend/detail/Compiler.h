@@ -26,7 +26,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
 /// How `options` ask for a module to be compiled.
 ModuleOptions moduleOptions(const CompileOptions &options);
 /// The CUDA text of a function's kernels, as they are for the oldest supported GPU.
-std::vector<KernelText> cudaTextOf(const TracedImpl &function, Precision precision);
+std::vector<KernelText> cudaTextOf(const TracedImpl &function, const CompileOptions &options);
 /// Takes what the model's writer expects of fusion off all functions.
 void dropExpectations(mlir::ModuleOp module);
 /// A program's launches with the places of their operands, for people.

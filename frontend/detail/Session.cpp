@@ -24,7 +24,8 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
                                    .dump_dir = options.dump_dir,
                                    .seed = options.seed,
                                    .require = options.require,
-                                   .memory_budget = options.memory_budget},
+                                   .memory_budget = options.memory_budget,
+                                   .numerics = options.numerics},
       scaling(options.loss_scaling), table(options.device, options.seed) {
   if (options.memory_budget < 0)
     throw UserError(

@@ -21,7 +21,10 @@ public:
     SmallVector<unsigned> order = frugalOrder();
     for (auto [at, group] : llvm::enumerate(order)) place[group] = at;
     live.assign(order.size(), 0);
-    for (unsigned group : order) addResults(group);
+    std::vector<int64_t> change(order.size() + 1, 0);
+    for (unsigned group : order) addResults(group, change);
+    int64_t held = 0;
+    for (size_t at = 0; at < live.size(); ++at) live[at] = held += change[at];
     for (auto [at, group] : llvm::enumerate(order))
       peak = std::max(peak, live[at] - takenOver(group, at));
   }
@@ -51,9 +54,9 @@ private:
     std::vector<SmallVector<unsigned>> users(groups.size());
     std::vector<unsigned> waiting(groups.size(), 0);
     std::vector<SmallVector<Value>> reads(groups.size());
-    std::vector<int64_t> made(groups.size(), 0);
-    llvm::DenseMap<Value, unsigned> left;
-    std::set<unsigned> ready;
+    llvm::DenseMap<Value, SmallVector<unsigned>> left; // groups that have yet to read it
+    std::vector<int64_t> growth(groups.size(), 0);     // of what is held, if the group ran next
+    std::set<std::pair<int64_t, unsigned>> ready;
     for (unsigned group = 0; group < groups.size(); ++group) {
       if (!groups.isKernel(group)) continue;
       for (unsigned producer : groups.producersFor(group)) {
@@ -62,26 +65,32 @@ private:
         ++waiting[group];
       }
       reads[group] = readsOf(group);
-      for (Value value : reads[group]) ++left[value];
-      for (Value output : groups.bodyOf(group).outputs) made[group] += bytesInArena(output);
-      if (waiting[group] == 0) ready.insert(group);
+      for (Value value : reads[group]) left[value].push_back(group);
+      for (Value output : groups.bodyOf(group).outputs) growth[group] += bytesInArena(output);
     }
-    auto growth = [&](unsigned group) {
-      int64_t bytes = made[group];
-      for (Value value : reads[group]) bytes -= left.lookup(value) == 1 ? bytesOf(value) : 0;
-      return bytes;
+    auto freedBy = [&](unsigned group, Value value) { // its last reader
+      bool isReady = ready.erase({growth[group], group});
+      growth[group] -= bytesOf(value);
+      if (isReady) ready.insert({growth[group], group});
     };
+    for (unsigned group = 0; group < groups.size(); ++group)
+      if (groups.isKernel(group)) {
+        for (Value value : reads[group])
+          if (left[value].size() == 1) freedBy(group, value);
+        if (waiting[group] == 0) ready.insert({growth[group], group});
+      }
     SmallVector<unsigned> order;
     while (!ready.empty()) {
-      unsigned best = *ready.begin();
-      int64_t least = growth(best);
-      for (unsigned group : ready)
-        if (int64_t bytes = growth(group); bytes < least) best = group, least = bytes;
-      ready.erase(best);
+      unsigned best = ready.begin()->second;
+      ready.erase(ready.begin());
       order.push_back(best);
-      for (Value value : reads[best]) --left[value];
+      for (Value value : reads[best]) {
+        SmallVector<unsigned> &readers = left[value];
+        llvm::erase(readers, best);
+        if (readers.size() == 1) freedBy(readers.front(), value);
+      }
       for (unsigned user : users[best])
-        if (--waiting[user] == 0) ready.insert(user);
+        if (--waiting[user] == 0) ready.insert({growth[user], user});
     }
     return order;
   }
@@ -119,13 +128,15 @@ private:
     return at;
   }
 
-  void addResults(unsigned group) {
+  // Notes from where to where each result is held.
+  void addResults(unsigned group, std::vector<int64_t> &change) const {
     for (Value output : groups.bodyOf(group).outputs) {
       if (output.getDefiningOp<ReshapeOp>()) continue; // counted where it was made
       int64_t bytes = bytesInArena(output);
       if (!bytes) continue;
       unsigned from = placeOf(group), to = lastReader(output, from);
-      for (unsigned at = from; at <= to; ++at) live[at] += bytes;
+      change[from] += bytes;
+      change[to + 1] -= bytes;
     }
   }
 

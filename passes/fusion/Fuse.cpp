@@ -1,3 +1,4 @@
+#include "sinter/ir/Numerics.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/Copies.h"
@@ -75,6 +76,13 @@ public:
 
   void runOnOperation() override {
     names.clear();
+    if (numerics != "default" && numerics != "strict") {
+      getOperation().emitError("fusion: numerics is '")
+          << numerics << "', expected default or strict";
+      return signalPassFailure();
+    }
+    if (numerics == "strict")
+      getOperation()->setAttr(numericsAttr, StringAttr::get(&getContext(), numerics));
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (!func.isExternal() && failed(run(func))) signalPassFailure();
   }

@@ -15,20 +15,32 @@ GroupGraph::GroupGraph(ArrayRef<SmallVector<unsigned>> reads)
     : users(reads.size()), sources(reads.size()), parent(reads.size()), members(reads.size()),
       rank(reads.size()), seen(reads.size(), 0) {
   std::iota(parent.begin(), parent.end(), 0u);
-  std::iota(rank.begin(), rank.end(), 0u);
   for (unsigned group = 0; group < reads.size(); ++group) {
     members[group].push_back(group);
     sources[group] = reads[group];
     for (unsigned source : reads[group]) users[source].push_back(group);
   }
+  placeByDepth();
   walks = {walk(true), walk(false)};
+}
+
+// The deeper the later: what a backward pass computes from early values alone stands near those then, and not
+// after all that is written between.
+void GroupGraph::placeByDepth() {
+  std::vector<unsigned> depth(sources.size(), 0), order(sources.size());
+  for (unsigned group = 0; group < sources.size(); ++group)
+    for (unsigned source : sources[group]) depth[group] = std::max(depth[group], depth[source] + 1);
+  std::iota(order.begin(), order.end(), 0u);
+  llvm::stable_sort(order, [&](unsigned a, unsigned b) { return depth[a] < depth[b]; });
+  for (unsigned place = 0; place < order.size(); ++place) rank[order[place]] = place;
 }
 
 GroupGraph::Walk GroupGraph::walk(bool ascending) const {
   constexpr unsigned none = ~0u;
   Walk made{std::vector<unsigned>(users.size(), none), std::vector<unsigned>(users.size(), none)};
   unsigned next = 0;
-  SmallVector<std::pair<unsigned, unsigned>> path; // a group, and how many of its users were visited
+  SmallVector<std::pair<unsigned, unsigned>>
+      path; // a group, and how many of its users were visited
   for (unsigned root = 0; root < users.size(); ++root) {
     if (made.number[root] != none) continue;
     made.number[root] = next++;

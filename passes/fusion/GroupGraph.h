@@ -41,6 +41,7 @@ private:
   llvm::ArrayRef<unsigned> current(Lists &lists, unsigned group) const;
   Walk walk(bool ascending) const;
   bool isKnownToReach(unsigned from, unsigned to) const;
+  void placeByDepth();
   void placeMerged(unsigned a, unsigned b);
 
   mutable Lists users, sources; // of a group and those merged into it; perhaps under old numbers

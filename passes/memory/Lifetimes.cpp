@@ -17,13 +17,17 @@ Value storageOf(Value value) {
   return value;
 }
 
-BlockArgument donatedTo(func::FuncOp func, unsigned result) {
+SmallVector<BlockArgument> donationsOf(func::FuncOp func) {
+  SmallVector<BlockArgument> states(func.getNumResults());
   for (BlockArgument argument : func.getArguments()) {
     auto donated = func.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), donatedAttr);
-    if (donated && donated.getInt() == int64_t(result)) return argument;
+    if (!donated || donated.getInt() < 0 || donated.getInt() >= int64_t(states.size())) continue;
+    if (BlockArgument &state = states[donated.getInt()]; !state) state = argument;
   }
-  return nullptr;
+  return states;
 }
+
+BlockArgument donatedTo(func::FuncOp func, unsigned result) { return donationsOf(func)[result]; }
 
 SmallVector<LaunchOp> launchesOf(func::FuncOp func) {
   return SmallVector<LaunchOp>(func.getBody().front().getOps<LaunchOp>());
@@ -63,6 +67,7 @@ Lifetimes lifetimesOf(func::FuncOp func, const Homes &homes) {
   for (Value result : func.getBody().front().getTerminator()->getOperands())
     lastRead[storageOf(result)] = int64_t(launches.size());
 
+  SmallVector<BlockArgument> states = donationsOf(func);
   Lifetimes lifetimes;
   llvm::DenseMap<Value, unsigned> bufferOf;
   // The operand of `launch` whose storage `result` can take, other results having `taken` theirs.
@@ -84,7 +89,7 @@ Lifetimes lifetimesOf(func::FuncOp func, const Homes &homes) {
       inPlace = -1;
       if (auto home = homes.find(result); home != homes.end()) {
         // Straight into state, whose old value this launch may read.
-        BlockArgument state = donatedTo(func, home->second);
+        BlockArgument state = states[home->second];
         for (auto [operand, input] : llvm::enumerate(launch.getInputs()))
           if (state && storageOf(input) == state) inPlace = int64_t(operand);
         continue;

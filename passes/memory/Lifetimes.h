@@ -15,7 +15,8 @@ inline constexpr int64_t alignment = 64;
 int64_t bytesOf(mlir::Value value);
 /// The value whose storage `value` is: looks through reshapes.
 mlir::Value storageOf(mlir::Value value);
-/// The argument whose state function result `result` replaces, or null.
+/// The argument whose state each of the function's results replaces, or null; and that of one result.
+llvm::SmallVector<mlir::BlockArgument> donationsOf(mlir::func::FuncOp func);
 mlir::BlockArgument donatedTo(mlir::func::FuncOp func, unsigned result);
 llvm::SmallVector<ir::LaunchOp> launchesOf(mlir::func::FuncOp func);
 /// The kernel that a launch runs.

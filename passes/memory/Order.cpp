@@ -36,26 +36,25 @@ bool Precedence::reaches(Operation *from, Operation *to) const {
 
 namespace {
 
-bool reads(LaunchOp launch, Value storage) {
-  return llvm::any_of(launch.getInputs(), [&](Value input) { return storageOf(input) == storage; });
-}
-
 class HomeFinder {
 public:
   HomeFinder(func::FuncOp func, Precedence &precedence)
-      : func(func), terminator(func.getBody().front().getTerminator()), precedence(precedence) {}
+      : func(func), terminator(func.getBody().front().getTerminator()), precedence(precedence),
+        states(donationsOf(func)) {
+    for (LaunchOp launch : launchesOf(func)) addReader(launch);
+  }
 
   Homes run() {
     // State first: a value that also goes to a caller is copied there, not into the state.
     for (bool donated : {true, false})
       for (unsigned result = 0; result < terminator->getNumOperands(); ++result)
-        if (bool(donatedTo(func, result)) == donated) findHome(result);
+        if (bool(states[result]) == donated) findHome(result);
     return std::move(homes);
   }
 
 private:
   void findHome(unsigned result) {
-    BlockArgument state = donatedTo(func, result);
+    BlockArgument state = states[result];
     Value storage = storageOf(terminator->getOperand(result));
     if (state && storage == state) return; // keeps its value
     if (storage.getDefiningOp<LaunchOp>() && claim(storage, result)) return;
@@ -70,10 +69,9 @@ private:
   bool claim(Value value, unsigned result) {
     if (homes.contains(value)) return false;
     auto launch = value.getDefiningOp<LaunchOp>();
-    if (BlockArgument state = donatedTo(func, result)) {
+    if (BlockArgument state = states[result]) {
       SmallVector<Operation *> readers;
-      for (LaunchOp other : launchesOf(func)) {
-        if (!reads(other, state)) continue;
+      for (LaunchOp other : readersOf[state]) {
         if (other == launch) {
           for (auto [operand, input] : llvm::enumerate(launch.getInputs()))
             if (storageOf(input) == state &&
@@ -104,10 +102,18 @@ private:
       precedence.add(producer, launch);
     // A copy of state reads it before it is overwritten.
     for (auto [value, home] : homes)
-      if (BlockArgument state = donatedTo(func, home); state && storageOf(source) == state)
+      if (BlockArgument state = states[home]; state && storageOf(source) == state)
         precedence.add(launch, value.getDefiningOp());
     terminator->setOperand(result, launch->getResult(0));
+    addReader(launch);
     return launch->getResult(0);
+  }
+
+  void addReader(LaunchOp launch) {
+    llvm::SmallDenseSet<Value> seen;
+    for (Value input : launch.getInputs())
+      if (Value storage = storageOf(input); seen.insert(storage).second)
+        readersOf[storage].push_back(launch);
   }
 
   KernelOp copyKernel(Value source, Location loc) {
@@ -130,6 +136,8 @@ private:
   func::FuncOp func;
   Operation *terminator;
   Precedence &precedence;
+  SmallVector<BlockArgument> states; // of each result
+  llvm::DenseMap<Value, SmallVector<LaunchOp>> readersOf; // looked up only
   Homes homes;
 };
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 folder = os.path.abspath(sys.argv[1])
-OPTIONS = ("--device --precision --epochs --steps --batch-size --lr --seed --threads --memory-budget --log-every --data --save --load "
+OPTIONS = ("--device --precision --numerics --epochs --steps --batch-size --lr --seed --threads --memory-budget --log-every --data --save --load "
            "--save-program --dump --profile --summary --json --help").split()
 
 

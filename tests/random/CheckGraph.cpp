@@ -105,6 +105,34 @@ CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
   return result;
 }
 
+CheckResult checkStrict(const RandomGraph &graph, const std::string &device) {
+  CheckResult result;
+  Ir ir;
+  std::vector<HostTensor> results[2];
+  for (bool fuse : {false, true}) {
+    auto module = ir.parse(graph.text);
+    if (!module) {
+      result.problem = "is not valid: " + ir.errors;
+      return result;
+    }
+    std::vector<HostTensor> inputs = inputsOf(ir, graph);
+    std::vector<mlir::RankedTensorType> types = resultTypes(*module, "f");
+    passes::PipelineOptions options;
+    options.numerics = "strict";
+    options.fuse = fuse;
+    OnDevice compiled(ir, *module, device, options);
+    result.skipped = compiled.absent;
+    result.problem = compiled.problem;
+    if (!result.skipped.empty() || !result.problem.empty()) return result;
+    results[fuse] = compiled.run("f", inputs, types);
+    result.problem = compiled.problem;
+    if (!result.problem.empty()) return result;
+  }
+  result.problem = bitDifference(results[0], results[1]);
+  for (const HostTensor &tensor : results[0]) result.elements += tensor.numElements();
+  return result;
+}
+
 Check checkOf(const std::string &mode) {
   if (mode == "passes") return checkPasses;
   if (mode == "ledger") return checkLedger;
@@ -112,6 +140,9 @@ Check checkOf(const std::string &mode) {
   if (mode == "cpu") return [](const RandomGraph &graph) { return checkOnDevice(graph, "cpu"); };
   if (mode == "emulated")
     return [](const RandomGraph &graph) { return checkOnDevice(graph, "cuda-emulated"); };
+  if (mode == "strict") return [](const RandomGraph &graph) { return checkStrict(graph, "cpu"); };
+  if (mode == "strict-emulated")
+    return [](const RandomGraph &graph) { return checkStrict(graph, "cuda-emulated"); };
   return nullptr;
 }
 

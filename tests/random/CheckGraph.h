@@ -35,8 +35,12 @@ CheckResult checkBudget(const RandomGraph &graph);
 /// Runs the graph on a device and compares each result with the evaluator's bound. The problem says where.
 CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
 
+/// Under strict numerics, runs the graph as it is fused and with a kernel for each op: the same bits.
+CheckResult checkStrict(const RandomGraph &graph, const std::string &device);
+
 using Check = CheckResult (*)(const RandomGraph &);
-/// The check of a mode ("passes", "ledger", "budget", "cpu", "emulated"), or null.
+/// The check of a mode ("passes", "ledger", "budget", "cpu", "emulated", "strict",
+/// "strict-emulated"), or null.
 Check checkOf(const std::string &mode);
 
 } // namespace sinter::test

@@ -1,6 +1,6 @@
-// random_graphs --seed S --count N --mode passes|ledger|budget|cpu|emulated: random functions through the pipeline
-// and onto devices, compared with the reference evaluator. Prints what it covered; on a failure prints
-// the graph and the seed that makes it again.
+// random_graphs --seed S --count N --mode passes|ledger|budget|cpu|emulated|strict|strict-emulated: random functions
+// through the pipeline and onto devices, compared with the reference evaluator (strict: with themselves, not
+// fused). Prints what it covered; on a failure prints the graph and the seed that makes it again.
 
 #include "CheckGraph.h"
 
@@ -13,9 +13,10 @@
 using namespace sinter::test;
 
 static int usage() {
-  fmt::print(stderr,
-             "random_graphs [--seed S] [--count N] [--mode passes|ledger|budget|cpu|emulated] "
-             "[--keep-going] [--print]\n");
+  fmt::print(
+      stderr,
+      "random_graphs [--seed S] [--count N] [--mode "
+      "passes|ledger|budget|cpu|emulated|strict|strict-emulated] [--keep-going] [--print]\n");
   return 2;
 }
 

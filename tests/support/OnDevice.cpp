@@ -4,12 +4,13 @@
 #include "sinter/codegen/cpu/CpuBackend.h"
 #include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/passes/Passes.h"
-#include "sinter/passes/Pipeline.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 
 #include <fmt/format.h>
+
+#include <cmath>
 
 namespace sinter::test {
 
@@ -24,7 +25,8 @@ static mlir::FailureOr<ir::TargetAttr> targetOf(Ir &ir, bool cuda) {
 }
 
 std::optional<runtime::Program> programFor(Ir &ir, mlir::ModuleOp module, const std::string &name,
-                                           std::string &problem) {
+                                           std::string &problem,
+                                           const passes::PipelineOptions &pipeline) {
   bool cuda = name != "cpu";
   auto target = targetOf(ir, cuda);
   if (failed(target)) {
@@ -33,7 +35,7 @@ std::optional<runtime::Program> programFor(Ir &ir, mlir::ModuleOp module, const 
   }
   module->setAttr(ir::targetAttr, *target);
   std::string stage;
-  if (failed(passes::runPipeline(module, {}, {}, &stage))) {
+  if (failed(passes::runPipeline(module, pipeline, {}, &stage))) {
     problem = stage + " failed: " + ir.errors;
     return std::nullopt;
   }
@@ -45,7 +47,8 @@ std::optional<runtime::Program> programFor(Ir &ir, mlir::ModuleOp module, const 
   return std::nullopt;
 }
 
-OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
+OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name,
+                   const passes::PipelineOptions &pipeline) {
   std::shared_ptr<runtime::Device> device = runtime::cpuDevice();
   if (name != "cpu") {
     // Two schedules of the threads: what depends on their order differs.
@@ -56,7 +59,7 @@ OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name) {
     }
     device = *emulated;
   }
-  auto program = programFor(ir, module, name, problem);
+  auto program = programFor(ir, module, name, problem, pipeline);
   if (!program) return;
   auto made =
       runtime::Executor::create(std::make_shared<runtime::Program>(std::move(*program)), device);
@@ -104,6 +107,21 @@ bool runPasses(Ir &ir, mlir::ModuleOp module, const std::string &pipeline) {
   llvm::raw_string_ostream errors(ir.errors);
   return succeeded(mlir::parsePassPipeline(pipeline, manager, errors)) &&
          succeeded(manager.run(module));
+}
+
+std::string bitDifference(const std::vector<HostTensor> &expected,
+                          const std::vector<HostTensor> &actual) {
+  if (expected.size() != actual.size())
+    return fmt::format("{} results instead of {}", actual.size(), expected.size());
+  for (size_t r = 0; r < expected.size(); ++r)
+    for (int64_t i = 0; i < expected[r].numElements(); ++i) {
+      double wanted = expected[r].at(i), got = actual[r].at(i);
+      bool same = std::isnan(wanted) ? std::isnan(got)
+                                     : wanted == got && std::signbit(wanted) == std::signbit(got);
+      if (!expected[r].isFloat()) same = expected[r].integers[i] == actual[r].integers[i];
+      if (!same) return fmt::format("result {}, element {}: {} instead of {}", r, i, got, wanted);
+    }
+  return "";
 }
 
 std::string disagreement(const std::vector<HostTensor> &expected,

@@ -199,6 +199,8 @@ inline float fma(float a, float b, float c) { return fmaf(a, b, c); }
 inline float powif(float x, int n) { return static_cast<float>(__builtin_powi(x, n)); }
 
 inline double rsqrt(double x) { return 1.0 / sqrt(x); }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
 inline float rsqrtf(float x) { return static_cast<float>(1.0 / sqrt(static_cast<double>(x))); }
 inline float rsqrt(float x) { return rsqrtf(x); }
 inline double rcbrt(double x) { return 1.0 / cbrt(x); }
