@@ -136,9 +136,7 @@ private:
     return std::chrono::duration<double>(Clock::now() - since).count();
   }
   sinter::Device device() const { return sinter::Device::named(options.device, options.threads); }
-  sinter::Precision precision() const {
-    return sinter::precisionNamed(options.precision);
-  }
+  sinter::Precision precision() const { return sinter::precisionNamed(options.precision); }
   static void describe(nlohmann::json &record, const sinter::Cost &cost) {
     record["kernels"] = cost.kernels;
     record["peak_bytes"] = cost.peakBytes;
