@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS SinterRuntime SinterCompiler LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 
-foreach(tool sinter-opt sinter-emit sinter-run sinter-plan sinter-explain sinter-reduce sinter-lsp-server)
+foreach(tool sinter-opt sinter-emit sinter-run sinter-plan sinter-explain sinter-check sinter-pass-check sinter-reduce
+        sinter-lsp-server)
   if(TARGET ${tool})
     install(TARGETS ${tool} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   endif()

@@ -1,4 +1,4 @@
-#include "sinter/codegen/KernelFrame.h"
+#include "sinter/codegen/CustomKernel.h"
 #include "sinter/ir/KernelKinds.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -144,7 +144,16 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
                                      const LoweringOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
   std::optional<KernelKind> kind = kindOf(kernel.getSchedule());
-  if (!kind || *kind == KernelKind::Custom) {
+  CustomLowering custom = nullptr;
+  if (auto schedule = dyn_cast<CustomScheduleAttr>(kernel.getSchedule())) {
+    custom = findCustomKernel(schedule.getName());
+    if (!custom) {
+      kernel.emitOpError("has the schedule of a kernel that nobody registered: '")
+          << schedule.getName() << "'; is its plug-in loaded?";
+      return failure();
+    }
+  }
+  if (!kind) {
     kernel.emitOpError("has a schedule that code generation does not lower");
     return failure();
   }
@@ -165,9 +174,9 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
     case KernelKind::Staged:
       return lowerStaged(frame);
     case KernelKind::Custom:
-      break;
+      return custom(frame);
     }
-    llvm_unreachable("refused above");
+    llvm_unreachable("a kind without a lowering");
   };
   LogicalResult result = lower();
   LoweredKernel &lowered = frame.lowered;

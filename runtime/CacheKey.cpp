@@ -1,9 +1,15 @@
 #include "sinter/runtime/CacheKey.h"
+#include "sinter/runtime/File.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <span>
 
 namespace sinter::runtime {
 
@@ -12,6 +18,45 @@ static constexpr std::size_t shownBytes = 80;
 
 static bool isShown(const std::string &value) {
   return value.size() <= shownBytes && value.find('\n') == std::string::npos;
+}
+
+namespace {
+/// Foreign libraries by their contents, in an order that is not that of loading.
+struct ForeignCode {
+  std::mutex mutex;
+  std::set<std::string> libraries;
+};
+ForeignCode &foreignCode() {
+  static ForeignCode all;
+  return all;
+}
+
+/// 128 bits of FNV-1a, in hexadecimal digits.
+std::string contentsOf(std::span<const uint8_t> bytes) {
+  std::string digits;
+  for (uint64_t seed : {uint64_t(0), uint64_t(0x9E3779B97F4A7C15ull)}) {
+    uint64_t value = 14695981039346656037ull ^ seed;
+    for (uint8_t byte : bytes) value = (value ^ byte) * 1099511628211ull;
+    digits += fmt::format("{:016x}", value);
+  }
+  return digits;
+}
+} // namespace
+
+void CacheKey::addForeignCode(const std::string &path) {
+  auto file = MappedFile::open(path);
+  std::string identity = file.ok() ? contentsOf(file->bytes()) : path;
+  ForeignCode &code = foreignCode();
+  std::lock_guard lock(code.mutex);
+  code.libraries.insert(identity);
+}
+
+CacheKey::CacheKey(std::string kind) {
+  add("kind", std::move(kind));
+  ForeignCode &code = foreignCode();
+  std::lock_guard lock(code.mutex);
+  // Always there, so that keys with and without plug-ins are compared part by part.
+  add("plug-ins", fmt::format("{}", fmt::join(code.libraries, " ")));
 }
 
 CacheKey &CacheKey::add(std::string name, std::string value) {

@@ -13,7 +13,12 @@ namespace sinter::runtime {
 /// parts, it tells why there was no entry for it.
 class CacheKey {
 public:
-  explicit CacheKey(std::string kind) { add("kind", std::move(kind)); }
+  /// Begins with the kind and with what addForeignCode has been told of.
+  explicit CacheKey(std::string kind);
+  /// Makes the contents of a library part of every key from now on: a plug-in may change what code is made without a
+  /// trace in what the code is made from. A file that cannot be read counts with its name.
+  static void addForeignCode(const std::string &path);
+
   /// Names may come twice. They have no colon or line end; values may be any bytes.
   CacheKey &add(std::string name, std::string value);
 

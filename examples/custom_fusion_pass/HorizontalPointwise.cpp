@@ -6,6 +6,7 @@
 //
 //   sinter-opt --load-plugin=HorizontalPointwise.so --horizontal-pointwise fused.mlir
 
+#include <sinter/ir/KernelKinds.h>
 #include <sinter/ir/Sinter.h>
 
 #include <mlir/Dialect/Func/IR/FuncOps.h>
@@ -13,65 +14,65 @@
 #include <mlir/Pass/Pass.h>
 #include <mlir/Tools/Plugins/PassPlugin.h>
 
+#include <map>
+
 using namespace mlir;
 using sinter::ir::FusedOp;
+using sinter::ir::KernelBody;
 using sinter::ir::YieldOp;
 
 namespace {
 
-/// The shape that every result of a pointwise region has, or none for other regions.
-std::optional<ArrayRef<int64_t>> pointwiseShape(FusedOp fused) {
-  if (!isa<sinter::ir::PointwiseScheduleAttr>(fused.getSchedule()) || fused.getNumResults() == 0)
-    return std::nullopt;
-  return sinter::ir::shapeOf(fused.getResult(0));
+/// Regions that become one, in the order of the block, with all that their kernel will compute.
+struct Group {
+  SmallVector<FusedOp> members;
+  KernelBody body;
+};
+
+KernelBody joined(const KernelBody &a, const KernelBody &b) {
+  KernelBody both = a;
+  llvm::append_range(both.ops, b.ops);
+  llvm::append_range(both.outputs, b.outputs);
+  return both;
 }
 
-/// True when `second`, later in the block, needs a value that `first` makes, directly or not.
-bool dependsOn(FusedOp second, FusedOp first) {
-  SmallVector<Operation *> work{second};
-  llvm::SmallPtrSet<Operation *, 16> seen;
-  while (!work.empty())
-    for (Value operand : work.pop_back_val()->getOperands())
-      if (Operation *producer = operand.getDefiningOp(); producer && seen.insert(producer).second) {
-        if (producer == first) return true;
-        if (first->isBeforeInBlock(producer)) work.push_back(producer);
-      }
-  return false;
-}
-
-/// True when everything `second` reads exists before `first`, so that both can be done there.
-bool operandsExistBefore(FusedOp second, FusedOp first) {
-  return llvm::all_of(second.getInputs(), [&](Value input) {
+/// True when everything `later` reads exists before `first`, so that both can be done there. It then needs
+/// nothing that `first` makes.
+bool operandsExistBefore(FusedOp later, FusedOp first) {
+  return llvm::all_of(later.getInputs(), [&](Value input) {
     Operation *producer = input.getDefiningOp();
     return !producer || producer->isBeforeInBlock(first);
   });
 }
 
-/// One region with the ops and results of both, in place of the first.
-void merge(FusedOp first, FusedOp second) {
-  OpBuilder builder(first);
-  SmallVector<Value> inputs(first.getInputs());
-  llvm::append_range(inputs, second.getInputs());
-  SmallVector<Type> types(first.getResultTypes());
-  llvm::append_range(types, second.getResultTypes());
-  auto merged = FusedOp::create(builder, builder.getFusedLoc({first.getLoc(), second.getLoc()}),
-                                types, inputs, first.getSchedule());
+/// One region with the ops and results of all members, in place of the first.
+void merge(const Group &group) {
+  OpBuilder builder(group.members.front());
+  SmallVector<Value> inputs, results;
+  SmallVector<Type> types;
+  SmallVector<Location> locations;
+  for (FusedOp member : group.members) {
+    llvm::append_range(inputs, member.getInputs());
+    llvm::append_range(types, member.getResultTypes());
+    locations.push_back(member.getLoc());
+  }
+  auto merged = FusedOp::create(builder, builder.getFusedLoc(locations), types, inputs,
+                                FusedOp(group.members.front()).getSchedule());
   Block &body = merged.getBody().emplaceBlock();
-  SmallVector<Value> results;
   builder.setInsertionPointToEnd(&body);
-  for (FusedOp part : {first, second}) {
+  unsigned next = 0;
+  for (FusedOp member : group.members) {
     IRMapping mapping;
-    for (BlockArgument argument : part.getBody().front().getArguments())
+    for (BlockArgument argument : member.getBody().front().getArguments())
       mapping.map(argument, body.addArgument(argument.getType(), argument.getLoc()));
-    for (Operation &op : part.getBody().front().without_terminator()) builder.clone(op, mapping);
-    for (Value result : part.getBody().front().getTerminator()->getOperands())
+    for (Operation &op : member.getBody().front().without_terminator()) builder.clone(op, mapping);
+    for (Value result : member.getBody().front().getTerminator()->getOperands())
       results.push_back(mapping.lookup(result));
+    member.replaceAllUsesWith(merged.getResults().slice(next, member.getNumResults()));
+    next += member.getNumResults();
   }
   YieldOp::create(builder, merged.getLoc(), results);
-  first.replaceAllUsesWith(merged.getResults().take_front(first.getNumResults()));
-  second.replaceAllUsesWith(merged.getResults().drop_front(first.getNumResults()));
-  first.erase();
-  second.erase();
+  for (FusedOp member : group.members) member.erase();
 }
 
 struct HorizontalPointwise : PassWrapper<HorizontalPointwise, OperationPass<func::FuncOp>> {
@@ -81,22 +82,34 @@ struct HorizontalPointwise : PassWrapper<HorizontalPointwise, OperationPass<func
     return "Merges independent pointwise kernels of one shape";
   }
 
+  /// One sweep: each region joins the last group of its shape, where that is possible, or begins a new one.
   void runOnOperation() override {
-    while (mergeOnePair(getOperation().getBody().front())) {}
-  }
-
-  bool mergeOnePair(Block &block) {
-    SmallVector<FusedOp> regions(block.getOps<FusedOp>());
-    for (size_t i = 0; i < regions.size(); ++i)
-      for (size_t j = i + 1; j < regions.size(); ++j) {
-        auto shape = pointwiseShape(regions[i]);
-        if (!shape || pointwiseShape(regions[j]) != shape || dependsOn(regions[j], regions[i]) ||
-            !operandsExistBefore(regions[j], regions[i]))
+    sinter::ir::TargetAttr target = sinter::ir::targetOf(getOperation());
+    std::vector<Group> groups;
+    std::map<std::vector<int64_t>, size_t> lastOfShape;
+    for (auto fused : getOperation().getBody().getOps<FusedOp>()) {
+      if (!isa<sinter::ir::PointwiseScheduleAttr>(fused.getSchedule()) ||
+          fused.getNumResults() == 0)
+        continue;
+      KernelBody body = KernelBody::of(fused.getBody().front());
+      auto [place, isNew] =
+          lastOfShape.try_emplace(sinter::ir::shapeOf(fused.getResult(0)).vec(), groups.size());
+      if (!isNew) {
+        Group &group = groups[place->second];
+        KernelBody both = joined(group.body, body);
+        // One kernel has room for so many operands and ops: the dialect knows.
+        if (operandsExistBefore(fused, group.members.front()) &&
+            !sinter::ir::whyNot(both, sinter::ir::KernelKind::Pointwise, target)) {
+          group.members.push_back(fused);
+          group.body = std::move(both);
           continue;
-        merge(regions[i], regions[j]);
-        return true;
+        }
+        place->second = groups.size();
       }
-    return false;
+      groups.push_back({{fused}, std::move(body)});
+    }
+    for (const Group &group : groups)
+      if (group.members.size() > 1) merge(group);
   }
 };
 

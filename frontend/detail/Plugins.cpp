@@ -2,6 +2,7 @@
 
 #include "sinter/frontend/Errors.h"
 #include "sinter/passes/Passes.h"
+#include "sinter/runtime/CacheKey.h"
 
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Transforms/Passes.h"
@@ -63,6 +64,7 @@ void loadPlugins(const std::vector<std::string> &paths) {
     std::string file = std::filesystem::weakly_canonical(path, code).string();
     if (loaded.contains(file)) continue;
     loadPlugin(path);
+    runtime::CacheKey::addForeignCode(path);
     loaded.insert(file);
   }
 }

@@ -9,12 +9,12 @@ import os
 import re
 import sys
 
-ROOMS = ("runtime", "ir", "passes", "codegen", "frontend")
+ROOMS = ("runtime", "ir", "passes", "codegen", "frontend", "check")
 SUFFIXES = (".h", ".cpp", ".td", ".cuh", ".inc")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]|^include "([^"]+)"', re.M)
 # What codegen may know of the runtime: the Program format, and where compiled kernels are kept.
-RUNTIME_FOR_CODEGEN = {"runtime/Program.h", "runtime/Status.h", "runtime/Types.h", "runtime/KernelCache.h",
-                       "runtime/Environment.h", "runtime/cpu/KernelImage.h"}
+RUNTIME_FOR_CODEGEN = {"runtime/Program.h", "runtime/Status.h", "runtime/Types.h", "runtime/CacheKey.h",
+                       "runtime/KernelCache.h", "runtime/Environment.h", "runtime/cpu/KernelImage.h"}
 
 
 class File:
@@ -171,9 +171,19 @@ def one_reader_of_the_environment(tree, file):
 
 
 def exceptions_stay_in_the_frontend(tree, file):
-    if file.room in ("runtime", "ir", "passes", "codegen") and file.path.endswith((".h", ".cpp")):
+    if file.room in ("runtime", "ir", "passes", "codegen", "check") and file.path.endswith((".h", ".cpp")):
         for _, line in file.find(r"\bthrow\b", file.code()):
             yield line, "throw: below the frontend, errors are values (an exception never crosses an MLIR frame)"
+
+
+def check_stands_beside_the_frontend(tree, file):
+    """check/ sees what it checks; only tools (and tests) see it."""
+    for spelled, line in file.includes:
+        target = tree.resolve(file, spelled)
+        if file.room == "check" and target and room_of(target) not in ("check", "ir", "passes", "codegen", "runtime"):
+            yield line, f"check/ includes {spelled}: it sees ir/, passes/, codegen/ and runtime/"
+        if file.room not in ("check", "tools") and target and room_of(target) == "check":
+            yield line, f"{file.room}/ includes {spelled}: only tools see check/"
 
 
 def the_runner_needs_only_the_runtime(tree, file):
@@ -189,7 +199,8 @@ def the_runner_needs_only_the_runtime(tree, file):
 
 RULES = (runtime_stands_alone, ir_stands_alone, passes_see_ir, codegen_sees_ir_and_program, public_headers_hide_mlir,
          only_runtime_cuda_knows_cuda, no_pass_names_an_architecture, device_headers_are_closed,
-         one_reader_of_the_environment, exceptions_stay_in_the_frontend, the_runner_needs_only_the_runtime)
+         one_reader_of_the_environment, exceptions_stay_in_the_frontend,
+         check_stands_beside_the_frontend, the_runner_needs_only_the_runtime)
 
 
 def include_circles(tree):

@@ -87,6 +87,12 @@ class Layering(unittest.TestCase):
     def test_exceptions(self):
         self.expect("codegen/A.cpp", "void f() {\n  throw 1;\n}\n", "codegen/A.cpp:2: throw")
 
+    def test_check(self):
+        self.expect("check/A.cpp", '#include "sinter/frontend/Tensor.h"\n', "check/ includes sinter/frontend")
+        self.expect("check/A.cpp", "void f() {\n  throw 1;\n}\n", "check/A.cpp:2: throw")
+        self.expect("frontend/A.cpp", '#include "sinter/check/A.h"\n', "only tools see check/")
+        self.expect("tools/sinter-check.cpp", '#include "sinter/check/A.h"\n')
+
     def test_runner(self):
         self.expect("tools/sinter-run.cpp", '#include "sinter/frontend/Tensor.h"\n', "sinter-run includes")
 

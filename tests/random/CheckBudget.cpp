@@ -20,7 +20,7 @@ struct Compiled {
   }
   mlir::func::FuncOp function() { return Ir::function(*module, "f"); }
   bool evaluate(const RandomGraph &graph, std::vector<HostTensor> &results) {
-    auto made = codegen::evaluate(function(), inputsOf(ir, graph));
+    auto made = codegen::evaluate(function(), check::inputsOf(&ir.context, graph));
     if (failed(made)) return false;
     results.assign(made->begin(), made->end());
     return true;

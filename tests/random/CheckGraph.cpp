@@ -1,32 +1,12 @@
 #include "CheckGraph.h"
-#include "GraphWriter.h"
 
 #include "sinter/passes/Pipeline.h"
-
-#include "mlir/AsmParser/AsmParser.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
 namespace sinter::test {
-
-std::vector<HostTensor> inputsOf(Ir &ir, const RandomGraph &graph) {
-  Dice dice(graph.seed + 12345);
-  std::vector<HostTensor> tensors;
-  for (const RandomInput &input : graph.inputs) {
-    std::string text =
-        "tensor<" + input.shape + (input.shape.empty() ? "" : "x") + input.element + ">";
-    auto type = llvm::cast<mlir::RankedTensorType>(mlir::parseType(text, &ir.context));
-    std::vector<double> numbers(type.getNumElements());
-    bool real = llvm::isa<mlir::FloatType>(type.getElementType());
-    for (double &x : numbers)
-      x = real ? dice.uniform(input.low, input.high)
-               : double(dice.between(int64_t(input.low), int64_t(input.high)));
-    tensors.push_back(codegen::fromNumbers(type, numbers));
-  }
-  return tensors;
-}
 
 /// Counts what is about to be compared.
 static void count(const std::vector<HostTensor> &before, const std::vector<HostTensor> &after,
@@ -47,7 +27,7 @@ CheckResult checkPasses(const RandomGraph &graph) {
     return result;
   };
   if (!module) return problem("is not valid: ");
-  std::vector<HostTensor> inputs = inputsOf(ir, graph), before;
+  std::vector<HostTensor> inputs = check::inputsOf(&ir.context, graph), before;
   auto evaluate = [&](mlir::ModuleOp at, std::vector<HostTensor> &results) {
     auto made = codegen::evaluate(Ir::function(at, "f"), inputs);
     if (failed(made)) return false;
@@ -89,7 +69,7 @@ CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
   };
   if (!module) return problem("is not valid: ");
   if (!runPasses(ir, *reference, "func.func(sinter-autodiff)")) return problem("autodiff failed: ");
-  std::vector<HostTensor> inputs = inputsOf(ir, graph);
+  std::vector<HostTensor> inputs = check::inputsOf(&ir.context, graph);
   auto expected = codegen::evaluate(Ir::function(*reference, "f"), inputs);
   if (failed(expected)) return problem("cannot be evaluated: ");
   OnDevice compiled(ir, *module, device);

@@ -1,15 +1,14 @@
 #pragma once
 
-#include "RandomGraph.h"
-
 #include "../support/OnDevice.h"
+
+#include "sinter/check/Inputs.h"
 
 #include <string>
 
 namespace sinter::test {
 
-/// Inputs of a graph, drawn from its seed.
-std::vector<HostTensor> inputsOf(Ir &ir, const RandomGraph &graph);
+using check::RandomGraph;
 
 /// How a check of one graph ended.
 struct CheckResult {

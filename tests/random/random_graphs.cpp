@@ -11,6 +11,7 @@
 #include <cstring>
 
 using namespace sinter::test;
+using namespace sinter::check;
 
 static int usage() {
   fmt::print(

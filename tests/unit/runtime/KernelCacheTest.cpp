@@ -84,6 +84,19 @@ TEST_F(KernelCacheTest, TheKeyIsComparedNotItsHash) {
   EXPECT_TRUE(warnings.empty());
 }
 
+TEST_F(KernelCacheTest, ForeignCodeIsPartOfEveryKey) {
+  std::string library = folder.path("plugin.so"), without = keyFor("avx2", "add").bytes();
+  testing::writeAll(library, payload);
+  CacheKey::addForeignCode(library);
+  std::string with = keyFor("avx2", "add").bytes();
+  EXPECT_NE(with, without);
+  CacheKey::addForeignCode(library); // again: the same code
+  EXPECT_EQ(keyFor("avx2", "add").bytes(), with);
+  testing::writeAll(library, {9, 9});
+  CacheKey::addForeignCode(library);
+  EXPECT_NE(keyFor("avx2", "add").bytes(), with);
+}
+
 TEST_F(KernelCacheTest, ADamagedEntryIsAMissWithOneWarning) {
   KernelCache cache = make();
   for (size_t at : {0u, 9u, 17u, 25u, 29u, 33u}) {

@@ -1,5 +1,5 @@
-#include "RandomGraph.h"
-#include "GraphWriter.h"
+#include "sinter/check/RandomGraph.h"
+#include "sinter/check/GraphWriter.h"
 
 #include <fmt/ranges.h>
 
@@ -9,7 +9,7 @@
 #include <set>
 #include <sstream>
 
-namespace sinter::test {
+namespace sinter::check {
 
 namespace {
 
@@ -174,4 +174,4 @@ std::string Coverage::text() const {
   return out + "\n";
 }
 
-} // namespace sinter::test
+} // namespace sinter::check

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "RandomGraph.h"
+#include "sinter/check/RandomGraph.h"
 
 #include <fmt/format.h>
 
 #include <random>
 
-namespace sinter::test {
+namespace sinter::check {
 
 using Shape = std::vector<int64_t>;
 
@@ -102,4 +102,4 @@ bool addRowOp(GraphWriter &w);
 bool addLoss(GraphWriter &w);
 bool addPool(GraphWriter &w);
 
-} // namespace sinter::test
+} // namespace sinter::check

@@ -1,9 +1,9 @@
-#include "GraphWriter.h"
+#include "sinter/check/GraphWriter.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace sinter::test {
+namespace sinter::check {
 
 static bool isSmall(const Node &node) { return node.size() <= 2048; }
 
@@ -173,4 +173,4 @@ bool addRandomNumbers(GraphWriter &w) {
   }
 }
 
-} // namespace sinter::test
+} // namespace sinter::check

@@ -1,9 +1,9 @@
-#include "GraphWriter.h"
+#include "sinter/check/GraphWriter.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace sinter::test {
+namespace sinter::check {
 
 static bool isNumber(const Node &node) { return node.element != "i1"; }
 static double sizeOf(const Node &node) {
@@ -163,4 +163,4 @@ bool addChoice(GraphWriter &w) {
   }
 }
 
-} // namespace sinter::test
+} // namespace sinter::check

@@ -1,11 +1,11 @@
-#include "GraphWriter.h"
+#include "sinter/check/GraphWriter.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace sinter::test {
+namespace sinter::check {
 
 int64_t Node::size() const {
   int64_t count = 1;
@@ -175,4 +175,4 @@ Shape GraphWriter::shape(int minRank, int maxRank) {
   return made;
 }
 
-} // namespace sinter::test
+} // namespace sinter::check

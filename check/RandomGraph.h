@@ -7,7 +7,7 @@
 
 /// Random functions of `sinter` ops: valid, over small shapes, with values that stay within reach of f16
 /// and away from poles, so that what they compute can be compared.
-namespace sinter::test {
+namespace sinter::check {
 
 struct RandomInput {
   std::string shape, element; // "3x4", "bf16"
@@ -42,4 +42,4 @@ struct Coverage {
   std::string text() const;
 };
 
-} // namespace sinter::test
+} // namespace sinter::check

@@ -1,9 +1,9 @@
-#include "GraphWriter.h"
+#include "sinter/check/GraphWriter.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace sinter::test {
+namespace sinter::check {
 
 static bool isFolding(const Node &node) { return !node.shape.empty() && node.size() <= 2048; }
 
@@ -191,4 +191,4 @@ bool addPool(GraphWriter &w) {
   return true;
 }
 
-} // namespace sinter::test
+} // namespace sinter::check
