@@ -67,6 +67,7 @@ std::optional<Problem> checkPass(ModuleOp module, const PassStep &step, const Ro
   Errors errors(module.getContext());
   changed = true;
   if (!runPass(module, step.pipeline)) {
+    changed = false; // what it left is no result
     std::string said = errors.take();
     return Problem{"failure", said.empty() ? "it fails and does not say why" : "it fails: " + said};
   }
@@ -147,6 +148,7 @@ PipelineReport checkPipeline(ModuleOp module, const PipelineCheckOptions &option
   else
     rounds = options.rounds;
   if (!rounds) return blame(input, {"value", reason});
+  if (rounds->empty()) return blame(input, {"failure", "it has no function to evaluate"});
   std::optional<Observation> before = observe(module, *rounds, reason);
   if (!before) return blame(input, {"value", reason});
   for (const auto &[name, values] : before->results)

@@ -71,10 +71,15 @@ struct Workshop {
   MLIRContext context;
 };
 
+/// What a specimen is compiled for: for a GPU fusion keeps kernels apart that are one on a CPU when they are small.
+std::string deviceOf(const Specimen &specimen) {
+  return specimen.seed % 2 ? "cuda-emulated" : "cpu";
+}
+
 /// The specimen as the pass will meet it.
 OwningOpRef<ModuleOp> atPlace(Workshop &shop, const Specimen &specimen, const Sides &sides) {
   auto module = parseSourceString<ModuleOp>(specimen.text, &shop.context);
-  if (!module || failed(setTarget(*module, "cpu"))) return nullptr;
+  if (!module || failed(setTarget(*module, deviceOf(specimen)))) return nullptr;
   if (!runSteps(*module, sides.before)) return nullptr;
   return module;
 }
@@ -137,7 +142,7 @@ SpecimenReport checkSpecimen(const Specimen &specimen, const PassUnderTest &pass
   // Of the graph as it was written: fused regions cannot be retyped, but made in f64.
   Rounds wide = *rounds;
   OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(specimen.text, &shop.context);
-  if (failed(setTarget(*copy, "cpu"))) copy = nullptr;
+  if (failed(setTarget(*copy, deviceOf(specimen)))) copy = nullptr;
   if (copy) copy = twinOf(*copy, wide);
   if (copy && !runSteps(*copy, sides->before)) copy = nullptr;
   Twin twin(std::move(copy), std::move(wide));

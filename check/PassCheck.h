@@ -23,7 +23,8 @@ struct SpecimenReport {
   std::optional<Problem> problem;
 };
 
-/// Tries a pass on one specimen: Sinter's own passes up to its place run first. Then the pass is checked as
+/// Tries a pass on one specimen, for a CPU or, where its seed is odd, for a GPU: Sinter's own passes up to its place
+/// run first. Then the pass is checked as
 /// checkPass does, must change nothing when it runs again, and the passes after its place must accept what it left
 /// and compute the same.
 SpecimenReport checkSpecimen(const Specimen &specimen, const PassUnderTest &pass);

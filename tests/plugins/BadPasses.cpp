@@ -197,6 +197,7 @@ bool greedy(ModuleOp module) { // leaves a function that fusion does not accept
   for (func::FuncOp function : functionsOf(module)) {
     Operation *end = function.getBody().front().getTerminator();
     for (OpOperand &operand : end->getOpOperands()) {
+      if (operand.get().getDefiningOp<ir::GradientOp>()) return true;
       if (!planted::isFloat(operand.get())) continue;
       OpBuilder b(end);
       operand.set(ir::GradientOp::create(b, operand.get().getLoc(),

@@ -190,7 +190,7 @@ bool clampBound(ModuleOp module) {
   if (!op || !isFloat(op.getX())) return false;
   OpBuilder b(op);
   auto made = ir::ClampOp::create(b, op.getLoc(), op.getType(), op.getX(), b.getF64FloatAttr(0),
-                                  b.getF64FloatAttr(0.75));
+                                  b.getF64FloatAttr(0.125));
   op.getResult().replaceAllUsesWith(made.getResult());
   op.erase();
   return true;

@@ -42,7 +42,7 @@ for arguments in ([plugin, "--pass", "good-tidy"],  # from outside
 status, text = run(plugin, "--pass", "good-tidy", "--place", "before lunch")
 if status != 2 or "there is no place 'before-lunch'" not in text:
     problems.append(f"a place that is not there: exit status {status}\n{text}")
-status, text = run("--pass", "sinter-check-plan", "--graphs", "6")
+status, text = run("--pass", "sinter-layout", "--place", "after share", "--graphs", "6")
 if status != 1 or "it changed no graph at this place" not in text:
     problems.append(f"a pass that does nothing: exit status {status}\n{text}")
 status, text = run(plugin + ".not")

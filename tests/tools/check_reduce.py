@@ -36,7 +36,7 @@ def reduced(test):
         text = file.read()
     if run(opt, out, "-o", os.devnull).returncode:
         sys.exit(f"what is left is not valid:\n{text}")
-    return text, [line for line in text.splitlines() if "sinter." in line], done.stderr
+    return text, [line for line in text.splitlines() if " = sinter." in line], done.stderr
 
 
 # An op and what it needs to exist.
