@@ -14,7 +14,7 @@ BAD = [
     ("bad-nowhere", "location"), ("bad-invalid", "invalid"), ("bad-quadratic", "time", "--graphs", "12"),
     ("bad-exponential", "time", "--graphs", "6", "--seconds", "4"), ("bad-crash", "crash"), ("bad-silent", "failure"),
     ("bad-forgetful", "signature"), ("bad-rare", "value", "--graphs", "240"), ("bad-narrow", "precision"),
-    ("bad-nan", "value", "--place", "after-autodiff", "--graphs", "150"), ("bad-gradient", "pipeline|value"),
+    ("bad-nan", "value", "--place", "after-autodiff", "--graphs", "150"), ("bad-gradient", "pipeline|idempotence"),
 ]
 
 
