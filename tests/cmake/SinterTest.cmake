@@ -13,15 +13,16 @@ if(SINTER_TEST_NVRTC AND NOT DEFINED ENV{SINTER_NVRTC_LIB})
        "LD_LIBRARY_PATH=${nvrtc_folder}:$ENV{LD_LIBRARY_PATH}") # it opens its builtins by name
 endif()
 
-# sinter_unit_test(NAME SOURCES... [RUNTIME | MLIR] [LABELS label...] [TIMEOUT seconds] [LIBRARIES ...])
+# sinter_unit_test(NAME SOURCES... [RUNTIME | MLIR] [SERIAL] [LABELS label...] [TIMEOUT seconds] [LIBRARIES ...])
 #
 # build/bin/tests/NAME, whose cases ctest knows as NAME.Suite.Case. A case that calls GTEST_SKIP is
 # counted as skipped.
 #   RUNTIME  links the runtime library alone: quick to build, and proves that it stands alone
 #   MLIR     sees MLIR's headers as well as ours
+#   SERIAL   runs while no other test does: for times
 #   LABELS   `full`: only run by `tools/test --full`
 function(sinter_unit_test name)
-  cmake_parse_arguments(ARG "RUNTIME;MLIR" "TIMEOUT" "LABELS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "RUNTIME;MLIR;SERIAL" "TIMEOUT" "LABELS;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -48,7 +49,7 @@ function(sinter_unit_test name)
   set(include "${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake")
   file(WRITE "${include}" "foreach(case IN LISTS ${name}_cases)
   set_tests_properties(\"\${case}\" PROPERTIES TIMEOUT ${ARG_TIMEOUT}
-    LABELS \"${ARG_LABELS}\" ENVIRONMENT \"${SINTER_TEST_ENVIRONMENT}\")
+    LABELS \"${ARG_LABELS}\" RUN_SERIAL ${ARG_SERIAL} ENVIRONMENT \"${SINTER_TEST_ENVIRONMENT}\")
 endforeach()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${include}")
 endfunction()
