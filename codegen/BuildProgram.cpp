@@ -272,18 +272,38 @@ private:
                                   const std::vector<runtime::Location> &writes) {
     runtime::Instruction instruction;
     instruction.op = std::move(op);
-    auto meets = [](const std::vector<runtime::Location> &one,
-                    const std::vector<runtime::Location> &other) {
-      return llvm::any_of(one, [&](const runtime::Location &a) {
-        return llvm::any_of(other, [&](const runtime::Location &b) { return overlap(a, b); });
+    uint32_t number = uint32_t(entry.body.size());
+    std::set<uint32_t> after;
+    for (const runtime::Location &read : reads)
+      for (const Effect &effect : effectsIn(read))
+        if (effect.writes && overlap(effect.location, read)) after.insert(effect.instruction);
+    for (const runtime::Location &write : writes) {
+      std::vector<Effect> &known = effectsIn(write);
+      for (const Effect &effect : known)
+        if (overlap(effect.location, write)) after.insert(effect.instruction);
+      // Whoever waits for what is covered waits for this instruction, which has waited.
+      llvm::erase_if(known, [&](const Effect &effect) {
+        return write.offset <= effect.location.offset &&
+               effect.location.offset + effect.location.bytes <= write.offset + write.bytes;
       });
-    };
-    for (size_t i = 0; i < effects.size(); ++i)
-      if (meets(writes, effects[i].first) || meets(writes, effects[i].second) ||
-          meets(reads, effects[i].second))
-        instruction.dependencies.push_back(i);
+    }
+    for (const runtime::Location &read : reads) effectsIn(read).push_back({number, read, false});
+    for (const runtime::Location &write : writes) effectsIn(write).push_back({number, write, true});
+    instruction.dependencies.assign(after.begin(), after.end());
     effects.push_back({reads, writes});
     entry.body.push_back(std::move(instruction));
+  }
+
+  /// What an instruction did to a place, as long as no later one has written all of it.
+  struct Effect {
+    uint32_t instruction;
+    runtime::Location location;
+    bool writes;
+  };
+  /// Those in the same memory: locations of two lists do not overlap.
+  std::vector<Effect> &effectsIn(const runtime::Location &location) {
+    bool arena = location.space == runtime::Space::arena;
+    return uncovered[{int(location.space), arena ? 0 : location.index}];
   }
 
   void finishSizes() {
@@ -326,6 +346,7 @@ private:
   llvm::MapVector<Value, runtime::Location> place;
   std::vector<runtime::Location> results; // where each of the function's results ends
   std::set<int64_t> written;              // results that a launch writes in place
+  std::map<std::pair<int, uint32_t>, std::vector<Effect>> uncovered;
   std::vector<std::pair<std::vector<runtime::Location>, std::vector<runtime::Location>>> effects;
 };
 
