@@ -149,8 +149,8 @@ MergedDims mergeDims(ArrayRef<int64_t> extents, ArrayRef<AffineExpr> positions,
   // Which neighbours are one; judged on the original dimensions, pair by pair.
   SmallVector<bool> joined(extents.size(), false);
   for (unsigned dim = 0; dim + 1 < extents.size(); ++dim)
-    joined[dim] = (mustMerge && mustMerge(dim)) ||
-                  (mayMerge(dim) && walksAsOne(positions, extents, dim));
+    joined[dim] =
+        (mustMerge && mustMerge(dim)) || (mayMerge(dim) && walksAsOne(positions, extents, dim));
   MergedDims merged;
   merged.exprs.resize(extents.size());
   merged.mergedOf.resize(extents.size());

@@ -299,8 +299,7 @@ private:
       part(extent / lanes * lanes, lanes, 1);
     }
     if (lanes > 1 && frame.options.maskedTails && !(frame.options.strict && groupSize) &&
-        extent - done > 2 &&
-        maskedPart(column, state, groupSize, extent, done, body))
+        extent - done > 2 && maskedPart(column, state, groupSize, extent, done, body))
       return state;
     part(extent, 1, 1);
     return state;

@@ -136,7 +136,7 @@ private:
   func::FuncOp func;
   Operation *terminator;
   Precedence &precedence;
-  SmallVector<BlockArgument> states; // of each result
+  SmallVector<BlockArgument> states;                      // of each result
   llvm::DenseMap<Value, SmallVector<LaunchOp>> readersOf; // looked up only
   Homes homes;
 };

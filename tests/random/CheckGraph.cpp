@@ -95,7 +95,7 @@ CheckResult checkStrict(const RandomGraph &graph, const std::string &device) {
       result.problem = "is not valid: " + ir.errors;
       return result;
     }
-    std::vector<HostTensor> inputs = inputsOf(ir, graph);
+    std::vector<HostTensor> inputs = check::inputsOf(&ir.context, graph);
     std::vector<mlir::RankedTensorType> types = resultTypes(*module, "f");
     passes::PipelineOptions options;
     options.numerics = "strict";
