@@ -133,7 +133,8 @@ def main():
             if not edge.get("refused") or not edge.get("detail"):
                 sys.exit("a boundary without a reason")
     if page:
-        compare(page, record["example"], table(record["example"], launches, ledger, what), write)
+        title = record["example"] + ("" if record["precision"] == "f32" else f" in {record['precision']}")
+        compare(page, title, table(title, launches, ledger, what), write)
     if record["kernels_per_step"] > most:
         sys.exit(f"{record['kernels_per_step']} launches, at most {most}")
     if record["peak_bytes"] > 1.02 * record["lower_bound_bytes"]:
