@@ -13,12 +13,10 @@ namespace sinter::detail {
 
 void ContractCheck::violated(const char *contract, Location where, const std::string &text) {
   Origin origin = originsOf(where).front();
-  std::string place =
-      origin.file.empty() ? "" : fmt::format("{}:{}", baseName(origin.file), origin.line);
   std::string inside = origin.path;
   if (origin.phase == "backward") inside += inside.empty() ? "gradient" : " gradient";
   violations.push_back(
-      {contract, inside.empty() ? text : fmt::format("{} ({})", text, inside), place});
+      {contract, inside.empty() ? text : fmt::format("{} ({})", text, inside), placeOf(where)});
 }
 
 void ContractCheck::afterStage(StringRef stage, ModuleOp module) {

@@ -1,5 +1,6 @@
 // Names the op that first gave a value that is not finite, by replaying a step on the evaluator.
 #include "sinter/codegen/reference/Evaluator.h"
+#include "sinter/frontend/detail/Origin.h"
 #include "sinter/frontend/detail/Session.h"
 #include "sinter/ir/Sinter.h"
 
@@ -10,19 +11,6 @@
 using namespace mlir;
 
 namespace sinter::detail {
-
-/// "model.cpp:14", of the innermost place in the user's program.
-static std::string placeOf(Location location) {
-  std::string text;
-  location->walk([&](Location inner) {
-    auto line = dyn_cast<FileLineColLoc>(inner);
-    if (!line) return WalkResult::advance();
-    StringRef file = line.getFilename().getValue();
-    text = fmt::format("{}:{}", file.substr(file.rfind('/') + 1).str(), line.getLine());
-    return WalkResult::interrupt();
-  });
-  return text;
-}
 
 static std::string pathOf(Location location) {
   std::string text;

@@ -11,8 +11,12 @@ namespace sinter::detail {
 
 std::string baseName(const std::string &file) { return llvm::sys::path::filename(file).str(); }
 
+std::string Origin::place() const {
+  return file.empty() ? "" : fmt::format("{}:{}", baseName(file), line);
+}
+
 std::string Origin::text() const {
-  std::string text = file.empty() ? "" : fmt::format("{}:{}", baseName(file), line);
+  std::string text = place();
   if (!path.empty()) text += (text.empty() ? "" : " ") + path;
   if (phase == "backward") text += (text.empty() ? "" : " ") + std::string("gradient");
   return text.empty() ? "no line" : text;
@@ -48,6 +52,12 @@ std::vector<Origin> originsOf(Location location) {
   collect(location, {}, found);
   if (found.empty()) found.emplace_back();
   return found;
+}
+
+std::string placeOf(Location location) {
+  for (const Origin &origin : originsOf(location))
+    if (std::string place = origin.place(); !place.empty()) return place;
+  return "";
 }
 
 } // namespace sinter::detail

@@ -15,12 +15,17 @@ struct Origin {
   std::string phase = "forward"; // or "backward", "update"
 
   friend bool operator==(const Origin &, const Origin &) = default;
+  /// "model.cpp:14"; empty when no line is known.
+  std::string place() const;
   /// "model.cpp:14 conv1", with the phase when it is not the forward one.
   std::string text() const;
 };
 
 /// All lines in a location, in order, each once. Never empty.
 std::vector<Origin> originsOf(mlir::Location location);
+
+/// "model.cpp:14", the first line in a location; empty where there is none.
+std::string placeOf(mlir::Location location);
 
 /// "model.cpp" of a path.
 std::string baseName(const std::string &file);

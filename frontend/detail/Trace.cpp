@@ -1,5 +1,6 @@
 #include "sinter/frontend/detail/Trace.h"
 
+#include "sinter/frontend/detail/Origin.h"
 #include "sinter/ir/Sinter.h"
 #include "sinter/runtime/Philox.h"
 
@@ -66,18 +67,6 @@ Location locationOf(Where where, const std::string &path) {
   Location line = FileLineColLoc::get(&context(), where.file_name(), where.line(), where.column());
   if (path.empty()) return line;
   return NameLoc::get(StringAttr::get(&context(), path), line);
-}
-
-static std::string placeOf(Location location) {
-  std::string text;
-  location->walk([&](Location inner) {
-    auto line = dyn_cast<FileLineColLoc>(inner);
-    if (!line) return WalkResult::advance();
-    StringRef file = line.getFilename().getValue();
-    text = fmt::format("{}:{}", file.substr(file.rfind('/') + 1).str(), line.getLine());
-    return WalkResult::interrupt();
-  });
-  return text;
 }
 
 Diagnostics::Diagnostics() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sinter/runtime/Executor.h>
 #include <sinter/sinter.h>
 
 #include <gmock/gmock.h>
@@ -75,5 +76,19 @@ public:
 private:
   std::filesystem::path path;
 };
+
+/// Initialises a program and trains it on one batch: its losses are these, bit for bit.
+inline void expectLosses(runtime::Executor &executor, const Array &x, const Array &y,
+                         const std::vector<float> &expected) {
+  check(executor.run(check(executor.entryIndex("init")), {}, {}));
+  size_t step = check(executor.entryIndex("train_step"));
+  for (float loss : expected) {
+    float actual = 0;
+    const void *in[] = {x.raw(), y.raw()};
+    void *out[] = {&actual};
+    check(executor.run(step, in, out));
+    EXPECT_EQ(actual, loss);
+  }
+}
 
 } // namespace sinter::test

@@ -277,15 +277,7 @@ TEST(LossScaling, IsPartOfASavedProgram) {
   auto program =
       std::make_shared<const runtime::Program>(check(runtime::loadProgram(folder / "p.sinter")));
   auto executor = check(runtime::Executor::create(program, Device::cpu().runtimeDevice()));
-  check(executor->run(check(executor->entryIndex("init")), {}, {}));
-  size_t step = check(executor->entryIndex("train_step"));
-  for (float loss : expected) {
-    float actual = 0;
-    const void *in[] = {data.x().raw(), data.y().raw()};
-    void *out[] = {&actual};
-    check(executor->run(step, in, out));
-    EXPECT_EQ(actual, loss);
-  }
+  test::expectLosses(*executor, data.x(), data.y(), expected);
   auto bytes = check(executor->state()->get("loss_scale"));
   float scale = 0;
   std::memcpy(&scale, bytes.data(), sizeof scale);
