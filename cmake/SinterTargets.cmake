@@ -10,7 +10,9 @@ target_link_libraries(sinter_mlir INTERFACE MLIR LLVM)
 
 # One precompiled header, shared by every target that sees the IR (same flags required).
 function(sinter_make_pch)
-  file(WRITE "${CMAKE_BINARY_DIR}/pch.cpp" "")
+  if(NOT EXISTS "${CMAKE_BINARY_DIR}/pch.cpp") # a new one would make everything anew
+    file(WRITE "${CMAKE_BINARY_DIR}/pch.cpp" "")
+  endif()
   add_library(sinter_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cpp")
   target_link_libraries(sinter_pch PRIVATE sinter_options fmt::fmt nlohmann_json::nlohmann_json sinter_mlir)
   add_dependencies(sinter_pch sinter_tablegen)

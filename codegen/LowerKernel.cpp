@@ -23,8 +23,10 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   if (!target) return options;
   options.gpu = target.getKind() == "cuda";
   options.vectorLanes = options.gpu ? 1 : std::max<int64_t>(1, target.getVectorBytes() / 4);
-  options.registers = target.getIsa() == "avx512" ? 32 : 16;
-  options.maskedTails = target.getIsa() == "avx512";
+  options.tiles = target.getIsa() == "amx";
+  bool wide = options.tiles || target.getIsa() == "avx512";
+  options.registers = wide ? 32 : 16;
+  options.maskedTails = wide;
   options.fma = target.getIsa() != "generic";
   options.l1Bytes = target.getL1Bytes();
   options.l2Bytes = target.getL2Bytes();

@@ -27,8 +27,9 @@
 ///   - math: absf ceil cos erf exp floor log log1p powf sin sqrt tanh fma;
 ///   - memref: load, store, alloca (rank 1 or 2, static; in memory space 0 thread-private, on the GPU also
 ///     in #gpu.address_space<workgroup>: one per block), get_global of a private constant memref.global;
-///   - CPU only: vector.load/store/maskedload/maskedstore/broadcast/shuffle/extract/from_elements/fma and arith and
-///     math ops on rank-1 vectors; LLVM intrinsics none;
+///   - CPU only: vector.load/store/maskedload/maskedstore/broadcast/shuffle/extract/from_elements/bitcast/fma and arith and
+///     math ops on rank-1 vectors; with tiles, amx.tile_zero/load/store/mulf of 16 rows of 64 bytes; LLVM
+///     intrinsics none;
 ///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down); a loop with
 ///     `sinter.unroll` is unrolled whole, in a function with `sinter.narrow` no index passes 32 bits.
 /// Indices are plain arithmetic on `index`; no affine ops remain.
@@ -39,6 +40,7 @@ struct LoweringOptions {
   bool gpu = false;
   int64_t vectorLanes = 16; // CPU: f32 lanes of a vector register; 1 keeps everything scalar
   int64_t registers = 32;   // CPU: vector registers, for the tiles of contractions
+  bool tiles = false;       // CPU: a matrix unit multiplies tiles of bf16 (AMX)
   bool maskedTails = true;  // CPU: a masked run is cheaper than one element after the other
   bool fma = true;          // CPU: a fused multiply-add is one instruction
   int64_t l1Bytes = 32768, l2Bytes = 1048576;
@@ -62,7 +64,9 @@ struct LoweredKernel {
 /// Marks a loop that is to be unrolled whole (GPU), a function whose index values fit 32 bits, and an
 /// argument of which neighbours are read or written together: its address is a multiple of 16.
 /// `strictAttr`: of a function whose multiplications and additions no compiler may contract.
-inline constexpr llvm::StringLiteral strictAttr = "sinter.strict";
+/// `tilesAttr`: of a function that multiplies on a matrix unit, which takes subnormal numbers for zeros; how it
+/// rounds to bf16 may, too.
+inline constexpr llvm::StringLiteral strictAttr = "sinter.strict", tilesAttr = "sinter.tiles";
 inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow",
                                      alignedAttr = "sinter.aligned";
 

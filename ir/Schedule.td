@@ -9,7 +9,7 @@ def Sinter_TargetAttr : AttrDef<Sinter_Dialect, "Target"> {
   let summary = "Limits of the machine that a module is compiled for (module attribute sinter.target)";
   let parameters = (ins
     StringRefParameter<"\"cpu\" or \"cuda\"">:$kind,
-    StringRefParameter<"\"avx512\", \"avx2\", \"generic\"; \"sm_80\", ...">:$isa,
+    StringRefParameter<"\"amx\", \"avx512\", \"avx2\", \"generic\"; \"sm_80\", ...">:$isa,
     DefaultValuedParameter<"int64_t", "16">:$vectorBytes,      // bytes of one vector register or widest access
     DefaultValuedParameter<"int64_t", "32768">:$l1Bytes,
     DefaultValuedParameter<"int64_t", "1048576">:$l2Bytes,

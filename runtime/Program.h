@@ -167,7 +167,7 @@ enum class TargetKind : uint8_t { cpu, cuda, reference };
 
 struct Program {
   TargetKind target = TargetKind::cpu;
-  std::string isa;                           // CPU: "avx512", "avx2", "generic"
+  std::string isa;                           // CPU: "amx", "avx512", "avx2", "generic"
   std::vector<std::string> requiredFeatures; // a loader refuses a program with one it does not know
   std::vector<StateVariable> state;
   std::vector<Entry> entries;

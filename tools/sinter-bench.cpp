@@ -6,6 +6,7 @@
 #include "../examples/models/LinearModel.h"
 #include "../examples/models/MnistCnn.h"
 
+#include "sinter/runtime/cpu/KernelImage.h"
 #include "sinter/sinter.h"
 
 #include <CLI/CLI.hpp>
@@ -13,11 +14,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <functional>
 #include <iostream>
 #include <random>
 #include <regex>
+#include <thread>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 using sinter::Array;
 using sinter::Tensor;
@@ -39,11 +46,50 @@ Array random(sinter::Shape shape) {
   for (float &value : values) value = uniform(generator);
   return Array(values, shape);
 }
+/// The same in bf16, rounded down, where that is what is measured.
+Array random(sinter::Shape shape, const std::string &precision) {
+  Array numbers = random(shape);
+  if (precision != "bf16") return numbers;
+  std::vector<uint16_t> halves;
+  for (float value : numbers.data<float>()) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    halves.push_back(uint16_t(bits >> 16));
+  }
+  return Array::copy(halves.data(), shape, sinter::bf16);
+}
 Array labels(int64_t count) {
   std::vector<int64_t> values(count);
   for (int64_t i = 0; i < count; ++i) values[i] = i * 7 % 10;
   return Array(values, {count});
 }
+
+#if defined(__x86_64__)
+/// Products of whole tiles that wait neither for each other nor for memory: what AMX can do at most.
+/// `count` times six of them, 2 x 16 x 16 x 32 operations each.
+__attribute__((target("amx-tile,amx-bf16"))) void multiplyTiles(int64_t count) {
+  struct alignas(64) {
+    uint8_t palette = 1, startRow = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } shapes;
+  asm volatile("" : : "r"(&shapes) : "memory"); // GCC 12 does not see that all of it is read
+  _tile_loadconfig(&shapes);
+  _tile_zero(6);
+  _tile_zero(7);
+  for (int64_t i = 0; i < count; ++i) {
+    _tile_dpbf16ps(0, 6, 7);
+    _tile_dpbf16ps(1, 6, 7);
+    _tile_dpbf16ps(2, 6, 7);
+    _tile_dpbf16ps(3, 6, 7);
+    _tile_dpbf16ps(4, 6, 7);
+    _tile_dpbf16ps(5, 6, 7);
+  }
+  _tile_release();
+}
+#else
+void multiplyTiles(int64_t) {}
+#endif
 
 class Bench {
 public:
@@ -82,7 +128,23 @@ public:
         cpuTimes[times.size() / 2]; // of all threads; waiting ones spin for a while
     record["min_ms"] = times.front();
     record["runs"] = times.size();
+    if (record.contains("operations"))
+      record["gflops"] = double(record["operations"]) / times[times.size() / 2] / 1e6;
     std::cout << record.dump() << std::endl;
+  }
+
+  /// The share of this that a product of bf16 reaches is what can be asked of it.
+  void peakOfTiles() {
+    run("peak_amx_bf16", [&](nlohmann::json &record) {
+      int64_t count = 100000;
+      record["operations"] = 2 * 16 * 16 * 32 * 6 * count * options.threads;
+      return [count, threads = options.threads] {
+        std::vector<std::thread> others;
+        for (int i = 1; i < threads; ++i) others.emplace_back(multiplyTiles, count);
+        multiplyTiles(count);
+        for (std::thread &thread : others) thread.join();
+      };
+    });
   }
 
   /// `arguments` are those of the model's constructor.
@@ -100,8 +162,9 @@ public:
     });
   }
 
+  /// `operations`: multiplications and additions, where they are counted.
   void operation(const std::string &name, const sinter::TracedFunction &function,
-                 std::vector<Array> inputs) {
+                 std::vector<Array> inputs, int64_t operations = 0) {
     run(name, [&](nlohmann::json &record) -> std::function<void()> {
       std::vector<sinter::TensorSpec> specs;
       for (const Array &input : inputs) specs.push_back({input.shape(), input.dtype()});
@@ -111,6 +174,7 @@ public:
           sinter::compile(traced, {.device = device(), .precision = precision()}));
       executable->run(inputs);
       describe(record, executable->cost());
+      if (operations) record["operations"] = operations;
       return [executable, inputs] { executable->run(inputs); };
     });
   }
@@ -180,11 +244,12 @@ int main(int argc, char **argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     Bench bench(options);
+    if (options.device == "cpu" && sinter::runtime::hostRuns("amx")) bench.peakOfTiles();
     for (int64_t n : {512, 1024, 2048})
       bench.operation(
           "matmul_" + std::to_string(n),
           [](const std::vector<Tensor> &in) { return std::vector<Tensor>{matmul(in[0], in[1])}; },
-          {random({n, n}), random({n, n})});
+          {random({n, n}, options.precision), random({n, n}, options.precision)}, 2 * n * n * n);
     struct Convolution {
       int64_t n, c, h, o, k, padding;
     };
@@ -194,7 +259,8 @@ int main(int argc, char **argv) {
                       [s](const std::vector<Tensor> &in) {
                         return std::vector<Tensor>{conv2d(in[0], in[1], {.padding = s.padding})};
                       },
-                      {random({s.n, s.c, s.h, s.h}), random({s.o, s.c, s.k, s.k})});
+                      {random({s.n, s.c, s.h, s.h}, options.precision),
+                       random({s.o, s.c, s.k, s.k}, options.precision)});
     for (auto [rows, columns] : {std::pair<int64_t, int64_t>{4096, 1024}, {1024, 4096}}) {
       bench.operation(
           fmt::format("softmax_{}x{}", rows, columns),

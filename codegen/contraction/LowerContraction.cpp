@@ -1,4 +1,4 @@
-#include "sinter/codegen/contraction/PackedEmitter.h"
+#include "sinter/codegen/contraction/TileEmitter.h"
 #include "sinter/codegen/contraction/TiledContraction.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -123,6 +123,7 @@ LogicalResult lowerContraction(KernelFrame &frame) {
   if (lowerTiledContraction(frame, points, tiled)) return tiled;
   if (!PackedPlan::suits(frame, points)) return PlainContraction(frame, points).run();
   PackedPlan plan(frame, points);
+  if (plan.onTiles) return TileEmitter(frame, points, plan).run();
   return PackedEmitter(frame, points, plan).run();
 }
 

@@ -3,45 +3,59 @@
 #include "sinter/codegen/contraction/PackedPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace sinter::codegen {
 
 /// Writes the code of a packed contraction as its plan says: units (PackedUnits.cpp), panels
 /// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), all from the small loops
-/// of PackedLoops.cpp.
+/// of PackedLoops.cpp. TileEmitter has other panels and other products.
 class PackedEmitter {
 public:
   PackedEmitter(KernelFrame &frame, const ContractionElements &points, const PackedPlan &plan);
+  virtual ~PackedEmitter() = default;
   mlir::LogicalResult run();
 
-private:
+protected:
   using Value = mlir::Value;
   using Indices = llvm::SmallVector<Value>;
   /// Gets the indices of a point and its position in the panel.
   using PointBody = llvm::function_ref<void(Indices, Value)>;
 
   // Units.
+  virtual void allocatePanels();
+  /// Rows that a block's sums have room for: whole tiles are stored.
+  int64_t rowsOfSums() const {
+    return plan.onTiles ? llvm::alignTo(plan.rowsPerUnit, plan.W) : plan.rowsPerUnit;
+  }
+  /// Blocks of columns whose sums are kept at once.
+  int64_t sumBlocks() const { return plan.resident ? 1 : plan.blocksPerUnit; }
   void emitUnit(Value unit);
   void emitColumns(Value outer);
   void overBlocks(llvm::function_ref<void()> body);
 
   // Panels.
-  void packRows();
+  virtual void packRows();
   void packBox(const OperandBox &box, Value panel, const LoopGroup &own, Indices ownStart);
   void boxLines(const OperandBox &box, Value panel, unsigned dim, Indices indices, Value inside,
                 Value at);
   Value columnElement(Indices column, Indices k, Value offset);
-  void packColumns();
+  virtual void packColumns();
+  void packColumnBox();
   void packColumnsTransposed();
+  /// Calls `pack` with the indices of the block's columns and their positions in it.
+  void overColumns(PointBody pack);
   void packLine(unsigned dim, Indices column, Value local, PointBody pack);
   void transpose(Indices &vectors);
   Value panelAt(Value k, Value column);
+  Value narrowed(Value value, mlir::Type element);
   void put(Value value, Value panel, Value at);
 
   // Register tiles.
   void tiles();
   void tileColumn(Value column, int64_t vectors);
-  void registerTile(Value row, int64_t count, Value column, int64_t vectors);
+  virtual void registerTile(Value row, int64_t count, Value column, int64_t vectors);
+  void finishTile(Value row, int64_t count, Value column, int64_t vectors);
   Value rowElement(Value row, Value k, llvm::ArrayRef<Value> indices);
   Value sumAt(Value row, int64_t r, Value column, int64_t v);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
@@ -98,12 +112,13 @@ private:
 
   Value rowPanel, columnPanel, columnBoxPanel, sums;
   int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
+  int64_t runWidth;       // lanes of runs
   bool tileAtOnce = true; // a tile's sums go on from it; else the unit's are kept together
 
   // Of the unit being emitted.
   Indices batchPoint, outerPoint;
   Indices boxOrigin; // of the box being packed, in its operand
-  Value columnUnit, rowBase, rowCount, lastRowBlock, kBase, kCount, firstOfK, lastOfK;
+  Value columnUnit, rowBase, rowCount, kBase, kCount, firstOfK, lastOfK;
   Value lineBase, lineCount, columnCount, sumBase; // of the block of columns
   int64_t kRange = 1;                              // most that kCount can be
 };

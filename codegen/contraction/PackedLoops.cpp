@@ -34,11 +34,11 @@ void PackedEmitter::onlyIf(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
-/// Runs of `W` from `from` to `to` (at most `most`): whole ones, then one under a mask. What cannot be
+/// Runs of `runWidth` from `from` to `to` (at most `most`): whole ones, then one under a mask. What cannot be
 /// masked is done one by one. `body(index)` is in vector mode, or (the last way) not.
 void PackedEmitter::runs(Value from, Value to, int64_t most, bool whole,
                          llvm::function_ref<void(Value)> body) {
-  int64_t W = plan.W;
+  int64_t W = runWidth;
   APInt first, end;
   if (matchPattern(from, m_ConstantInt(&first)) && matchPattern(to, m_ConstantInt(&end)) &&
       first.isZero())
@@ -72,7 +72,7 @@ void PackedEmitter::runs(Value from, Value to, int64_t most, bool whole,
 
 /// Runs from 0 to a known end: what the last one's lanes are is known, too.
 void PackedEmitter::fixedRuns(int64_t end, llvm::function_ref<void(Value)> body) {
-  int64_t W = plan.W, whole = end / W * W, rest = end - whole;
+  int64_t W = runWidth, whole = end / W * W, rest = end - whole;
   if (whole)
     loop(constant(0), constant(whole), W, end, [&](Value counter) {
       elements->setRun(counter, W);
@@ -162,7 +162,7 @@ void PackedEmitter::innerK(unsigned dim, unsigned until, Indices indices, Value 
 /// Runs along the last dimension of k: `body(indices, offset)` in vector mode. The last dimension is
 /// inside a block, or is what blocks are cut from.
 void PackedEmitter::alongK(PointBody body) {
-  int64_t W = plan.W;
+  int64_t W = runWidth;
   ArrayRef<int64_t> extents = plan.groups[3].extents;
   unsigned last = extents.size() - 1;
   if (plan.kInnerFirst == last + 1) {

@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -21,10 +22,27 @@ Value PackedEmitter::panelAt(Value k, Value column) {
 
 /// Stores to a panel: what lies beyond a masked run's end is written over by the next run, or is padding.
 void PackedEmitter::put(Value value, Value panel, Value at) {
+  value = narrowed(value, cast<MemRefType>(panel.getType()).getElementType());
   if (isa<VectorType>(value.getType()))
     vector::StoreOp::create(b, frame.loc, value, panel, at);
   else
     memref::StoreOp::create(b, frame.loc, value, panel, at);
+}
+
+/// A factor, in compute type, as the panel has it: rounded to its declared type, it only changes form.
+Value PackedEmitter::narrowed(Value value, Type element) {
+  if (getElementTypeOrSelf(value) == element) return value;
+  if (auto wide = value.getDefiningOp<arith::ExtFOp>();
+      wide && getElementTypeOrSelf(wide.getIn()) == element)
+    return wide.getIn();
+  Type type = withElement(value.getType(), element);
+  if (matchPattern(value, m_PosZeroFloat())) return constantOf(b, frame.loc, type, 0);
+  if (auto select = value.getDefiningOp<arith::SelectOp>()) // zero where there is no element
+    if (matchPattern(select.getFalseValue(), m_PosZeroFloat()))
+      return arith::SelectOp::create(b, frame.loc, select.getCondition(),
+                                     narrowed(select.getTrueValue(), element),
+                                     constantOf(b, frame.loc, type, 0));
+  return arith::TruncFOp::create(b, frame.loc, type, value);
 }
 
 void PackedEmitter::packRows() {
@@ -102,7 +120,7 @@ void PackedEmitter::boxLines(const OperandBox &box, Value panel, unsigned dim, I
   int64_t origin = box.access.constants[dim] - box.below[dim];
   int64_t from = std::max<int64_t>(0, origin), to = std::min(shape, origin + extent);
   if (inside || origin < 0 || origin + extent > shape) {
-    Value zero = constantOf(b, frame.loc, vectorType(), 0);
+    Value zero = constantOf(b, frame.loc, VectorType::get(plan.W, plan.panelType), 0);
     for (int64_t lane = 0; lane < extent; lane += plan.W) put(zero, panel, affine(d(0) + lane, at));
   }
   auto copy = [&] {
@@ -115,9 +133,9 @@ void PackedEmitter::boxLines(const OperandBox &box, Value panel, unsigned dim, I
     runs(constant(from), constant(to), shape, (to - from) % plan.W == 0, [&](Value index) {
       Indices element(own);
       element.push_back(index);
-      Value value = elements->spread(elements->element(operand, element));
+      Value value = narrowed(elements->spread(elements->element(operand, element)), plan.panelType);
       if (elements->lanes() > 1)
-        value = elements->masked(value, constantOf(b, frame.loc, vectorType(), 0));
+        value = elements->masked(value, constantOf(b, frame.loc, value.getType(), 0));
       put(value, panel, affine(d(0) + d(1) - origin, {at, index}));
     });
   };
@@ -146,7 +164,8 @@ Value PackedEmitter::columnElement(Indices column, Indices k, Value offset) {
   for (unsigned i = plan.kInnerFirst; i < k.size(); ++i) move(ofK.first + i, k[i]);
   Value position = affine(at, operands);
   if (elements->lanes() > 1)
-    return vector::LoadOp::create(b, frame.loc, vectorType(), columnBoxPanel, position);
+    return vector::LoadOp::create(b, frame.loc, VectorType::get(plan.W, plan.panelType),
+                                  columnBoxPanel, position);
   return memref::LoadOp::create(b, frame.loc, columnBoxPanel, position);
 }
 
@@ -155,39 +174,46 @@ void PackedEmitter::packColumns() {
   unsigned allOfK = plan.groups[3].extents.size();
   if (plan.columnsAlongK && (allOfK == 1 || plan.kInnerFirst < allOfK))
     return packColumnsTransposed();
-  if (plan.columnBox) {
-    Indices start(outerPoint);
-    start.push_back(lineBase);
-    packBox(*plan.columnBox, columnBoxPanel, plan.columns, start);
-  }
-  unsigned last = plan.columns.extents.size() - 1;
+  packColumnBox();
   overInnerK(allOfK, [&](Indices k, Value offset) {
-    auto pack = [&](Indices column, Value local) {
-      put(columnElement(column, k, offset), columnPanel, panelAt(offset, local));
-    };
     if (plan.blockColumns % W) { // lanes beyond the last column are numbers, not what memory held
       Value zero = constantOf(b, frame.loc, vectorType(), 0);
       put(zero, columnPanel, panelAt(offset, constant(llvm::alignTo(plan.blockColumns, W) - W)));
     }
-    if (!plan.columnsAlongColumn) {
-      loop(constant(0), columnCount, 1, plan.blockColumns,
-           [&](Value local) { pack(columnIndices(local), local); });
-      return;
-    }
-    if (plan.suffixFirst == last) {
-      bool whole = plan.lines % W == 0 && plan.linesPerBlock % W == 0;
-      runs(lineBase, add(lineBase, lineCount), plan.lines, whole, [&](Value line) {
-        Indices column(outerPoint);
-        column.push_back(line);
-        pack(column, affine(d(0) - d(1), {line, lineBase}));
-      });
-      return;
-    }
-    loop(constant(0), lineCount, 1, plan.linesPerBlock, [&](Value line) {
-      Indices column(outerPoint);
-      column.push_back(affine(d(0) + d(1), {lineBase, line}));
-      packLine(plan.suffixFirst + 1, column, affine(d(0) * plan.lineSize, line), pack);
+    overColumns([&](Indices column, Value local) {
+      put(columnElement(column, k, offset), columnPanel, panelAt(offset, local));
     });
+  });
+}
+
+void PackedEmitter::packColumnBox() {
+  if (!plan.columnBox) return;
+  Indices start(outerPoint);
+  start.push_back(lineBase);
+  packBox(*plan.columnBox, columnBoxPanel, plan.columns, start);
+}
+
+/// In runs where neighbours in memory are neighbours among the columns.
+void PackedEmitter::overColumns(PointBody pack) {
+  int64_t W = plan.W;
+  if (!plan.columnsAlongColumn) {
+    loop(constant(0), columnCount, 1, plan.blockColumns,
+         [&](Value local) { pack(columnIndices(local), local); });
+    return;
+  }
+  if (plan.suffixFirst + 1 == plan.columns.extents.size()) {
+    bool whole = plan.lines % W == 0 && plan.linesPerBlock % W == 0;
+    runs(lineBase, add(lineBase, lineCount), plan.lines, whole, [&](Value line) {
+      Indices column(outerPoint);
+      column.push_back(line);
+      pack(column, affine(d(0) - d(1), {line, lineBase}));
+    });
+    return;
+  }
+  loop(constant(0), lineCount, 1, plan.linesPerBlock, [&](Value line) {
+    Indices column(outerPoint);
+    column.push_back(affine(d(0) + d(1), {lineBase, line}));
+    packLine(plan.suffixFirst + 1, column, affine(d(0) * plan.lineSize, line), pack);
   });
 }
 

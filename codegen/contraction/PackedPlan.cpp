@@ -13,11 +13,10 @@ int64_t product(ArrayRef<int64_t> extents) {
   return std::accumulate(extents.begin(), extents.end(), int64_t(1), std::multiplies<>());
 }
 
-/// Products that a tile adds up before it goes back to its sums: a column of tiles then fits the caches.
-constexpr int64_t mostK = 256;
-
-/// Units that keep many threads busy to the end.
-constexpr int64_t enoughUnits = 16;
+int64_t blockOf(int64_t total, int64_t most, int64_t multiple) {
+  int64_t count = llvm::divideCeil(total, most);
+  return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
+}
 
 /// Vector registers have as many bytes for f64 as for f32.
 static int64_t lanesOf(const KernelFrame &frame, Type type) {
@@ -34,12 +33,17 @@ bool PackedPlan::suits(const KernelFrame &frame, const ContractionElements &poin
 }
 
 PackedPlan::PackedPlan(KernelFrame &frame, const ContractionElements &points)
-    : W(lanesOf(frame, points.accumulatorType())), type(points.accumulatorType()), frame(frame),
-      points(points) {
+    : W(lanesOf(frame, points.accumulatorType())), type(points.accumulatorType()),
+      onTiles(suitsTiles(frame, points)),
+      panelType(onTiles ? Type(frame.builder.getBF16Type()) : type), mostK(onTiles ? 352 : 256),
+      frame(frame), points(points) {
   analyse();
   chooseSides();
   chooseColumns();
-  chooseUnits();
+  if (onTiles)
+    chooseTileUnits();
+  else
+    chooseUnits();
   chooseK();
   if (rowsBoxed)
     rowBox = makeBox(rowSide, rows, 0, rowsPerUnit / product(ArrayRef(rows.extents).drop_front()),
@@ -224,9 +228,12 @@ void PackedPlan::chooseSides() {
   for (bool transposed : {false, true}) {
     const LoopGroup &r = groups[transposed ? 2 : 1], &c = groups[transposed ? 1 : 2];
     double rows = double(r.size()), columns = double(c.size()), k = double(groups[3].size());
-    double tiles = double(llvm::alignTo(c.size(), W)) * rows * k / double(2 * W);
-    double pack = packCost(transposed ? 1 : 0, r, false) * rows * k * std::ceil(columns / 240) +
-                  packCost(transposed ? 0 : 1, c, true) * columns * k * std::ceil(rows / 256);
+    double tiles = onTiles ? 0 : double(llvm::alignTo(c.size(), W)) * rows * k / double(2 * W);
+    auto packed = [&](unsigned side, const LoopGroup &own, bool columnSide) {
+      return onTiles ? tilePackCost(side, own, columnSide) : packCost(side, own, columnSide);
+    };
+    double pack = packed(transposed ? 1 : 0, r, false) * rows * k * std::ceil(columns / 240) +
+                  packed(transposed ? 0 : 1, c, true) * columns * k * std::ceil(rows / 256);
     double store = rows * columns * double(frame.yield()->getNumOperands()) *
                    (unitAlong(endPositions, c.last()) ? 0.25 : 2);
     double cost = tiles + pack + store;
@@ -250,7 +257,7 @@ void PackedPlan::chooseSides() {
   columnsAlongColumn = unitAlong(sidePositions[1 - rowSide], columns.last());
   columnsAlongK = !columnsAlongColumn && (unitAlong(sidePositions[1 - rowSide], k.last()) ||
                                           runsAlong(sidePositions[1 - rowSide], k.last()));
-  rowsBoxed = rowBoxSuits(rowSide, rows);
+  rowsBoxed = onTiles ? tileRowBoxSuits(rowSide, rows) : rowBoxSuits(rowSide, rows);
 }
 
 /// The innermost dimensions that the result walks through as one, cut along the first of them.
@@ -301,16 +308,12 @@ void PackedPlan::chooseUnits() {
   bool packs = !direct && !rowsBoxed;
   bool shared = packs && tiled && !points.window && !fit(std::min(m, mostRows));
   if (shared) mostRows = 2048 / bytes; // half of L2
-  auto blocks = [&](int64_t total, int64_t most, int64_t multiple) {
-    int64_t count = llvm::divideCeil(total, most);
-    return std::min<int64_t>(total, llvm::alignTo(llvm::divideCeil(total, count), multiple));
-  };
   int64_t lineMultiple = points.window   ? points.window->rowStride
                          : lineSize == 1 ? tileVectors * W
                                          : 1;
   auto cut = [&] {
-    linesPerBlock = blocks(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
-    rowsPerUnit = blocks(m, mostRows, rowsBoxed ? std::lcm(channel, tileRows) : tileRows);
+    linesPerBlock = blockOf(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
+    rowsPerUnit = blockOf(m, mostRows, rowsBoxed ? std::lcm(channel, tileRows) : tileRows);
     columnBlocks = llvm::divideCeil(lines, linesPerBlock);
     rowBlocks = llvm::divideCeil(m, rowsPerUnit);
     return groups[0].size() * outerColumns * columnBlocks * rowBlocks;
@@ -351,7 +354,7 @@ void PackedPlan::chooseUnits() {
   if (shared && !resident) {
     columnUnits =
         std::min(columnBlocks, int64_t(llvm::divideCeil(enoughUnits, units / columnBlocks)));
-    linesPerBlock = std::min(linesPerBlock, blocks(lines, 768 / bytes, lineMultiple));
+    linesPerBlock = std::min(linesPerBlock, blockOf(lines, 768 / bytes, lineMultiple));
     columnBlocks = llvm::divideCeil(lines, linesPerBlock);
     blocksPerUnit = std::min(int64_t(llvm::divideCeil(columnBlocks, columnUnits)),
                              std::max<int64_t>(1, 1536 / bytes / linesPerBlock));
@@ -369,11 +372,13 @@ void PackedPlan::chooseK() {
   kOuter = product(k.take_front(kInnerFirst));
   kPerBlock = std::max<int64_t>(1, mostK / kInner);
   kPerBlock = llvm::divideCeil(kOuter, llvm::divideCeil(kOuter, kPerBlock));
-  if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, W);
+  if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, onTiles ? 2 * W : W);
   if ((rowsBoxed || columnsBoxed) && kInnerFirst > 1) // a block stays inside one image
     while (k[kInnerFirst - 1] % kPerBlock) --kPerBlock;
   kBlocks = llvm::divideCeil(kOuter, kPerBlock);
   kMost = kPerBlock * kInner;
+  // What a block leaves of its last tile is zeros, which must not be the next block's elements.
+  if (onTiles && kBlocks > 1 && kMost % (2 * W)) resident = false;
   kInRows = resident ? kOuter * kInner : kMost;
 }
 

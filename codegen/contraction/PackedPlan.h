@@ -5,6 +5,11 @@
 namespace sinter::codegen {
 
 int64_t product(llvm::ArrayRef<int64_t> extents);
+/// `total` in equal blocks of at most `most`, about: the size of one, a multiple of `multiple` or all.
+int64_t blockOf(int64_t total, int64_t most, int64_t multiple);
+
+/// Units that keep many threads busy to the end.
+constexpr int64_t enoughUnits = 16;
 
 /// A group of loops of the contraction: where it starts among the merged dimensions, and its own.
 struct LoopGroup {
@@ -46,8 +51,11 @@ struct PackedPlan {
   /// Whether the packed form is right for this contraction on this target, and worth its code.
   static bool suits(const KernelFrame &frame, const ContractionElements &points);
 
-  int64_t W;       // lanes of a vector
-  mlir::Type type; // of panels and sums
+  int64_t W;            // lanes of a vector
+  mlir::Type type;      // of sums
+  bool onTiles;         // bf16 by bf16, on the machine's matrix unit (TilePlan.cpp, TileEmitter.h)
+  mlir::Type panelType; // of panels: as sums, or bf16
+  int64_t mostK;        // products that a tile adds up before it goes back to its sums
 
   MergedDims merged;
   std::array<LoopGroup, 4> groups; // batch, m, n, k
@@ -75,6 +83,10 @@ struct PackedPlan {
   int64_t kInner = 1, kOuter = 1, kPerBlock = 1, kBlocks = 1, kMost = 1, kInRows = 1;
 
 private:
+  static bool suitsTiles(const KernelFrame &frame, const ContractionElements &points);
+  bool tileRowBoxSuits(unsigned side, const LoopGroup &own);
+  double tilePackCost(unsigned side, const LoopGroup &own, bool columnSide);
+  void chooseTileUnits();
   void analyse();
   std::optional<LinearAccess> accessOf(unsigned side);
   bool linesSuitBox(unsigned side, const LoopGroup &own);

@@ -44,18 +44,22 @@ void PackedEmitter::tileColumn(Value column, int64_t vectors) {
   Value whole = arith::DivUIOp::create(b, frame.loc, rowCount, constant(tileRows));
   loop(constant(0), whole, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows),
        [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
-  int64_t rest = plan.rows.size() % plan.rowsPerUnit % tileRows;
-  if (plan.rowBlocks == 1) rest = plan.rowsPerUnit % tileRows;
-  if (rest == 0) return;
-  auto last = [&] {
-    Value row = add(mul(whole, tileRows), constant(0));
-    elements->variable(row, 0, plan.rowsPerUnit - 1);
-    registerTile(row, rest, column, vectors);
-  };
-  if (plan.rowBlocks == 1)
-    last();
-  else
-    onlyIf(lastRowBlock, last);
+  // What is left in a full unit, and in the last one.
+  std::set<int64_t> rests{plan.rowsPerUnit % tileRows,
+                          plan.rows.size() % plan.rowsPerUnit % tileRows};
+  rests.erase(0);
+  Value left = arith::RemUIOp::create(b, frame.loc, rowCount, constant(tileRows));
+  for (int64_t rest : rests) {
+    auto last = [&] {
+      Value row = add(mul(whole, tileRows), constant(0));
+      elements->variable(row, 0, plan.rowsPerUnit - 1);
+      registerTile(row, rest, column, vectors);
+    };
+    if (plan.rowBlocks == 1)
+      last();
+    else
+      onlyIf(compare(arith::CmpIPredicate::eq, left, constant(rest)), last);
+  }
 }
 
 /// Element `k` of the block (at `indices` of the box), in `row` of the unit.
@@ -117,10 +121,15 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
     for (int64_t v = 0; v < vectors; ++v)
       vector::StoreOp::create(b, frame.loc, totals[r * vectors + v], sums,
                               sumAt(row, r, column, v));
+  finishTile(row, count, column, vectors);
+}
+
+/// What follows a tile's sums once they are complete, while they are near.
+void PackedEmitter::finishTile(Value row, int64_t count, Value column, int64_t vectors) {
   if (points.window) return;
-  auto finish = [&] { // while the sums are near
+  auto finish = [&] {
     loop(constant(0), constant(count), 1, count, [&](Value r) {
-      Value end = minimum(columnCount, add(column, constant(vectors * W)));
+      Value end = minimum(columnCount, add(column, constant(vectors * plan.W)));
       Value base = tileAtOnce ? affine(d(0) * ldc - d(1), {r, column})
                               : affine((d(0) + d(1)) * ldc + d(2), {row, r, sumBase});
       finishRow(affine(d(0) + d(1), {row, r}), base, column, end, plan.blockColumns);
@@ -145,11 +154,12 @@ Value PackedEmitter::multiplyAdd(Value lhs, Value rhs, Value sum) {
 /// Columns [from, to) of a row of sums go through the epilogue to memory; column c is at `base` + c.
 void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64_t most) {
   Indices rowPoint = rowIndices(row);
-  bool whole = plan.blockColumns % plan.W == 0 && plan.lines % plan.linesPerBlock == 0;
+  bool whole = plan.blockColumns % runWidth == 0 && plan.lines % plan.linesPerBlock == 0;
   runs(from, to, most, whole, [&](Value column) {
     Value at = affine(d(0) + d(1), {base, column});
     Value sum = elements->lanes() > 1
-                    ? Value(vector::LoadOp::create(b, frame.loc, vectorType(), sums, at))
+                    ? Value(vector::LoadOp::create(b, frame.loc,
+                                                   VectorType::get(runWidth, plan.type), sums, at))
                     : Value(memref::LoadOp::create(b, frame.loc, sums, at));
     elements->bindValue(points.result(), elements->rounded(sum, elementOf(points.result())));
     points.store(*elements, point(rowPoint, columnIndices(column), {}));

@@ -10,13 +10,21 @@ namespace sinter::codegen {
 
 PackedEmitter::PackedEmitter(KernelFrame &frame, const ContractionElements &points,
                              const PackedPlan &plan)
-    : frame(frame), points(points), plan(plan), b(frame.builder), elements(frame.elements()) {}
+    : frame(frame), points(points), plan(plan), b(frame.builder), elements(frame.elements()),
+      runWidth(plan.W) {}
 
 LogicalResult PackedEmitter::run() {
-  int64_t W = plan.W;
   int64_t units = plan.groups[0].size() * plan.outerUnits * plan.columnUnits * plan.rowBlocks;
   frame.lowered.range = units;
   frame.lowered.grain = 1;
+  tileAtOnce = plan.kBlocks == 1 && !points.window;
+  allocatePanels();
+  loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
+  return failure(elements->failed());
+}
+
+void PackedEmitter::allocatePanels() {
+  int64_t W = plan.W;
   ldb = llvm::alignTo(plan.blockColumns, W) + W;
   bool rowsByRow = !plan.rowsAlongRow; // [row][k]
   rowStride = rowsByRow ? plan.kInRows + W : 1;
@@ -29,12 +37,9 @@ LogicalResult PackedEmitter::run() {
         rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
   int64_t width = plan.tiled ? llvm::alignTo(plan.blockColumns, plan.tileVectors * W) : ldb;
   columnPanel = elements->temporary((plan.kMost + W) * width, plan.type);
-  tileAtOnce = plan.kBlocks == 1 && !points.window;
   ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.blockColumns, W) + W;
-  sums = elements->temporary(
-      tileAtOnce ? plan.tileRows * ldc : plan.blocksPerUnit * plan.rowsPerUnit * ldc, plan.type);
-  loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
-  return failure(elements->failed());
+  sums = elements->temporary(tileAtOnce ? plan.tileRows * ldc : sumBlocks() * rowsOfSums() * ldc,
+                             plan.type);
 }
 
 void PackedEmitter::emitUnit(Value unit) {
@@ -48,7 +53,6 @@ void PackedEmitter::emitUnit(Value unit) {
   rowCount = rowBlocks == 1 ? constant(plan.rowsPerUnit)
                             : minimum(constant(plan.rowsPerUnit),
                                       subtract(constant(plan.rows.size()), rowBase));
-  lastRowBlock = compare(arith::CmpIPredicate::eq, rowBlock, constant(rowBlocks - 1));
   kBase = constant(0);
   kCount = constant(plan.kOuter);
   kRange = plan.kOuter;
@@ -69,7 +73,7 @@ void PackedEmitter::overBlocks(llvm::function_ref<void()> body) {
                                        : minimum(constant(plan.linesPerBlock),
                                                  subtract(constant(plan.lines), lineBase));
     columnCount = mul(lineCount, plan.lineSize);
-    sumBase = affine(d(0) * (plan.rowsPerUnit * ldc), local);
+    sumBase = affine(d(0) * (rowsOfSums() * ldc), local);
     body();
   };
   if (plan.blocksPerUnit == 1) return at(columnUnit, constant(0));
@@ -86,19 +90,28 @@ void PackedEmitter::overBlocks(llvm::function_ref<void()> body) {
 void PackedEmitter::emitColumns(Value outer) {
   outerPoint = delinearized(outer, ArrayRef(plan.columns.extents).take_front(plan.suffixFirst));
   auto compute = [&] {
-    if (!plan.resident) packRows();
-    overBlocks([&] {
-      packColumns();
-      tiles();
+    packColumns();
+    tiles();
+  };
+  auto overK = [&](llvm::function_ref<void()> body) {
+    if (tileAtOnce) return body();
+    loop(plan.kBlocks, [&](Value block) {
+      kBase = affine(d(0) * plan.kPerBlock, block);
+      kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
+      firstOfK = compare(arith::CmpIPredicate::eq, block, constant(0));
+      lastOfK = compare(arith::CmpIPredicate::eq, block, constant(plan.kBlocks - 1));
+      body();
     });
   };
-  if (tileAtOnce) return compute();
-  loop(plan.kBlocks, [&](Value block) {
-    kBase = affine(d(0) * plan.kPerBlock, block);
-    kCount = minimum(constant(plan.kPerBlock), subtract(constant(plan.kOuter), kBase));
-    firstOfK = compare(arith::CmpIPredicate::eq, block, constant(0));
-    lastOfK = compare(arith::CmpIPredicate::eq, block, constant(plan.kBlocks - 1));
-    compute();
+  if (plan.resident) // sums of one block of columns at a time
+    return overBlocks([&] {
+      sumBase = constant(0);
+      overK(compute);
+      if (points.window) finishWindows();
+    });
+  overK([&] {
+    packRows();
+    overBlocks(compute);
   });
   if (points.window) overBlocks([&] { finishWindows(); });
 }

@@ -27,6 +27,8 @@ struct Machine {
   std::string cpu, tune, features;
 };
 Machine machineOf(const Isa &isa) {
+  if (isa.name == "amx") // what else is compiled the same for both
+    return {"x86-64-v4", "skylake-avx512", "+amx-tile,+amx-bf16,+avx512bf16"};
   if (isa.name == "avx512") return {"x86-64-v4", "skylake-avx512", ""};
   if (isa.name == "avx2") return {"x86-64-v3", "haswell", ""};
 #if defined(__x86_64__)
@@ -133,7 +135,8 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
     if (function.isDeclaration()) continue;
     function.addFnAttr("target-cpu", description.cpu);
     function.addFnAttr("tune-cpu", description.tune);
-    if (options.isa.name == "avx512") function.addFnAttr("prefer-vector-width", "512");
+    if (options.isa.name == "avx512" || options.isa.name == "amx")
+      function.addFnAttr("prefer-vector-width", "512");
     if (options.addressSanitizer) function.addFnAttr(Attribute::SanitizeAddress);
     // LLVM's own values of sin and the like are not libm's to the last bit.
     if (options.strict) function.addFnAttr("no-builtins");

@@ -296,10 +296,10 @@ Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted
   std::string isa = wanted;
   if (isa.empty()) { SINTER_ASSIGN_OR_RETURN(isa, runtime::environment::cpuIsa()); }
   if (isa.empty()) isa = runtime::bestHostIsa();
-  int64_t bytes = isa == "avx512" ? 64 : isa == "avx2" ? 32 : 16;
-  if (isa != "avx512" && isa != "avx2" && isa != "generic")
+  int64_t bytes = isa == "amx" || isa == "avx512" ? 64 : isa == "avx2" ? 32 : 16;
+  if (isa != "amx" && isa != "avx512" && isa != "avx2" && isa != "generic")
     return Error{ErrorCode::invalidArgument,
-                 fmt::format("'{}' is no instruction set: avx512, avx2 or generic", isa)};
+                 fmt::format("'{}' is no instruction set: amx, avx512, avx2 or generic", isa)};
   auto size = [](int name, int64_t otherwise) {
     long found = sysconf(name);
     return found > 0 ? int64_t(found) : otherwise;

@@ -1,4 +1,5 @@
 #include "sinter/codegen/cpu/LowerToLlvm.h"
+#include "sinter/codegen/LowerKernel.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -11,6 +12,8 @@
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
+#include "mlir/Dialect/AMX/Transforms.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -23,13 +26,15 @@
 #include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace sinter::codegen::cpu {
 
 Isa Isa::of(StringRef name) {
-  bool wide = name == "avx512" || name == "avx2";
-  return {name.str(), wide, wide};
+  bool wide = name == "amx" || name == "avx512" || name == "avx2";
+  return {name.str(), wide, wide, name == "amx"};
 }
 
 void prepareContext(MLIRContext &context) {
@@ -37,9 +42,10 @@ void prepareContext(MLIRContext &context) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   context.appendDialectRegistry(registry);
-  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
-                      LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
-                      ub::UBDialect, vector::VectorDialect>();
+  context
+      .loadDialect<amx::AMXDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
+                   LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                   ub::UBDialect, vector::VectorDialect>();
 }
 
 namespace {
@@ -75,6 +81,39 @@ struct ExtendBf16 : OpRewritePattern<arith::ExtFOp> {
     Value shift = arith::ConstantOp::create(rewriter, loc, sixteen);
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(
         op, op.getType(), arith::ShLIOp::create(rewriter, loc, wide, shift));
+    return success();
+  }
+};
+
+/// f32 to bf16 by the instruction for it, which makes zeros of subnormal numbers.
+struct TruncateBf16OnTiles : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    constexpr int64_t lanes = 16;
+    auto from = dyn_cast<VectorType>(op.getIn().getType());
+    if (!from || !getElementTypeOrSelf(op.getType()).isBF16() || !from.getElementType().isF32() ||
+        from.getNumElements() % lanes || from.getNumElements() > 2 * lanes ||
+        !op->getParentOfType<func::FuncOp>()->hasAttr(tilesAttr))
+      return rewriter.notifyMatchFailure(op, "not from vectors of f32 to bf16 beside tiles");
+    Location loc = op.getLoc();
+    bool two = from.getNumElements() > lanes;
+    SmallVector<Value> parts{op.getIn()};
+    if (two) {
+      auto part = [&](int64_t first) -> Value {
+        SmallVector<int64_t> chosen(lanes);
+        std::iota(chosen.begin(), chosen.end(), first);
+        return vector::ShuffleOp::create(rewriter, loc, op.getIn(), op.getIn(), chosen);
+      };
+      parts = {part(lanes), part(0)}; // the upper half is the first operand
+    }
+    StringRef name =
+        two ? "llvm.x86.avx512bf16.cvtne2ps2bf16.512" : "llvm.x86.avx512bf16.cvtneps2bf16.512";
+    Value rounded = LLVM::CallIntrinsicOp::create(rewriter, loc, op.getType(),
+                                                  rewriter.getStringAttr(name), parts)
+                        .getResult(0);
+    Type bits = from.cloneWith(std::nullopt, rewriter.getI16Type());
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(
+        op, op.getType(), LLVM::BitcastOp::create(rewriter, loc, bits, rounded));
     return success();
   }
 };
@@ -151,6 +190,7 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
              name == math::TanhOp::getOperationName() || name == math::ErfOp::getOperationName();
     });
     patterns.add<ExtendBf16, TruncateBf16>(context);
+    if (isa.tiles) patterns.add<TruncateBf16OnTiles>(context, /*benefit=*/2);
     if (failed(applyPatternsGreedily(module, std::move(patterns), config))) return failure();
   }
   if (!isa.fma) {
@@ -166,7 +206,7 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
   RewritePatternSet patterns(context);
   populateMathToLibmConversionPatterns(patterns);
   ConversionTarget target(*context);
-  target.addLegalDialect<arith::ArithDialect, BuiltinDialect, func::FuncDialect,
+  target.addLegalDialect<amx::AMXDialect, arith::ArithDialect, BuiltinDialect, func::FuncDialect,
                          memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
   target.addDynamicallyLegalDialect<math::MathDialect>(
       [](Operation *op) { return isInstruction(op); });
@@ -206,6 +246,7 @@ LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa, bool strict) {
   populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
   cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
   populateFuncToLLVMConversionPatterns(converter, patterns);
+  populateAMXLegalizeForLLVMExportPatterns(converter, patterns);
   LLVMConversionTarget target(*context);
   target.addLegalOp<ModuleOp>();
   return applyFullConversion(module, target, std::move(patterns));

@@ -9,12 +9,17 @@
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace sinter::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 3> bestFirst{"avx512", "avx2", "generic"};
+constexpr std::array<std::string_view, 4> bestFirst{"amx", "avx512", "avx2", "generic"};
 
 std::string listOf(const std::map<std::string, std::vector<uint8_t>> &images) {
   std::string text;
@@ -44,11 +49,29 @@ Result<std::string> choose(const std::map<std::string, std::vector<uint8_t>> &im
                            listOf(images), bestHostIsa())};
 }
 
+#if defined(__x86_64__)
+/// Whether the processor multiplies tiles of bf16, and the kernel lets this process: tiles are eight
+/// kilobytes more that it saves for each thread, so it wants to be asked (arch_prctl(2),
+/// Documentation/arch/x86/xstate.rst). The permission is the process's, for threads of any age.
+bool mayUseTiles() {
+  constexpr unsigned amxBf16 = 1u << 22, amxTile = 1u << 24, avx512Bf16 = 1u << 5;
+  constexpr long requestPermission = 0x1023, tileData = 18;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & amxBf16) || !(d & amxTile)) return false;
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & avx512Bf16)) return false;
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+}
+#endif
+
 } // namespace
 
 bool hostRuns(std::string_view isa) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
+  if (isa == "amx") {
+    static const bool tiles = mayUseTiles();
+    return tiles && hostRuns("avx512");
+  }
   if (isa == "avx512")
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

@@ -4,9 +4,11 @@
 
 namespace sinter::runtime {
 
-/// The widest instruction set with kernels that this machine has: "avx512", "avx2" or "generic".
+/// The widest instruction set with kernels that this machine has: "amx" (AVX-512 and AMX's tiles of bf16),
+/// "avx512", "avx2" or "generic".
 std::string_view bestHostIsa();
-/// Whether this machine can run kernels compiled for `isa`.
+/// Whether this machine can run kernels compiled for `isa`. Asks the kernel for the process's permission to
+/// use tiles when it is first asked about "amx".
 bool hostRuns(std::string_view isa);
 
 /// A shared object with CPU kernels, loaded from memory.

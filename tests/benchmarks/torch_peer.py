@@ -101,6 +101,9 @@ MODELS = {
 }
 
 
+element = torch.bfloat16 if args.precision == "bf16" else torch.float32
+
+
 def autocast():
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.precision == "bf16")
 
@@ -146,13 +149,13 @@ def linear_regression(batch):
 
 
 def matmul(n):
-    a, b = torch.rand(n, n), torch.rand(n, n)
-    out = torch.empty(n, n)
+    a, b = torch.rand(n, n, dtype=element), torch.rand(n, n, dtype=element)
+    out = torch.empty(n, n, dtype=element)
     return lambda: torch.matmul(a, b, out=out)
 
 
 def convolution(n, c, h, o, k, padding):
-    x, w = torch.rand(n, c, h, h), torch.rand(o, c, k, k)
+    x, w = torch.rand(n, c, h, h, dtype=element), torch.rand(o, c, k, k, dtype=element)
     return lambda: F.conv2d(x, w, padding=padding)
 
 

@@ -59,7 +59,8 @@ CheckResult checkPasses(const RandomGraph &graph) {
   return result;
 }
 
-CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
+CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device,
+                          const std::string &precision) {
   CheckResult result;
   Ir ir;
   auto module = ir.parse(graph.text), reference = ir.parse(graph.text);
@@ -68,11 +69,17 @@ CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device) {
     return result;
   };
   if (!module) return problem("is not valid: ");
+  passes::PipelineOptions options;
+  options.precision = precision;
+  if (precision != "f32" &&
+      !runPasses(ir, *reference,
+                 fmt::format("func.func(sinter-mixed-precision{{type={}}})", precision)))
+    return problem("mixed precision failed: ");
   if (!runPasses(ir, *reference, "func.func(sinter-autodiff)")) return problem("autodiff failed: ");
   std::vector<HostTensor> inputs = check::inputsOf(&ir.context, graph);
   auto expected = codegen::evaluate(Ir::function(*reference, "f"), inputs);
   if (failed(expected)) return problem("cannot be evaluated: ");
-  OnDevice compiled(ir, *module, device);
+  OnDevice compiled(ir, *module, device, options);
   result.skipped = compiled.absent;
   result.problem = compiled.problem;
   if (!result.skipped.empty() || !result.problem.empty()) return result;
@@ -118,6 +125,8 @@ Check checkOf(const std::string &mode) {
   if (mode == "ledger") return checkLedger;
   if (mode == "budget") return checkBudget;
   if (mode == "cpu") return [](const RandomGraph &graph) { return checkOnDevice(graph, "cpu"); };
+  if (mode == "cpu-bf16")
+    return [](const RandomGraph &graph) { return checkOnDevice(graph, "cpu", "bf16"); };
   if (mode == "emulated")
     return [](const RandomGraph &graph) { return checkOnDevice(graph, "cuda-emulated"); };
   if (mode == "strict") return [](const RandomGraph &graph) { return checkStrict(graph, "cpu"); };

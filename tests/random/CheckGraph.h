@@ -32,13 +32,15 @@ CheckResult checkLedger(const RandomGraph &graph);
 CheckResult checkBudget(const RandomGraph &graph);
 
 /// Runs the graph on a device and compares each result with the evaluator's bound. The problem says where.
-CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device);
+/// With another precision than f32 the evaluator has what the policy of mixed precision makes of the graph.
+CheckResult checkOnDevice(const RandomGraph &graph, const std::string &device,
+                          const std::string &precision = "f32");
 
 /// Under strict numerics, runs the graph as it is fused and with a kernel for each op: the same bits.
 CheckResult checkStrict(const RandomGraph &graph, const std::string &device);
 
 using Check = CheckResult (*)(const RandomGraph &);
-/// The check of a mode ("passes", "ledger", "budget", "cpu", "emulated", "strict",
+/// The check of a mode ("passes", "ledger", "budget", "cpu", "cpu-bf16", "emulated", "strict",
 /// "strict-emulated"), or null.
 Check checkOf(const std::string &mode);
 

@@ -1,4 +1,4 @@
-// random_graphs --seed S --count N --mode passes|ledger|budget|cpu|emulated|strict|strict-emulated: random functions
+// random_graphs --seed S --count N --mode passes|ledger|budget|cpu|cpu-bf16|emulated|strict|strict-emulated: random functions
 // through the pipeline and onto devices, compared with the reference evaluator (strict: with themselves, not
 // fused). Prints what it covered; on a failure prints the graph and the seed that makes it again.
 
@@ -14,10 +14,10 @@ using namespace sinter::test;
 using namespace sinter::check;
 
 static int usage() {
-  fmt::print(
-      stderr,
-      "random_graphs [--seed S] [--count N] [--mode "
-      "passes|ledger|budget|cpu|emulated|strict|strict-emulated] [--keep-going] [--print]\n");
+  fmt::print(stderr,
+             "random_graphs [--seed S] [--count N] [--mode "
+             "passes|ledger|budget|cpu|cpu-bf16|emulated|strict|strict-emulated] [--keep-going] "
+             "[--print]\n");
   return 2;
 }
 

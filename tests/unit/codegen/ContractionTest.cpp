@@ -38,6 +38,78 @@ TEST_F(Contraction, Matmul) {
   matmul("16x600x81", "16x110x600", "16x81x110", "{transpose_a = true, transpose_b = true}");
 }
 
+// Where there is a matrix unit these go through its tiles: blocks of rows, columns and k, whole or not, and
+// operands that lie along either of their dimensions.
+TEST_F(Contraction, MatmulOfBf16) {
+  struct Sizes {
+    int64_t m, k, n;
+  };
+  for (Sizes s : {Sizes{64, 64, 64},
+                  {32, 32, 32},
+                  {1, 300, 500},
+                  {500, 300, 1},
+                  {16, 2000, 16},
+                  {17, 33, 100},
+                  {130, 257, 200},
+                  {300, 65, 310},
+                  {48, 1024, 48},
+                  {5, 4, 2000},
+                  {270, 1100, 40},
+                  {33, 600, 600},
+                  {10, 1600, 128},
+                  {256, 520, 300}})
+    for (const char *attributes : {"", "{transpose_a = true}", "{transpose_b = true}",
+                                   "{transpose_a = true, transpose_b = true}"}) {
+      bool a = std::string(attributes).find("_a") != std::string::npos,
+           b = std::string(attributes).find("_b") != std::string::npos;
+      auto shape = [](int64_t x, int64_t y) { return fmt::format("{}x{}", x, y); };
+      matmul(a ? shape(s.k, s.m) : shape(s.m, s.k), b ? shape(s.n, s.k) : shape(s.k, s.n),
+             shape(s.m, s.n), attributes, "bf16");
+    }
+  matmul("5x70x90", "5x90x50", "5x70x50", "", "bf16");
+  matmul("3x90x70", "3x50x90", "3x70x50", "{transpose_a = true, transpose_b = true}", "bf16");
+}
+
+// What fills a tile up beyond k meets infinities: as zeros on both sides it leaves no trace.
+TEST_F(Contraction, InfinitiesBesideWhatFillsTilesUp) {
+  for (const char *attributes : {"", "{transpose_a = true, transpose_b = true}"}) {
+    bool turned = *attributes;
+    std::vector<double> a(40 * 45, 0.5), b(45 * 50, 0.25);
+    const double infinite = std::numeric_limits<double>::infinity();
+    a[turned ? 44 * 40 + 3 : 3 * 45 + 44] = infinite;
+    b[turned ? 7 * 45 + 44 : 44 * 50 + 7] = infinite;
+    b[turned ? 49 * 45 + 1 : 1 * 50 + 49] = std::nan("");
+    auto type = [&](int64_t x, int64_t y) {
+      return fmt::format("tensor<{}x{}xbf16>", turned ? y : x, turned ? x : y);
+    };
+    expectAgrees(kernel("contraction", fmt::format("%a: {}, %b: {}", type(40, 45), type(45, 50)),
+                        fmt::format("  %c = sinter.matmul %a, %b {} : ({}, {}) -> "
+                                    "tensor<40x50xbf16>\n  yield %c",
+                                    attributes, type(40, 45), type(45, 50)),
+                        "tensor<40x50xbf16>"),
+                 {a, b});
+  }
+}
+
+// Operands that are computed on their way into panels, and rounded there.
+TEST_F(Contraction, Bf16WithProducersAndEpilogue) {
+  for (bool turned : {false, true}) {
+    std::string x = turned ? "tensor<70x65xf32>" : "tensor<65x70xf32>",
+                h = turned ? "tensor<70x65xbf16>" : "tensor<65x70xbf16>",
+                w = turned ? "tensor<50x70xbf16>" : "tensor<70x50xbf16>", y = "tensor<65x50xbf16>";
+    expectAgrees(
+        kernel("contraction", fmt::format("%x: {}, %w: {}, %b: tensor<50xbf16>", x, w),
+               fmt::format("  %r = sinter.relu %x : {0}\n  %h = sinter.cast %r : ({0}) -> {1}\n"
+                           "  %e = sinter.exp %w : {2}\n"
+                           "  %c = sinter.matmul %h, %e {4} : ({1}, {2}) -> {3}\n"
+                           "  %bb = sinter.broadcast %b : (tensor<50xbf16>) -> {3}\n"
+                           "  %d = sinter.add %c, %bb : {3}\n  %g = sinter.relu %d : {3}\n"
+                           "  yield %g, %d",
+                           x, h, w, y, turned ? "{transpose_a = true, transpose_b = true}" : ""),
+               y + ", " + y));
+  }
+}
+
 TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
   expectAgrees(kernel("contraction",
                       "%x: tensor<65x70xf32>, %w: tensor<50x70xf32>, %b: tensor<50xf32>",
@@ -73,9 +145,14 @@ const Conv convolutions[] = {
     {"2x8x17x18", "32x4x3x3", "2x32x13x14", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
 };
 
-TEST_F(Contraction, Convolution) {
+class Convolutions : public Contraction, public ::testing::WithParamInterface<const char *> {};
+
+INSTANTIATE_TEST_SUITE_P(Types, Convolutions, ::testing::Values("f32", "bf16"),
+                         [](const auto &info) { return std::string(info.param); });
+
+TEST_P(Convolutions, AndTheirGradients) {
   for (const Conv &c : convolutions) {
-    auto type = [](const char *shape) { return fmt::format("tensor<{}xf32>", shape); };
+    auto type = [](const char *shape) { return fmt::format("tensor<{}x{}>", shape, GetParam()); };
     std::string attributes = fmt::format("{{{}}}", c.attributes);
     expectAgrees(kernel("contraction", fmt::format("%x: {}, %w: {}", type(c.x), type(c.w)),
                         fmt::format("  %y = sinter.conv2d %x, %w {} : ({}, {}) -> {}\n  yield %y",
@@ -106,10 +183,12 @@ const Pooled pooled[] = {
     {"1x1x5x5", "2x1x2x2", "2", "1x2x4x4", "1x2x2x2", "", "2"}, // too small for panels
 };
 
-TEST_F(Contraction, WindowsEndAConvolution) {
+TEST_P(Convolutions, EndInWindows) {
   for (const Pooled &c : pooled) {
-    auto type = [](const std::string &shape) { return fmt::format("tensor<{}xf32>", shape); };
-    std::string y = type(c.y), p = type(c.p), b = fmt::format("tensor<{}x1x1xf32>", c.channels);
+    auto type = [](const std::string &shape) {
+      return fmt::format("tensor<{}x{}>", shape, GetParam());
+    };
+    std::string y = type(c.y), p = type(c.p), b = type(fmt::format("{}x1x1", c.channels));
     std::string places = fmt::format("tensor<{}xui8>", c.p);
     std::string window = fmt::format(
         "{{kernel_size = array<i64: {0}, {0}>, stride = array<i64: {0}, {0}>}}", c.pool);

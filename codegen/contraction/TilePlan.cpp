@@ -1,0 +1,109 @@
+#include "sinter/codegen/contraction/PackedPlan.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+
+/// Only what is declared bf16 may be multiplied as bf16. The unit adds in an order of its own and takes
+/// subnormal numbers for zeros, so a strict kernel, which gives the same bits on every way, has none of it.
+bool PackedPlan::suitsTiles(const KernelFrame &frame, const ContractionElements &points) {
+  return frame.options.tiles && !frame.options.strict && points.accumulatorType().isF32() &&
+         elementOf(points.operand(0)).isBF16() && elementOf(points.operand(1)).isBF16();
+}
+
+/// Whether lines of the row side are cheaper to pack from a box: guards are for the box's lines then, not for
+/// each run of the panel's.
+bool PackedPlan::tileRowBoxSuits(unsigned side, const LoopGroup &own) {
+  return guarded[side] && rowBoxSuits(side, own) &&
+         accesses[side]->coefficients.back()[groups[3].last()] == 1;
+}
+
+/// Estimated cycles an element that packing takes: rows are wanted along k, columns along columns; what is
+/// the other way is turned round.
+double PackedPlan::tilePackCost(unsigned side, const LoopGroup &own, bool columnSide) {
+  const LoopGroup &k = groups[3];
+  ArrayRef<AffineExpr> positions = sidePositions[side];
+  constexpr double turn = 0.15;
+  auto copy = [&](const LoopGroup &along, int64_t lanes, double each) {
+    double run = double(std::min(lanes, merged.extents[along.last()]));
+    bool fromBox = columnSide ? columnBoxSuits(side, own) : tileRowBoxSuits(side, own);
+    return (4 / run + each) * (fromBox ? 1.2 : guarded[side] ? 3 : 1);
+  };
+  double alongK = unitAlong(positions, k.last())   ? copy(k, 2 * W, 0.04)
+                  : runsAlong(positions, k.last()) ? copy(k, 2 * W, 0.04) * 2
+                                                   : 2.5;
+  bool ownRuns = unitAlong(positions, own.last()) && (columnSide || own.extents.size() == 1);
+  double alongOwn = ownRuns ? copy(own, W, 0.1) : 2.5;
+  return columnSide ? std::min(alongOwn, alongK + turn) : std::min(alongK, alongOwn + turn);
+}
+
+/// A unit's rows are packed for all of k where they fit half of the second-level cache, and meet the blocks of
+/// columns there one after another; else k's blocks are outside, and the sums of all its columns are kept.
+/// Tiles are so fast that packing is much of the time: units are large, and made more only where that costs
+/// little.
+void PackedPlan::chooseTileUnits() {
+  columnsBoxed = suffixFirst + 1 < columns.extents.size() && columnBoxSuits(1 - rowSide, columns);
+  tiled = lineSize == 1;
+  int64_t m = rows.size();
+  tileRows = m <= W ? W : 2 * W;
+  tileVectors = lines * lineSize <= W ? 1 : 2;
+  int64_t lineMultiple = points.window ? points.window->rowStride : tiled ? tileVectors * W : 1;
+  int64_t mostColumns = 256, mostRows = 512, half = frame.options.l2Bytes / 2;
+  int64_t fit = half / (2 * (groups[3].size() + 4 * W));
+  resident = !rowsBoxed && fit >= std::min<int64_t>(m, 128);
+  // A box has whole channels.
+  int64_t channel = rowsBoxed ? product(ArrayRef(rows.extents).drop_front()) : 1;
+  int64_t rowMultiple = std::lcm(channel, W);
+  rowsPerUnit = blockOf(m, resident ? std::min(fit, mostRows) : mostRows, rowMultiple);
+  linesPerBlock = blockOf(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
+  auto count = [&] {
+    blockColumns = linesPerBlock * lineSize;
+    columnBlocks = llvm::divideCeil(lines, linesPerBlock);
+    rowBlocks = llvm::divideCeil(m, rowsPerUnit);
+    columnUnits = llvm::divideCeil(columnBlocks, blocksPerUnit);
+    return groups[0].size() * outerColumns * columnUnits * rowBlocks;
+  };
+  count();
+  blocksPerUnit = columnBlocks;
+  if (!resident)
+    blocksPerUnit = std::clamp<int64_t>(half / (4 * rowsPerUnit * blockColumns), 1, columnBlocks);
+
+  // Packing's share, of the time that products take at 400 a cycle.
+  double rowPack = tilePackCost(rowSide, rows, false),
+         columnPack = tilePackCost(1 - rowSide, columns, true);
+  auto time = [&](int64_t r, int64_t c) {
+    return 1 + 400 * (rowPack / double(c) + columnPack / double(r));
+  };
+  auto columnsOf = [&](int64_t blocks) {
+    return std::min(blocks * blockColumns, lines * lineSize);
+  };
+  double work =
+      double(m) * double(columns.size()) * double(groups[3].size()) * double(groups[0].size());
+  double least = time(rowsPerUnit, columnsOf(blocksPerUnit));
+  for (int64_t units = count(); units < enoughUnits && work / double(units) > 1e7;) {
+    int64_t halfRows = blockOf(m, llvm::divideCeil(rowsPerUnit, 2), rowMultiple),
+            halfBlocks = llvm::divideCeil(blocksPerUnit, 2);
+    double byRows = rowsPerUnit >= 4 * W ? time(halfRows, columnsOf(blocksPerUnit)) : 1e9,
+           byColumns = blocksPerUnit > 1 ? time(rowsPerUnit, columnsOf(halfBlocks)) : 1e9;
+    if (std::min(byRows, byColumns) > least * (units < 4 ? 1.3 : 1.15)) break;
+    if (byRows < byColumns)
+      rowsPerUnit = halfRows;
+    else
+      blocksPerUnit = halfBlocks;
+    int64_t next = count();
+    if (next == units) break;
+    units = next;
+  }
+  int64_t units = count();
+  if (resident)
+    while (outerPerUnit < outerColumns && units / outerPerUnit >= 2 * enoughUnits)
+      outerPerUnit *= 2;
+  outerUnits = llvm::divideCeil(outerColumns, outerPerUnit);
+}
+
+} // namespace sinter::codegen
