@@ -216,9 +216,7 @@ private:
   }
 
   bool fit(unsigned a, unsigned b) const {
-    if (is_contained(groups.consumersOf(a), b) || is_contained(groups.consumersOf(b), a))
-      return false;
-    return !groups.whyNotStages({a, b}) && !groups.wouldCreateCycle(a, b);
+    return !groups.connected(a, b) && !groups.whyNotStages({a, b}) && !groups.wouldCreateCycle(a, b);
   }
 
   bool foldsToLittle(unsigned group) const {

@@ -38,7 +38,7 @@ void Copies::copyFreeOps() {
   }
 }
 
-bool Copies::copyProducers(const Groups &groups, const CostModel &costs, const Legality &legality) {
+bool Copies::copyProducers(const Groups &groups, const Legality &legality) {
   struct Plan {
     Producer producer;
     std::vector<SmallVector<Operation *>> readers;
@@ -53,13 +53,13 @@ bool Copies::copyProducers(const Groups &groups, const CostModel &costs, const L
     SmallVector<unsigned> readers = groups.consumersOf(group);
     if (readers.size() < 2 || readers.size() > maxReaders) continue;
     // Only direct readers in the function: no alias, no result.
-    KernelBody body = groups.bodyOf(group);
+    const KernelBody &body = groups.bodyOf(group);
     bool direct = llvm::all_of(body.outputs, [&](Value output) {
       return llvm::all_of(output.getUsers(), [&](Operation *user) {
         return groups.groupOf(user) >= 0 && !groups.isAlias(groups.groupOf(user));
       });
     });
-    double gain = costs.costOf(body, groups[group].kind);
+    double gain = legality.costOf(group);
     bool all = direct && llvm::all_of(readers, [&](unsigned reader) {
                  if (involved.contains(reader)) return false;
                  std::optional<double> more = legality.costOfAbsorbing(reader, group);

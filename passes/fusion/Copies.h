@@ -16,7 +16,7 @@ public:
   void copyFreeOps();
   /// Small pointwise kernels whose every reader is better off computing them: `groups` is a plan.
   /// Returns whether there were any.
-  bool copyProducers(const Groups &groups, const CostModel &costs, const Legality &legality);
+  bool copyProducers(const Groups &groups, const Legality &legality);
   /// Undoes the copies that stayed kernels of their own in the plan `groups`, which is stale when it
   /// returns true.
   bool dropUnused(const Groups &groups);

@@ -111,7 +111,7 @@ private:
       }
     LogicalResult expected = success();
     if (ledger || !expectations.empty() || getContext().getRemarkEngine()) {
-      Ledger recorded = recordLedger(groups, costs, legality, ops, copies.origins(), kernelNames);
+      Ledger recorded = recordLedger(groups, legality, ops, copies.origins(), kernelNames);
       emitRemarks(recorded, ops);
       expected = expectations.check(func, recorded);
       if (ledger) func->setAttr(ledgerAttr, toAttribute(recorded, &getContext()));
@@ -139,7 +139,7 @@ private:
       Legality legality(groups, costs, target);
       fusion::plan(groups, costs, legality, /*stages=*/false);
       if (copies.dropUnused(groups)) continue;
-      if (triedProducers || !copies.copyProducers(groups, costs, legality)) return;
+      if (triedProducers || !copies.copyProducers(groups, legality)) return;
       triedProducers = true;
     }
   }
