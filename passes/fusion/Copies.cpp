@@ -10,6 +10,7 @@ namespace sinter::passes::fusion {
 
 // A producer with more ops or readers than this is computed once.
 static constexpr size_t maxProducerOps = 16, maxReaders = 3;
+static constexpr unsigned maxScalarOps = 3;
 
 // Whether computing the op again costs nothing: it only maps indices.
 static bool isFree(Operation *op) {
@@ -20,9 +21,36 @@ static bool isFree(Operation *op) {
   return op->getNumOperands() == 0 || !fusible.getIndexingMaps().empty();
 }
 
+// How many ops make `value` from arguments, where all are arithmetic on single elements and no more than `most`.
+static std::optional<unsigned> scalarOps(Value value, unsigned most) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<ConstantOp>(op)) return 0;
+  auto fusible = dyn_cast<FusibleOpInterface>(op);
+  if (most == 0 || !fusible || fusible.getFusionKind() != FusionKind::Pointwise ||
+      tensorType(value).getNumElements() != 1)
+    return std::nullopt;
+  unsigned count = 1;
+  for (Value operand : op->getOperands()) {
+    std::optional<unsigned> more = scalarOps(operand, most - count);
+    if (!more) return std::nullopt;
+    count += *more;
+  }
+  return count;
+}
+
+// A scalar that several kernels spread over their elements: who waits for one kernel to make it would wait for
+// all else that this one reads.
+bool Copies::isSpreadScalar(Operation *op) const {
+  if (op->getNumResults() != 1 || scalarOps(op->getResult(0), maxScalarOps).value_or(0) == 0)
+    return false;
+  return llvm::count_if(op->getUsers(), [&](Operation *user) {
+           return isa<BroadcastOp>(user) || freeOps.contains(user);
+         }) > 1;
+}
+
 void Copies::copyFreeOps() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front()))) {
-    if (!isFree(&op)) continue;
+    if (!isFree(&op) && !isSpreadScalar(&op)) continue;
     llvm::SmallSetVector<Operation *, 4> readers;
     for (Operation *user : op.getUsers()) readers.insert(user);
     SmallVector<Operation *> ordered = readers.takeVector();
