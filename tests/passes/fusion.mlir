@@ -231,3 +231,16 @@ func.func @spread_scalar(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tenso
   %sq = sinter.mul %q, %iq : tensor<8x24xf32>
   return %sp, %sq : tensor<64x16xf32>, tensor<8x24xf32>
 }
+
+// Copies that come into one kernel are one op again.
+// CHECK-LABEL: func.func @twins
+// CHECK-COUNT-1: sinter.broadcast
+// CHECK-NOT: sinter.broadcast
+// CHECK: return
+func.func @twins(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %w = sinter.broadcast %b : (tensor<8xf32>) -> tensor<4x8xf32>
+  %s = sinter.add %x, %w : tensor<4x8xf32>
+  %e = sinter.exp %s : tensor<4x8xf32>
+  %y = sinter.mul %e, %w : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
