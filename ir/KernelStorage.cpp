@@ -1,4 +1,4 @@
-#include "sinter/ir/KernelKinds.h"
+#include "sinter/ir/KernelStorage.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
 
@@ -10,25 +10,44 @@ static FusionKind fusionKind(Operation *op) { return cast<FusibleOpInterface>(op
 
 SmallVector<KernelBody> componentsOf(const KernelBody &body) {
   llvm::SmallDenseMap<Operation *, unsigned> number;
+  for (auto [index, op] : llvm::enumerate(body.ops)) number[op] = index;
+  auto indexOf = [&](Value value) {
+    Operation *def = value.getDefiningOp();
+    auto it = def ? number.find(def) : number.end();
+    return it == number.end() ? -1 : int(it->second);
+  };
+  // A constant is what each makes for itself: it connects nothing.
   llvm::EquivalenceClasses<unsigned> classes;
+  for (Value output : body.outputs)
+    if (int index = indexOf(output); index >= 0) classes.insert(unsigned(index));
   for (auto [index, op] : llvm::enumerate(body.ops)) {
-    number[op] = index;
+    if (isa<ConstantOp>(op)) continue;
     classes.insert(index);
     for (Value operand : op->getOperands())
-      if (auto it = number.find(operand.getDefiningOp());
-          operand.getDefiningOp() && it != number.end())
-        classes.unionSets(index, it->second);
+      if (int other = indexOf(operand); other >= 0 && !isa<ConstantOp>(body.ops[size_t(other)]))
+        classes.unionSets(index, unsigned(other));
   }
-  SmallVector<KernelBody> components;
+  SmallVector<SmallVector<unsigned>> members;
   llvm::SmallDenseMap<unsigned, unsigned> componentOf;
   for (auto [index, op] : llvm::enumerate(body.ops)) {
-    auto [it, isNew] = componentOf.try_emplace(classes.getLeaderValue(index), components.size());
-    if (isNew) components.emplace_back();
-    components[it->second].ops.push_back(op);
+    auto leader = classes.findLeader(index);
+    if (leader == classes.member_end()) continue;
+    auto [it, isNew] = componentOf.try_emplace(*leader, members.size());
+    if (isNew) members.emplace_back();
+    members[it->second].push_back(index);
+    for (Value operand : op->getOperands())
+      if (int other = indexOf(operand); other >= 0 && isa<ConstantOp>(body.ops[size_t(other)]))
+        members[it->second].push_back(unsigned(other));
+  }
+  SmallVector<KernelBody> components(members.size());
+  for (auto [component, indices] : llvm::zip(components, members)) {
+    llvm::sort(indices);
+    indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
+    for (unsigned index : indices) component.ops.push_back(body.ops[index]);
   }
   for (Value output : body.outputs)
-    if (auto it = number.find(output.getDefiningOp()); output.getDefiningOp() && it != number.end())
-      components[componentOf[classes.getLeaderValue(it->second)]].outputs.push_back(output);
+    if (int index = indexOf(output); index >= 0)
+      components[componentOf[classes.getLeaderValue(unsigned(index))]].outputs.push_back(output);
   return components;
 }
 
@@ -46,13 +65,37 @@ static bool dependsOn(Value value, Value input, const llvm::SmallPtrSetImpl<Oper
   return false;
 }
 
+static bool mayShareAtPoint(const KernelBody &body, Value written, Value input);
+
+// Whether a kernel of one row, which has a last pass for nothing, has read all when it writes what it makes once
+// a row; so has every thread of a block then, if they are more than a warp.
+static bool readsBeforeRowIsWritten(const KernelBody &body) {
+  llvm::SmallPtrSet<Operation *, 16> after; // reductions
+  Value domain;
+  for (Operation *op : body.ops) {
+    bool waits = llvm::any_of(op->getOperands(),
+                              [&](Value value) { return after.contains(value.getDefiningOp()); });
+    bool reduces = isa<ReductionOpInterface>(op);
+    if (reduces && (waits || tensorType(op->getResult(0)).getNumElements() != 1)) return false;
+    if (reduces) domain = op->getOperand(0);
+    if (reduces || waits) after.insert(op);
+  }
+  constexpr int64_t moreThanAWarp = 64;
+  return domain && tensorType(domain).getNumElements() >= moreThanAWarp &&
+         llvm::none_of(body.outputs, [&](Value output) {
+           return shapeOf(output) == shapeOf(domain) && after.contains(output.getDefiningOp());
+         });
+}
+
 // In a row kernel every pass over a row has ended before its last one, which writes what has the
-// domain's shape: the input may be folded, and read at the very element in pointwise ops.
+// domain's shape: the input may be folded, and read at the very element in pointwise ops. What is written once
+// a row comes before that pass: the input may be read for that, and for nothing else where there is one.
 static bool readsOwnRowOnly(const KernelBody &body, Value written, Value input) {
   llvm::SmallPtrSet<Operation *, 16> inside(body.ops.begin(), body.ops.end());
   bool isDomain = llvm::any_of(body.ops, [&](Operation *op) {
     return isa<ReductionOpInterface>(op) && shapeOf(op->getOperand(0)) == shapeOf(written);
   });
+  if (!isDomain) return mayShareAtPoint(body, written, input) || readsBeforeRowIsWritten(body);
   llvm::SmallPtrSet<Value, 16> seen;
   SmallVector<Value> work{input};
   while (!work.empty()) {
@@ -66,7 +109,7 @@ static bool readsOwnRowOnly(const KernelBody &body, Value written, Value input) 
       work.push_back(user->getResult(0));
     }
   }
-  return isDomain;
+  return true;
 }
 
 // Stages run one after another: those that read the input are done when the output is written, but for
@@ -88,13 +131,8 @@ static bool maySharePerStage(Value written, Value input) {
                          cast<OpResult>(written).getResultNumber(), stage.getArgument(operand));
 }
 
-bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
-  Value written = body.outputs[output];
-  if (input.getType() != written.getType() || kind == KernelKind::Scatter ||
-      kind == KernelKind::Custom)
-    return false;
-  if (kind == KernelKind::Staged) return maySharePerStage(written, input);
-  if (kind == KernelKind::Row) return readsOwnRowOnly(body, written, input);
+// A kernel of one loop nest: everything happens at the points of one shape.
+static bool mayShareAtPoint(const KernelBody &body, Value written, Value input) {
   // Values that are computed at the very point that writes the output: back from the outputs through
   // pointwise ops of the same shape. Everything else may read any element.
   llvm::SmallPtrSet<Value, 16> atPoint;
@@ -123,16 +161,51 @@ bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, V
     for (Value operand : op->getOperands())
       if (fusionKind(op) != FusionKind::Pointwise && dependsOn(operand, input, inside))
         return false;
-  if (kind != KernelKind::Update) return true;
+  return true;
+}
+
+KernelStorage::KernelStorage(KernelBody body, KernelKind kind) : body(std::move(body)), kind(kind) {
+  if (kind != KernelKind::Update) return;
+  components = componentsOf(this->body);
+  llvm::DenseMap<Value, int> made;
+  for (auto [number, component] : llvm::enumerate(components)) {
+    for (Value output : component.outputs) made[output] = int(number);
+    for (Value input : component.inputs())
+      if (auto [it, isNew] = readers.try_emplace(input, int(number)); !isNew) it->second = several;
+  }
+  for (Value output : this->body.outputs) {
+    auto it = made.find(output);
+    makers.push_back(it == made.end() ? several : it->second);
+  }
+}
+
+bool KernelStorage::mayShare(unsigned output, Value input) const {
+  Value written = body.outputs[output];
+  if (input.getType() != written.getType()) return false;
+  switch (kind) {
+  case KernelKind::Scatter:
+  case KernelKind::Custom:
+    return false;
+  case KernelKind::Staged:
+    return maySharePerStage(written, input);
+  case KernelKind::Row:
+    return readsOwnRowOnly(body, written, input);
+  case KernelKind::Pointwise:
+  case KernelKind::Reduction:
+  case KernelKind::Contraction:
+    return mayShareAtPoint(body, written, input);
+  case KernelKind::Update:
+    break;
+  }
   // Components of an update run one after another or at once: the input belongs to one of them alone.
-  unsigned users = 0;
-  bool own = false;
-  for (const KernelBody &component : componentsOf(body))
-    if (is_contained(component.inputs(), input)) {
-      ++users;
-      own |= is_contained(component.outputs, written);
-    }
-  return users == 1 && own;
+  int maker = makers[output];
+  auto reader = readers.find(input);
+  return maker != several && reader != readers.end() && reader->second == maker &&
+         mayShareAtPoint(components[size_t(maker)], written, input);
+}
+
+bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
+  return KernelStorage(body, kind).mayShare(output, input);
 }
 
 } // namespace sinter::ir

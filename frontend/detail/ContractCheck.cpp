@@ -28,8 +28,7 @@ void ContractCheck::afterStage(StringRef stage, ModuleOp module) {
 void ContractCheck::checkDonation(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     Operation *terminator = function.getBody().front().getTerminator();
-    for (unsigned result = 0; result < terminator->getNumOperands(); ++result) {
-      BlockArgument state = passes::memory::donatedTo(function, result);
+    for (auto [result, state] : llvm::enumerate(passes::memory::donationsOf(function))) {
       if (!state) continue;
       auto launch =
           passes::memory::storageOf(terminator->getOperand(result)).getDefiningOp<ir::LaunchOp>();

@@ -7,7 +7,7 @@
 namespace sinter::detail {
 
 /// A module for people: lines of at most 160 columns, the user's lines as comments behind the ops
-/// ("// model.cpp:14 conv1"), constants beside each other, no ledger. Parses as the module without its
+/// ("// model.cpp:14 conv1"), ops of one such line beside each other, no ledger. Parses as the module without its
 /// locations.
 std::string readable(mlir::ModuleOp module);
 

@@ -2,6 +2,7 @@
 
 #include "sinter/passes/fusion/CostModel.h"
 
+#include <optional>
 #include <set>
 
 using namespace mlir;
@@ -186,6 +187,24 @@ public:
     }
   }
 
+  // Reductions to scalars that one kernel waits for, such as what says whether every gradient is finite.
+  void checks() {
+    llvm::DenseMap<unsigned, SmallVector<unsigned>> waiting; // by who waits
+    for (unsigned group = 0; group < groups.size(); ++group) {
+      if (!mayJoin(group) ||
+          (groups[group].kind != KernelKind::Reduction && groups[group].kind != KernelKind::Row))
+        continue;
+      std::optional<unsigned> consumer = onlyWaitsForScalars(group);
+      if (!consumer) continue;
+      SmallVector<unsigned> &others = waiting[*consumer];
+      auto *with = llvm::find_if(others, [&](unsigned other) { return fit(other, group); });
+      if (with == others.end())
+        others.push_back(group);
+      else
+        groups.mergeAsStages(*with, group);
+    }
+  }
+
   void contractions() {
     Liveness liveness(groups);
     for (unsigned group = 0; group < groups.size(); ++group) {
@@ -216,11 +235,24 @@ private:
   }
 
   bool fit(unsigned a, unsigned b) const {
-    if (is_contained(groups.consumersOf(a), b) || is_contained(groups.consumersOf(b), a))
-      return false;
-    return !groups.whyNotStages({a, b}) && !groups.wouldCreateCycle(a, b);
+    return !groups.connected(a, b) && !groups.whyNotStages({a, b}) &&
+           !groups.wouldCreateCycle(a, b);
   }
 
+  // The one group but updates that reads what `group` makes, if that is scalars alone.
+  std::optional<unsigned> onlyWaitsForScalars(unsigned group) const {
+    SmallVector<unsigned> consumers = groups.consumersOf(group);
+    llvm::erase_if(consumers, [&](unsigned consumer) { return groups[consumer].update; });
+    if (consumers.size() != 1) return std::nullopt;
+    for (Value output : groups.bodyOf(group).outputs)
+      if (tensorType(output).getNumElements() != 1 &&
+          !llvm::all_of(output.getUsers(), [&](Operation *user) {
+            int reader = groups.groupOf(user);
+            return reader == int(group) || (reader >= 0 && groups[reader].update);
+          }))
+        return std::nullopt;
+    return consumers.front();
+  }
   bool foldsToLittle(unsigned group) const {
     if (groups[group].kind != KernelKind::Reduction) return false;
     int64_t bytes = 0;
@@ -248,6 +280,7 @@ private:
 void fuseBeside(Groups &groups) {
   Beside beside(groups);
   beside.reductions();
+  beside.checks();
   beside.contractions();
 }
 

@@ -10,6 +10,7 @@ namespace sinter::passes::fusion {
 
 // A producer with more ops or readers than this is computed once.
 static constexpr size_t maxProducerOps = 16, maxReaders = 3;
+static constexpr unsigned maxScalarOps = 3;
 
 // Whether computing the op again costs nothing: it only maps indices.
 static bool isFree(Operation *op) {
@@ -20,9 +21,36 @@ static bool isFree(Operation *op) {
   return op->getNumOperands() == 0 || !fusible.getIndexingMaps().empty();
 }
 
+// How many ops make `value` from arguments, where all are arithmetic on single elements and no more than `most`.
+static std::optional<unsigned> scalarOps(Value value, unsigned most) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<ConstantOp>(op)) return 0;
+  auto fusible = dyn_cast<FusibleOpInterface>(op);
+  if (most == 0 || !fusible || fusible.getFusionKind() != FusionKind::Pointwise ||
+      tensorType(value).getNumElements() != 1)
+    return std::nullopt;
+  unsigned count = 1;
+  for (Value operand : op->getOperands()) {
+    std::optional<unsigned> more = scalarOps(operand, most - count);
+    if (!more) return std::nullopt;
+    count += *more;
+  }
+  return count;
+}
+
+// A scalar that several kernels spread over their elements: who waits for one kernel to make it would wait for
+// all else that this one reads.
+bool Copies::isSpreadScalar(Operation *op) const {
+  if (op->getNumResults() != 1 || scalarOps(op->getResult(0), maxScalarOps).value_or(0) == 0)
+    return false;
+  return llvm::count_if(op->getUsers(), [&](Operation *user) {
+           return isa<BroadcastOp>(user) || freeOps.contains(user);
+         }) > 1;
+}
+
 void Copies::copyFreeOps() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front()))) {
-    if (!isFree(&op)) continue;
+    if (!isFree(&op) && !isSpreadScalar(&op)) continue;
     llvm::SmallSetVector<Operation *, 4> readers;
     for (Operation *user : op.getUsers()) readers.insert(user);
     SmallVector<Operation *> ordered = readers.takeVector();
@@ -38,7 +66,7 @@ void Copies::copyFreeOps() {
   }
 }
 
-bool Copies::copyProducers(const Groups &groups, const CostModel &costs, const Legality &legality) {
+bool Copies::copyProducers(const Groups &groups, const Legality &legality) {
   struct Plan {
     Producer producer;
     std::vector<SmallVector<Operation *>> readers;
@@ -53,13 +81,13 @@ bool Copies::copyProducers(const Groups &groups, const CostModel &costs, const L
     SmallVector<unsigned> readers = groups.consumersOf(group);
     if (readers.size() < 2 || readers.size() > maxReaders) continue;
     // Only direct readers in the function: no alias, no result.
-    KernelBody body = groups.bodyOf(group);
+    const KernelBody &body = groups.bodyOf(group);
     bool direct = llvm::all_of(body.outputs, [&](Value output) {
       return llvm::all_of(output.getUsers(), [&](Operation *user) {
         return groups.groupOf(user) >= 0 && !groups.isAlias(groups.groupOf(user));
       });
     });
-    double gain = costs.costOf(body, groups[group].kind);
+    double gain = legality.costOf(group);
     bool all = direct && llvm::all_of(readers, [&](unsigned reader) {
                  if (involved.contains(reader)) return false;
                  std::optional<double> more = legality.costOfAbsorbing(reader, group);

@@ -12,11 +12,12 @@ class Copies {
 public:
   explicit Copies(mlir::func::FuncOp func) : func(func) {}
 
-  /// Views and iotas with several readers: each reader computes its own.
+  /// Views and iotas with several readers, and a little arithmetic on scalars that several kernels spread:
+  /// each reader computes its own.
   void copyFreeOps();
   /// Small pointwise kernels whose every reader is better off computing them: `groups` is a plan.
   /// Returns whether there were any.
-  bool copyProducers(const Groups &groups, const CostModel &costs, const Legality &legality);
+  bool copyProducers(const Groups &groups, const Legality &legality);
   /// Undoes the copies that stayed kernels of their own in the plan `groups`, which is stale when it
   /// returns true.
   bool dropUnused(const Groups &groups);
@@ -37,6 +38,7 @@ private:
     mlir::Operation *first = known == originOf.end() ? original : known->second;
     originOf[copy] = first;
   }
+  bool isSpreadScalar(mlir::Operation *op) const;
   void copyFor(Producer &producer, llvm::ArrayRef<mlir::Operation *> readers);
 
   mlir::func::FuncOp func;

@@ -155,13 +155,11 @@ private:
 
 } // namespace
 
-llvm::SmallDenseMap<Operation *, double> CostModel::evaluations(const KernelBody &body,
-                                                                KernelKind kind) const {
+CostModel::Evaluated CostModel::evaluations(const KernelBody &body, KernelKind kind) const {
   return std::move(Evaluations(body, kind, contractionTile).times);
 }
 
-double CostModel::repeatedOperations(const KernelBody &body, KernelKind kind) const {
-  llvm::SmallDenseMap<Operation *, double> times = evaluations(body, kind);
+double CostModel::repeatedOperations(const KernelBody &body, const Evaluated &times) const {
   double repeated = 0;
   for (Operation *op : body.ops)
     if (!isa<ReductionOpInterface, ContractionOpInterface>(op))
@@ -182,8 +180,7 @@ CostModel::Work &CostModel::Work::operator+=(const Work &other) {
 // The registers' columns, which products are made of.
 static constexpr double vectorColumns = 16;
 
-CostModel::Work CostModel::workOf(const KernelBody &body, KernelKind kind) const {
-  llvm::SmallDenseMap<Operation *, double> times = evaluations(body, kind);
+CostModel::Work CostModel::workOf(const KernelBody &body, const Evaluated &times) const {
   Work work{.bytes = double(bytesOf(body))};
   for (Operation *op : body.ops) {
     if (auto contraction = dyn_cast<ContractionOpInterface>(op)) {
@@ -219,8 +216,12 @@ double CostModel::nanoseconds(const Work &work, const Rates &rates) {
 }
 
 double CostModel::costOf(const KernelBody &body, KernelKind kind) const {
-  if (isMeasured) return nanoseconds(workOf(body, kind)) / cpuRates[1];
-  double operations = repeatedOperations(body, kind);
+  return costOf(body, evaluations(body, kind));
+}
+
+double CostModel::costOf(const KernelBody &body, const Evaluated &times) const {
+  if (isMeasured) return nanoseconds(workOf(body, times)) / cpuRates[1];
+  double operations = repeatedOperations(body, times);
   for (Operation *op : body.ops) operations += operationsPerElement(op) * pointsOf(op);
   return std::max(double(bytesOf(body)), operations / operationsPerByte) + launch;
 }

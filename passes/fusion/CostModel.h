@@ -16,6 +16,9 @@ public:
   explicit CostModel(ir::TargetAttr target);
 
   double costOf(const ir::KernelBody &body, ir::KernelKind kind) const;
+  /// How many elements of each op a kernel computes.
+  using Evaluated = llvm::SmallDenseMap<mlir::Operation *, double>;
+  double costOf(const ir::KernelBody &body, const Evaluated &times) const;
 
   /// What a kernel has to do.
   struct Work {
@@ -27,7 +30,10 @@ public:
     double scalar = 0; // those of elements that are visited one by one
     Work &operator+=(const Work &other);
   };
-  Work workOf(const ir::KernelBody &body, ir::KernelKind kind) const;
+  Work workOf(const ir::KernelBody &body, ir::KernelKind kind) const {
+    return workOf(body, evaluations(body, kind));
+  }
+  Work workOf(const ir::KernelBody &body, const Evaluated &times) const;
 
   /// Nanoseconds on one thread: of a launch, then of one unit of what `rateNames` says.
   using Rates = std::array<double, 7>;
@@ -45,13 +51,11 @@ public:
   int64_t bytesOf(const ir::KernelBody &body) const;
   /// Operations for one element of the op's result (for a reduction: of its operand).
   double operationsPerElement(mlir::Operation *op) const;
-  /// How many elements of each op the kernel computes. Readers at the same point share one evaluation;
-  /// readers through views, windows and loads of a contraction ask anew. Values of one element, and
-  /// values of rows in row kernels, are computed once.
-  llvm::SmallDenseMap<mlir::Operation *, double> evaluations(const ir::KernelBody &body,
-                                                             ir::KernelKind kind) const;
+  /// Readers at the same point share one evaluation; readers through views, windows and loads of a
+  /// contraction ask anew. Values of one element, and values of rows in row kernels, are computed once.
+  Evaluated evaluations(const ir::KernelBody &body, ir::KernelKind kind) const;
   /// Operations beyond computing every element of every op once.
-  double repeatedOperations(const ir::KernelBody &body, ir::KernelKind kind) const;
+  double repeatedOperations(const ir::KernelBody &body, const Evaluated &times) const;
 
   bool isMeasured; // the target's kernels were
   double operationsPerByte;

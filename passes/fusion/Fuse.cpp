@@ -70,6 +70,37 @@ void dropIdleBarriers(func::FuncOp func) {
   }
 }
 
+// Copies that came into one kernel again: each with the op that stands for it.
+llvm::SmallDenseMap<Operation *, Operation *> twinsIn(const KernelBody &body) {
+  llvm::SmallDenseMap<Operation *, Operation *> twins;
+  auto resolved = [&](Value value) {
+    Operation *twin = twins.lookup(value.getDefiningOp());
+    return twin ? twin->getResult(0) : value;
+  };
+  auto areEqual = [&](Operation *a, Operation *b) {
+    return a->getName() == b->getName() && a->getResultTypes() == b->getResultTypes() &&
+           a->getAttrDictionary() == b->getAttrDictionary() &&
+           llvm::equal(llvm::map_range(a->getOperands(), resolved),
+                       llvm::map_range(b->getOperands(), resolved));
+  };
+  llvm::SmallDenseMap<Value, SmallVector<Operation *>> known; // by what they read first
+  for (Operation *op : body.ops) {
+    bool isView = cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::View;
+    bool isScalar = op->getNumResults() == 1 && isa<ScalarOpInterface>(op) &&
+                    tensorType(op->getResult(0)).getNumElements() == 1;
+    if (isa<ConstantOp>(op) || op->getNumOperands() == 0 || (!isView && !isScalar) ||
+        is_contained(body.outputs, op->getResult(0)))
+      continue;
+    SmallVector<Operation *> &others = known[resolved(op->getOperand(0))];
+    auto *twin = llvm::find_if(others, [&](Operation *other) { return areEqual(op, other); });
+    if (twin == others.end())
+      others.push_back(op);
+    else
+      twins[op] = *twin;
+  }
+  return twins;
+}
+
 class FusionPass : public sinter::passes::impl::FusionBase<FusionPass> {
 public:
   using FusionBase::FusionBase;
@@ -111,7 +142,7 @@ private:
       }
     LogicalResult expected = success();
     if (ledger || !expectations.empty() || getContext().getRemarkEngine()) {
-      Ledger recorded = recordLedger(groups, costs, legality, ops, copies.origins(), kernelNames);
+      Ledger recorded = recordLedger(groups, legality, ops, copies.origins(), kernelNames);
       emitRemarks(recorded, ops);
       expected = expectations.check(func, recorded);
       if (ledger) func->setAttr(ledgerAttr, toAttribute(recorded, &getContext()));
@@ -139,7 +170,7 @@ private:
       Legality legality(groups, costs, target);
       fusion::plan(groups, costs, legality, /*stages=*/false);
       if (copies.dropUnused(groups)) continue;
-      if (triedProducers || !copies.copyProducers(groups, costs, legality)) return;
+      if (triedProducers || !copies.copyProducers(groups, legality)) return;
       triedProducers = true;
     }
   }
@@ -225,8 +256,9 @@ private:
     SmallVector<Value> inputs = body.inputs(), operands;
     SmallVector<Location> locations;
     for (Value input : inputs) operands.push_back(outside.lookupOrDefault(input));
+    llvm::SmallDenseMap<Operation *, Operation *> twins = twinsIn(body);
     for (Operation *op : body.ops)
-      if (!isa<ConstantOp>(op)) locations.push_back(op->getLoc());
+      if (!isa<ConstantOp>(op) && !twins.contains(op)) locations.push_back(op->getLoc());
     auto fused = FusedOp::create(builder, FusedLoc::get(context, locations),
                                  TypeRange(ValueRange(body.outputs)), operands,
                                  defaultSchedule(kind, context));
@@ -235,7 +267,11 @@ private:
     for (Value input : inputs)
       inside.map(input, block->addArgument(input.getType(), input.getLoc()));
     OpBuilder within = OpBuilder::atBlockEnd(block);
-    for (Operation *op : body.ops) within.clone(*op, inside);
+    for (Operation *op : body.ops)
+      if (Operation *twin = twins.lookup(op))
+        inside.map(op->getResult(0), inside.lookup(twin->getResult(0)));
+      else
+        within.clone(*op, inside);
     SmallVector<Value> yielded;
     for (Value output : body.outputs) yielded.push_back(inside.lookup(output));
     YieldOp::create(within, fused.getLoc(), yielded);

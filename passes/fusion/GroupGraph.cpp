@@ -70,7 +70,13 @@ unsigned GroupGraph::find(unsigned group) const {
 
 ArrayRef<unsigned> GroupGraph::current(Lists &lists, unsigned group) const {
   SmallVector<unsigned> &list = lists[group];
-  for (unsigned &other : list) other = find(other);
+  bool changed = false;
+  for (size_t i = 0; i < list.size(); ++i) {
+    unsigned now = find(list[i]);
+    changed |= now != list[i] || now == group || (i > 0 && list[i - 1] >= now);
+    list[i] = now;
+  }
+  if (!changed) return list;
   llvm::sort(list);
   list.erase(std::unique(list.begin(), list.end()), list.end());
   llvm::erase(list, group);

@@ -24,9 +24,7 @@ static KernelKind singletonKind(Operation *op) {
 }
 
 Groups::Groups(func::FuncOp function) : func(function) {
-  unsigned place = 0;
   for (Operation &op : function.getBody().front()) {
-    index[&op] = place++;
     if (!isa<FusibleOpInterface>(op) || isa<ConstantOp>(op)) continue;
     group[&op] = groups.size();
     groups.emplace_back();
@@ -40,6 +38,7 @@ Groups::Groups(func::FuncOp function) : func(function) {
       if (int other = producerOf(operand); other >= 0) reads[which].push_back(other);
   }
   graph = GroupGraph(reads);
+  bodies.resize(groups.size());
 }
 
 bool Groups::isAlias(unsigned which) const {
@@ -73,6 +72,10 @@ SmallVector<unsigned> Groups::producersFor(unsigned which) const {
   return SmallVector<unsigned>(graph.before(which));
 }
 
+bool Groups::connected(unsigned a, unsigned b) const {
+  return is_contained(graph.after(a), b) || is_contained(graph.after(b), a);
+}
+
 SmallVector<unsigned> Groups::siblingsOf(unsigned which) const {
   return readers(which, maxReaders);
 }
@@ -100,21 +103,29 @@ SmallVector<unsigned> Groups::readers(unsigned which, unsigned most) const {
 
 // The ops of both and every alias that lies between them.
 SmallVector<Operation *> Groups::merged(unsigned a, unsigned b) const {
-  llvm::SetVector<Operation *> all;
-  all.insert(groups[a].ops.begin(), groups[a].ops.end());
-  all.insert(groups[b].ops.begin(), groups[b].ops.end());
-  for (unsigned other : {a, b})
-    for (Operation *op : groups[other].ops)
+  auto isEarlier = [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); };
+  SmallVector<Operation *> ops;
+  ops.reserve(groups[a].ops.size() + groups[b].ops.size());
+  std::merge(groups[a].ops.begin(), groups[a].ops.end(), groups[b].ops.begin(), groups[b].ops.end(),
+             std::back_inserter(ops), isEarlier);
+  // Those between ops of one group are in it.
+  llvm::SmallSetVector<Operation *, 4> between;
+  for (auto [reader, maker] : {std::pair(a, b), {b, a}}) {
+    if (!is_contained(graph.before(reader), maker)) continue;
+    for (Operation *op : groups[reader].ops)
       for (Value operand : op->getOperands()) {
         SmallVector<Operation *> chain;
         Operation *def = operand.getDefiningOp();
-        for (; def && groupOf(def) >= 0 && isAlias(groupOf(def));
+        for (int own; def && (own = groupOf(def)) >= 0 && isAlias(own);
              def = def->getOperand(0).getDefiningOp())
           chain.push_back(def);
-        if (def && !chain.empty() && all.contains(def)) all.insert(chain.begin(), chain.end());
+        if (def && !chain.empty() && groupOf(def) == int(maker))
+          between.insert(chain.begin(), chain.end());
       }
-  SmallVector<Operation *> ops = all.takeVector();
-  llvm::sort(ops, [&](Operation *x, Operation *y) { return index.lookup(x) < index.lookup(y); });
+  }
+  if (between.empty()) return ops;
+  ops.append(between.begin(), between.end());
+  llvm::sort(ops, isEarlier);
   return ops;
 }
 
@@ -136,7 +147,13 @@ KernelBody Groups::bodyOf(ArrayRef<Operation *> ops) const {
   return body;
 }
 
-KernelBody Groups::bodyOf(unsigned which) const { return bodyOf(groups[which].ops); }
+const KernelBody &Groups::bodyOf(unsigned which) const {
+  std::unique_ptr<KnownBody> &known = bodies[which];
+  if (!known || known->version != groups[which].version)
+    known =
+        std::make_unique<KnownBody>(KnownBody{groups[which].version, bodyOf(groups[which].ops)});
+  return known->body;
+}
 KernelBody Groups::bodyOf(unsigned a, unsigned b) const { return bodyOf(merged(a, b)); }
 
 // The last group before `to` on a path through a third: the one that has to run in between.
@@ -168,10 +185,12 @@ int Groups::thirdBetween(unsigned a, unsigned b) const {
 void Groups::merge(unsigned a, unsigned b, KernelKind kind) {
   SmallVector<Operation *> ops = merged(a, b);
   for (Operation *op : ops) {
-    unsigned old = group.lookup(op);
-    if (old != a) groups[old].ops.clear();
-    group[op] = a;
+    unsigned &own = group[op];
+    if (own == a) continue;
+    if (own != b) groups[own].ops.clear(); // an alias
+    own = a;
   }
+  groups[b].ops.clear();
   groups[a].ops = std::move(ops);
   groups[a].kind = kind;
   groups[a].update |= groups[b].update;
@@ -263,7 +282,7 @@ SmallVector<unsigned> Groups::inExecutionOrder() const {
           if (int producer = groupOf(def); producer >= 0 && producer != int(which))
             waiting[which] += users[producer].insert(which).second;
   auto later = [&](unsigned x, unsigned y) {
-    return index.lookup(groups[x].ops.front()) > index.lookup(groups[y].ops.front());
+    return groups[y].ops.front()->isBeforeInBlock(groups[x].ops.front());
   };
   std::priority_queue<unsigned, std::vector<unsigned>, decltype(later)> ready(later);
   for (unsigned which = 0; which < groups.size(); ++which)

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <array>
+#include <memory>
 #include <optional>
 
 namespace sinter::passes::fusion {
@@ -52,15 +53,18 @@ public:
   /// Groups that use a result of `group` or are used by it, through aliases, ascending.
   llvm::SmallVector<unsigned> consumersOf(unsigned group) const;
   llvm::SmallVector<unsigned> producersFor(unsigned group) const;
+  /// Whether one of the two uses a result of the other.
+  bool connected(unsigned a, unsigned b) const;
   /// Groups that read a value that `group` reads, too, ascending; values with very many readers do
   /// not count.
   llvm::SmallVector<unsigned> siblingsOf(unsigned group) const;
   /// All groups of which one is a sibling of the other, and perhaps some more.
   llvm::SmallVector<unsigned> readersBeside(unsigned group) const;
 
-  /// The kernel that `a` and `b` together would be (with the aliases between them), or one of them
-  /// alone. Splat constants are inside; outputs are the values needed elsewhere.
-  ir::KernelBody bodyOf(unsigned group) const;
+  /// The kernel that a group would be, or that `a` and `b` together would be (with the aliases between
+  /// them). Splat constants are inside; outputs are the values needed elsewhere. The first is valid until the
+  /// group merges.
+  const ir::KernelBody &bodyOf(unsigned group) const;
   ir::KernelBody bodyOf(unsigned a, unsigned b) const;
 
   /// A third group on a path from one to the other, which has to run in between; -1 where there is none.
@@ -94,10 +98,14 @@ private:
   void sortParts(std::vector<Group::Part> &parts) const;
 
   mlir::func::FuncOp func;
-  llvm::DenseMap<mlir::Operation *, unsigned> index; // place in the function
   llvm::DenseMap<mlir::Operation *, unsigned> group;
   std::vector<Group> groups;
   GroupGraph graph;
+  struct KnownBody {
+    unsigned version;
+    ir::KernelBody body;
+  };
+  mutable std::vector<std::unique_ptr<KnownBody>> bodies;
 };
 
 } // namespace sinter::passes::fusion

@@ -41,11 +41,21 @@ static bool isCheapLoad(Operation *op, const CostModel &costs) {
          costs.operationsPerElement(op) <= 1;
 }
 
+const Legality::Known &Legality::of(unsigned group) const {
+  known.resize(groups.size());
+  Known &entry = known[group];
+  if (entry.version == groups[group].version) return entry;
+  const KernelBody &body = groups.bodyOf(group);
+  Evaluated times = costs.evaluations(body, groups[group].kind);
+  entry = {groups[group].version, costs.bytesOf(body), costs.repeatedOperations(body, times),
+           costs.costOf(body, times)};
+  return entry;
+}
+
 std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const KernelBody &body,
-                                                  KernelKind kind) const {
+                                                  KernelKind kind, const Evaluated &times) const {
   if (kind == KernelKind::Contraction) {
     llvm::SmallPtrSet<Operation *, 16> inLoads;
-    llvm::SmallDenseMap<Operation *, double> times = costs.evaluations(body, kind);
     for (Operation *op : llvm::reverse(body.ops)) {
       bool feeds = llvm::any_of(op->getUsers(), [&](Operation *user) {
         return inLoads.contains(user) ||
@@ -61,11 +71,8 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
                 .str()};
     }
   }
-  double before = costs.repeatedOperations(groups.bodyOf(a), groups[a].kind) +
-                  costs.repeatedOperations(groups.bodyOf(b), groups[b].kind);
-  double repeated = costs.repeatedOperations(body, kind) - before;
-  double saved = double(costs.bytesOf(groups.bodyOf(a)) + costs.bytesOf(groups.bodyOf(b)) -
-                        costs.bytesOf(body));
+  double repeated = costs.repeatedOperations(body, times) - (of(a).repeated + of(b).repeated);
+  double saved = double(of(a).bytes + of(b).bytes - costs.bytesOf(body));
   if (repeated > 0 && repeated > (saved + costs.launch) * costs.operationsPerByte)
     return RefusedBecause{Refusal::would_duplicate_heavy_work,
                           std::to_string(int64_t(repeated)) + " operations again to save " +
@@ -107,7 +114,7 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
   if (std::optional<RefusedBecause> refused = whyNotAny(body, target, kind)) {
     // Would it be one kernel if only the later group's results were wanted?
     KernelBody consumerOnly = body;
-    KernelBody later = groups.bodyOf(b);
+    const KernelBody &later = groups.bodyOf(b);
     llvm::erase_if(consumerOnly.outputs,
                    [&](Value output) { return !is_contained(later.outputs, output); });
     KernelKind ignored;
@@ -117,29 +124,51 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
                             "the producer is needed elsewhere, too; " + refused->detail};
     return *refused;
   }
-  if (std::optional<RefusedBecause> refused = heavyWork(a, b, body, kind)) return *refused;
+  if (auto refused = heavyWork(a, b, body, kind, costs.evaluations(body, kind))) return *refused;
   if (auto refused = cycle(a, b)) return *refused;
   return kind;
 }
 
-std::optional<KernelKind> Legality::kindOf(unsigned a, unsigned b) const {
-  if (groups.isBarrier(a) || groups.isBarrier(b) || groups[a].update || groups[b].update ||
-      groups[a].kind == KernelKind::Staged || groups[b].kind == KernelKind::Staged)
-    return std::nullopt;
-  KernelBody body = groups.bodyOf(a, b);
+std::optional<KernelKind> Legality::kindOf(unsigned a, unsigned b, const KernelBody &body,
+                                           Evaluated &times) const {
   KernelKind kind;
-  if (whyNotAny(body, target, kind) || heavyWork(a, b, body, kind) || groups.wouldCreateCycle(a, b))
-    return std::nullopt;
+  if (whyNotAny(body, target, kind)) return std::nullopt;
+  times = costs.evaluations(body, kind);
+  if (heavyWork(a, b, body, kind, times) || groups.wouldCreateCycle(a, b)) return std::nullopt;
   return kind;
+}
+
+bool Legality::isClosed(unsigned group) const {
+  return groups.isBarrier(group) || groups[group].update ||
+         groups[group].kind == KernelKind::Staged;
+}
+
+std::optional<KernelKind> Legality::kindOf(unsigned a, unsigned b) const {
+  if (isClosed(a) || isClosed(b)) return std::nullopt;
+  Evaluated times;
+  return kindOf(a, b, groups.bodyOf(a, b), times);
+}
+
+std::optional<Legality::Joined> Legality::join(unsigned a, unsigned b) const {
+  if (isClosed(a) || isClosed(b)) return std::nullopt;
+  KernelBody body = groups.bodyOf(a, b);
+  Evaluated times;
+  std::optional<KernelKind> kind = kindOf(a, b, body, times);
+  if (!kind) return std::nullopt;
+  double cost = costs.costOf(body, times);
+  return Joined{*kind, cost, of(a).cost + of(b).cost - cost};
 }
 
 std::optional<double> Legality::costOfAbsorbing(unsigned reader, unsigned producer) const {
   if (groups[reader].update || groups[producer].update) return std::nullopt;
-  KernelBody body = groups.bodyOf(producer, reader), own = groups.bodyOf(reader);
+  KernelBody body = groups.bodyOf(producer, reader);
+  const KernelBody &own = groups.bodyOf(reader);
   llvm::erase_if(body.outputs, [&](Value output) { return !is_contained(own.outputs, output); });
   KernelKind kind;
-  if (whyNotAny(body, target, kind) || heavyWork(producer, reader, body, kind)) return std::nullopt;
-  return costs.costOf(body, kind) - costs.costOf(own, groups[reader].kind);
+  if (whyNotAny(body, target, kind)) return std::nullopt;
+  Evaluated times = costs.evaluations(body, kind);
+  if (heavyWork(producer, reader, body, kind, times)) return std::nullopt;
+  return costs.costOf(body, times) - of(reader).cost;
 }
 
 } // namespace sinter::passes::fusion

@@ -74,18 +74,19 @@ private:
     // is small and stays outside.
     llvm::erase_if(roots, [&](unsigned root) { return !groups.isAlive(root); });
     if (roots.size() < 2) return;
-    llvm::stable_sort(roots, [&](unsigned a, unsigned b) {
-      return costs.bytesOf(groups.bodyOf(a)) > costs.bytesOf(groups.bodyOf(b));
-    });
+    llvm::stable_sort(
+        roots, [&](unsigned a, unsigned b) { return legality.bytesOf(a) > legality.bytesOf(b); });
     TargetAttr target = targetOf(func);
     SmallVector<unsigned> kernels; // more than one only when the operands run out
     Operands operands(groups, KernelKind::Update);
     for (unsigned root : roots) {
+      // Alone: beside other roots, it exchanges no values with them.
+      bool fits = !whyNot(groups.bodyOf(root), KernelKind::Update, target);
       auto joins = [&](unsigned kernel) {
-        if (connected(kernel, root) || operands.tooMany(kernel, root) ||
-            groups.wouldCreateCycle(kernel, root) ||
-            whyNot(groups.bodyOf(kernel, root), KernelKind::Update, target))
+        if (!fits || operands.tooMany(kernel, root) || !sameLayout(kernel, root) ||
+            groups.connected(kernel, root) || groups.wouldCreateCycle(kernel, root))
           return false;
+        operands.join(kernel, root);
         groups.merge(kernel, root, KernelKind::Update);
         return true;
       };
@@ -95,12 +96,15 @@ private:
       if (groups[kernel].kind == KernelKind::Update) groups.markUpdate(kernel);
   }
 
-  bool connected(unsigned a, unsigned b) const {
-    return is_contained(groups.consumersOf(a), b) || is_contained(groups.consumersOf(b), a);
+  bool sameLayout(unsigned a, unsigned b) const {
+    auto layout = [&](unsigned group) {
+      return tensorType(groups[group].ops.back()->getResult(0)).getEncoding();
+    };
+    return layout(a) == layout(b);
   }
   bool feedsAny(unsigned group, ArrayRef<unsigned> kernels) const {
     return llvm::any_of(kernels, [&](unsigned kernel) {
-      return connected(group, kernel) || groups.wouldCreateCycle(group, kernel);
+      return groups.connected(group, kernel) || groups.wouldCreateCycle(group, kernel);
     });
   }
 
@@ -110,6 +114,7 @@ private:
     int phase; // 0: the end of a contraction, where pointwise work costs no traffic at all
     double gain;
     unsigned a, b, versionA, versionB;
+    KernelKind kind;
     bool operator<(const Candidate &other) const { // the queue's top is the largest
       return std::tuple(-phase, gain, -int64_t(a), -int64_t(b)) <
              std::tuple(-other.phase, other.gain, -int64_t(other.a), -int64_t(other.b));
@@ -118,12 +123,10 @@ private:
 
   void consider(unsigned a, unsigned b) {
     if (!groups.isKernel(a) || !groups.isKernel(b)) return;
-    std::optional<KernelKind> kind = legality.kindOf(a, b);
-    if (!kind) return;
-    double gain = gainOf(groups, costs, a, b, *kind);
-    if (gain <= 0) return;
+    std::optional<Legality::Joined> joined = legality.join(a, b);
+    if (!joined || joined->gain <= 0) return;
     int phase = groups[a].kind == KernelKind::Contraction ? 0 : 1;
-    queue.push({phase, gain, a, b, groups[a].version, groups[b].version});
+    queue.push({phase, joined->gain, a, b, groups[a].version, groups[b].version, joined->kind});
   }
 
   void considerNeighbours(unsigned group, bool all) {
@@ -149,10 +152,9 @@ private:
       if (groups[best.a].version != best.versionA || groups[best.b].version != best.versionB ||
           !groups.isAlive(best.a) || !groups.isAlive(best.b))
         continue;
-      // Other merges may have put a path between the two.
-      std::optional<KernelKind> kind = legality.kindOf(best.a, best.b);
-      if (!kind) continue;
-      groups.merge(best.a, best.b, *kind);
+      // Other merges may have put a path between the two; nothing else changes while neither merges.
+      if (groups.wouldCreateCycle(best.a, best.b)) continue;
+      groups.merge(best.a, best.b, best.kind);
       considerNeighbours(best.a, /*all=*/true);
     }
   }
@@ -161,12 +163,11 @@ private:
   // them: one launch instead of several, where each is too small to fill the machine.
 
   bool isSmall(unsigned group) const {
-    KernelBody body = groups.bodyOf(group);
-    bool scalars = llvm::all_of(
-        body.outputs, [](Value output) { return tensorType(output).getNumElements() == 1; });
+    auto isScalar = [](Value output) { return tensorType(output).getNumElements() == 1; };
     return (groups[group].kind == KernelKind::Reduction ||
-            (groups[group].kind == KernelKind::Pointwise && scalars)) &&
-           double(costs.bytesOf(body)) < 4 * costs.launch;
+            (groups[group].kind == KernelKind::Pointwise &&
+             llvm::all_of(groups.bodyOf(group).outputs, isScalar))) &&
+           double(legality.bytesOf(group)) < 4 * costs.launch;
   }
 
   void fuseSmallNeighbours() {
@@ -174,30 +175,33 @@ private:
     for (unsigned group = 0; group < groups.size(); ++group)
       if (groups.isKernel(group) && !groups[group].update && isSmall(group)) small.push_back(group);
     Operands operands(groups, KernelKind::Reduction);
+    std::vector<const void *> folds;
+    for (unsigned group : small) folds.push_back(foldOf(group));
     for (size_t i = 0; i < small.size(); ++i)
-      for (size_t j = i + 1; j < small.size(); ++j) {
+      for (size_t j = i + 1; j < small.size() && groups.isAlive(small[i]); ++j) {
         unsigned a = small[i], b = small[j];
-        if (!groups.isAlive(a) || !groups.isAlive(b) || !foldAlike(a, b) || connected(a, b) ||
-            operands.tooMany(a, b))
+        // What folds otherwise keeps most pairs apart.
+        if ((folds[i] && folds[j] && folds[i] != folds[j]) || !groups.isAlive(b) ||
+            operands.tooMany(a, b) || groups.connected(a, b) || groups.wouldCreateCycle(a, b))
           continue;
         std::optional<KernelKind> kind = legality.kindOf(a, b);
-        if (kind && (*kind == KernelKind::Reduction || *kind == KernelKind::Pointwise))
-          groups.merge(a, b, *kind);
+        if (!kind || (*kind != KernelKind::Reduction && *kind != KernelKind::Pointwise)) continue;
+        groups.merge(a, b, *kind);
+        if (!folds[i]) folds[i] = folds[j];
       }
   }
 
-  // False where a kernel of both would certainly be refused: the first thing that keeps most pairs apart.
-  bool foldAlike(unsigned a, unsigned b) const {
-    auto first = [&](unsigned group) -> Operation * {
-      for (Operation *op : groups[group].ops)
-        if (isa<ReductionOpInterface>(op)) return op;
-      return nullptr;
-    };
-    Operation *one = first(a), *other = first(b);
-    return !one || !other ||
-           (shapeOf(one->getOperand(0)) == shapeOf(other->getOperand(0)) &&
-            cast<ReductionOpInterface>(one).getReducedDims() ==
-                cast<ReductionOpInterface>(other).getReducedDims());
+  // The same for groups whose reductions fold the same dimensions of one shape; null without a reduction.
+  const void *foldOf(unsigned group) const {
+    for (Operation *op : groups[group].ops)
+      if (auto reduction = dyn_cast<ReductionOpInterface>(op)) {
+        Builder b(op->getContext());
+        return b
+            .getArrayAttr({b.getDenseI64ArrayAttr(shapeOf(op->getOperand(0))),
+                           b.getDenseI64ArrayAttr(reduction.getReducedDims())})
+            .getAsOpaquePointer();
+      }
+    return nullptr;
   }
 
   // Inputs and outputs of groups that exchange no values, counted once for each version of a group.
@@ -212,6 +216,15 @@ private:
       size_t common = llvm::count_if(other.inputs, [&](Value v) { return one.inputs.contains(v); });
       return one.inputs.size() + other.inputs.size() - common + one.outputs + other.outputs > most;
     }
+    /// `b` is about to merge into `a`.
+    void join(unsigned a, unsigned b) {
+      const Known &other = of(b);
+      Known &one = known[a];
+      of(a);
+      one.inputs.insert(other.inputs.begin(), other.inputs.end());
+      one.outputs += other.outputs;
+      one.version = groups[a].version + 1;
+    }
 
   private:
     struct Known {
@@ -222,7 +235,7 @@ private:
     const Known &of(unsigned group) {
       Known &entry = known[group];
       if (entry.version == groups[group].version) return entry;
-      KernelBody body = groups.bodyOf(group);
+      const KernelBody &body = groups.bodyOf(group);
       SmallVector<Value> inputs = body.inputs();
       entry = {groups[group].version, {inputs.begin(), inputs.end()}, body.outputs.size()};
       return entry;
@@ -236,7 +249,7 @@ private:
   // --- Last, small kernels that belong together, each as it is: a stage of one launch.
 
   bool isLittleWork(unsigned group) const {
-    KernelBody body = groups.bodyOf(group);
+    const KernelBody &body = groups.bodyOf(group);
     return !whyNotStages(groups.stagesOf(group), /*inOrder=*/true,
                          body.inputs().size() + body.outputs.size(), targetOf(groups.function()));
   }
@@ -263,7 +276,7 @@ private:
       auto [a, b] = *pairs.begin();
       pairs.erase(pairs.begin());
       if (!groups.isAlive(a) || !groups.isAlive(b) ||
-          (!connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
+          (!groups.connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
           groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b))
         continue;
       groups.mergeAsStages(a, b);
@@ -295,14 +308,6 @@ private:
     }
   }
 
-  friend RefusedBecause fusion::whyApart(const Groups &, const CostModel &, const Legality &,
-                                         unsigned, unsigned);
-  static double gainOf(const Groups &groups, const CostModel &costs, unsigned a, unsigned b,
-                       KernelKind kind) {
-    return costs.costOf(groups.bodyOf(a), groups[a].kind) +
-           costs.costOf(groups.bodyOf(b), groups[b].kind) - costs.costOf(groups.bodyOf(a, b), kind);
-  }
-
   Groups &groups;
   const CostModel &costs;
   const Legality &legality;
@@ -315,11 +320,10 @@ void plan(Groups &groups, const CostModel &costs, const Legality &legality, bool
   Planner(groups, costs, legality).run(stages);
 }
 
-RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Legality &legality,
-                        unsigned producer, unsigned consumer) {
+RefusedBecause whyApart(const Legality &legality, unsigned producer, unsigned consumer) {
   auto verdict = legality.check(producer, consumer);
   if (auto *refused = std::get_if<RefusedBecause>(&verdict)) return *refused;
-  double gain = Planner::gainOf(groups, costs, producer, consumer, std::get<KernelKind>(verdict));
+  double gain = legality.join(producer, consumer)->gain;
   if (gain > 0) // each was merged with others first
     return {Refusal::no_profit, "one kernel would save " + std::to_string(int64_t(gain)) +
                                     " bytes, but others that were merged first promised more"};

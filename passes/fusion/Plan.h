@@ -11,7 +11,6 @@ namespace sinter::passes::fusion {
 void plan(Groups &groups, const CostModel &costs, const Legality &legality, bool stages);
 
 /// Why two groups that stayed apart did: the legality's refusal, or no_profit.
-ir::RefusedBecause whyApart(const Groups &groups, const CostModel &costs, const Legality &legality,
-                            unsigned producer, unsigned consumer);
+ir::RefusedBecause whyApart(const Legality &legality, unsigned producer, unsigned consumer);
 
 } // namespace sinter::passes::fusion

@@ -83,11 +83,10 @@ namespace {
 
 class Recorder {
 public:
-  Recorder(const Groups &groups, const CostModel &costs, const Legality &legality,
-           const LedgerOps &ops, const llvm::DenseMap<Operation *, Operation *> &origins,
+  Recorder(const Groups &groups, const Legality &legality, const LedgerOps &ops,
+           const llvm::DenseMap<Operation *, Operation *> &origins,
            const llvm::DenseMap<unsigned, std::string> &kernelNames)
-      : groups(groups), costs(costs), legality(legality), ops(ops), origins(origins),
-        kernelNames(kernelNames) {}
+      : groups(groups), legality(legality), ops(ops), origins(origins), kernelNames(kernelNames) {}
 
   Ledger run() {
     func::FuncOp func = groups.function();
@@ -148,20 +147,16 @@ private:
   void refuse(LedgerEdge &edge, unsigned producer, unsigned consumer, Operation *barrier) {
     edge.fused = false;
     edge.kernels.clear();
-    RefusedBecause why = barrier ? RefusedBecause{Refusal::barrier, ""}
-                                 : whyApart(groups, costs, legality, producer, consumer);
+    RefusedBecause why =
+        barrier ? RefusedBecause{Refusal::barrier, ""} : whyApart(legality, producer, consumer);
     if (barrier) why.detail = "a fusion_barrier stands between, " + shortLine(barrier->getLoc());
     edge.code = nameOf(why.code).str();
     edge.detail = why.detail;
-    edge.costApart = costs.costOf(groups.bodyOf(producer), groups[producer].kind) +
-                     costs.costOf(groups.bodyOf(consumer), groups[consumer].kind);
-    auto verdict = legality.check(producer, consumer);
-    if (auto *kind = std::get_if<KernelKind>(&verdict))
-      edge.costTogether = costs.costOf(groups.bodyOf(producer, consumer), *kind);
+    edge.costApart = legality.costOf(producer) + legality.costOf(consumer);
+    if (auto joined = legality.join(producer, consumer)) edge.costTogether = joined->cost;
   }
 
   const Groups &groups;
-  const CostModel &costs;
   const Legality &legality;
   const LedgerOps &ops;
   const llvm::DenseMap<Operation *, Operation *> &origins;
@@ -172,10 +167,10 @@ private:
 
 } // namespace
 
-Ledger recordLedger(const Groups &groups, const CostModel &costs, const Legality &legality,
-                    const LedgerOps &ops, const llvm::DenseMap<Operation *, Operation *> &origins,
+Ledger recordLedger(const Groups &groups, const Legality &legality, const LedgerOps &ops,
+                    const llvm::DenseMap<Operation *, Operation *> &origins,
                     const llvm::DenseMap<unsigned, std::string> &kernelNames) {
-  return Recorder(groups, costs, legality, ops, origins, kernelNames).run();
+  return Recorder(groups, legality, ops, origins, kernelNames).run();
 }
 
 void emitRemarks(const Ledger &ledger, const LedgerOps &ops) {

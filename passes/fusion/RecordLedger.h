@@ -32,8 +32,7 @@ private:
 
 /// The fate of every edge. `origins` says which op each copy was made of; an edge of an op that was copied is
 /// fused when each copy has what it reads in its kernel.
-Ledger recordLedger(const Groups &groups, const CostModel &costs, const Legality &legality,
-                    const LedgerOps &ops,
+Ledger recordLedger(const Groups &groups, const Legality &legality, const LedgerOps &ops,
                     const llvm::DenseMap<mlir::Operation *, mlir::Operation *> &origins,
                     const llvm::DenseMap<unsigned, std::string> &kernelNames);
 

@@ -1,6 +1,9 @@
 #include "sinter/passes/memory/Beam.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
 #include <random>
 #include <tuple>
 
@@ -10,11 +13,38 @@ namespace {
 
 constexpr size_t width = 12;
 
+/// Numbers of which a copy changes few: blocks are shared until one is written.
+class Counters {
+public:
+  Counters() = default;
+  explicit Counters(const std::vector<int> &values) {
+    for (size_t at = 0; at < values.size(); at += size) {
+      auto block = std::make_shared<Block>();
+      std::copy(values.begin() + std::ptrdiff_t(at),
+                values.begin() + std::ptrdiff_t(std::min(at + size, values.size())),
+                block->begin());
+      blocks.push_back(std::move(block));
+    }
+  }
+  int operator[](int index) const { return (*blocks[size_t(index) / size])[size_t(index) % size]; }
+  /// Returns what is left.
+  int decrement(int index) {
+    std::shared_ptr<Block> &block = blocks[size_t(index) / size];
+    if (block.use_count() > 1) block = std::make_shared<Block>(*block);
+    return --(*block)[size_t(index) % size];
+  }
+
+private:
+  static constexpr size_t size = 128;
+  using Block = std::array<int, size>;
+  std::vector<std::shared_ptr<Block>> blocks;
+};
+
 /// A beginning of an order.
 struct Beginning {
-  std::vector<int> waiting; // for each step, those that must come first and have not
-  std::vector<int> left;    // for each value, steps that will read it
-  std::vector<int> ready;   // ascending
+  Counters waiting;       // for each step, those that must come first and have not
+  Counters left;          // for each value, steps that will read it
+  std::vector<int> ready; // ascending
   int64_t live = 0, peak = 0;
   uint64_t hash = 0; // of the set of its steps
   int last = -1;     // in the tree of steps
@@ -39,17 +69,18 @@ public:
 
   std::vector<int> run() {
     Beginning empty;
-    empty.waiting.resize(tape.steps.size());
-    empty.left.resize(tape.values.size());
+    std::vector<int> waiting(tape.steps.size()), left(tape.values.size());
     // What some step needs in any case is no reason to put it off.
     empty.peak = never;
     for (int step : tape.order) {
-      for (int next : after[size_t(step)]) ++empty.waiting[size_t(next)];
-      for (int value : reads[size_t(step)]) ++empty.left[size_t(value)];
+      for (int next : after[size_t(step)]) ++waiting[size_t(next)];
+      for (int value : reads[size_t(step)]) ++left[size_t(value)];
     }
     for (int step : tape.order)
-      if (empty.waiting[size_t(step)] == 0) empty.ready.push_back(step);
+      if (waiting[size_t(step)] == 0) empty.ready.push_back(step);
     std::sort(empty.ready.begin(), empty.ready.end());
+    empty.waiting = Counters(waiting);
+    empty.left = Counters(left);
     std::vector<Beginning> beam{std::move(empty)};
     for (size_t count = 0; count < tape.order.size(); ++count) beam = extended(beam);
     std::vector<int> order;
@@ -69,7 +100,7 @@ private:
 
   Next look(const Beginning &beginning, size_t from, int number) const {
     const Tape::Step &step = tape.steps[size_t(number)];
-    auto ends = [&](int value) { return beginning.left[size_t(value)] == 1; };
+    auto ends = [&](int value) { return beginning.left[value] == 1; };
     int64_t during = beginning.live, live = beginning.live;
     for (size_t output = 0; output < step.outputs.size(); ++output) {
       const Tape::Value &value = tape.values[size_t(step.outputs[output])];
@@ -79,7 +110,7 @@ private:
         return pair.first == output && !tape.values[size_t(over)].home && ends(over);
       });
       during += inPlace ? 0 : value.bytes;
-      if (beginning.left[size_t(step.outputs[output])] > 0) live += value.bytes;
+      if (beginning.left[step.outputs[output]] > 0) live += value.bytes;
     }
     for (int value : reads[size_t(number)])
       if (ends(value)) live -= tape.values[size_t(value)].bytes;
@@ -108,9 +139,9 @@ private:
   Beginning taken(Beginning beginning, const Next &next) {
     beginning.ready.erase(
         std::lower_bound(beginning.ready.begin(), beginning.ready.end(), next.step));
-    for (int value : reads[size_t(next.step)]) --beginning.left[size_t(value)];
+    for (int value : reads[size_t(next.step)]) beginning.left.decrement(value);
     for (int later : after[size_t(next.step)])
-      if (--beginning.waiting[size_t(later)] == 0)
+      if (beginning.waiting.decrement(later) == 0)
         beginning.ready.insert(
             std::lower_bound(beginning.ready.begin(), beginning.ready.end(), later), later);
     beginning.live = next.live;

@@ -1,8 +1,9 @@
 #include "sinter/passes/memory/CheckPlan.h"
 
-#include "sinter/ir/KernelKinds.h"
+#include "sinter/ir/KernelStorage.h"
 
 #include <map>
+#include <memory>
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -66,18 +67,20 @@ private:
 
   // The run holds `value` now, and nothing else that it overlaps is whole any more.
   void write(Value value, const Place &place) {
-    auto &holders = contents[{place.kind, place.index}];
-    llvm::erase_if(holders,
-                   [&](const std::pair<Value, Place> &held) { return held.second.meets(place); });
-    holders.push_back({value, place});
     where[value] = place;
+    if (place.begin == place.end) return;
+    auto &holders = contents[{place.kind, place.index}];
+    auto first = holders.lower_bound(place.begin);
+    if (first != holders.begin() && std::prev(first)->second.place.end > place.begin) --first;
+    holders.erase(first, holders.lower_bound(place.end));
+    holders[place.begin] = {value, place};
   }
 
   bool holds(const Place &place, Value value) {
-    return llvm::any_of(contents[{place.kind, place.index}],
-                        [&](const std::pair<Value, Place> &held) {
-                          return held.first == value && held.second == place;
-                        });
+    if (place.begin == place.end) return where.contains(value); // nothing is to be kept
+    auto &holders = contents[{place.kind, place.index}];
+    auto held = holders.find(place.begin);
+    return held != holders.end() && held->second.value == value && held->second.place == place;
   }
 
   FailureOr<Place> planned(LaunchOp launch, unsigned result) {
@@ -138,12 +141,8 @@ private:
       }
       Place read = where.lookup(value);
       if (taken == int64_t(operand)) {
-        auto kernel =
-            SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
-        Block &body = kernel.getBody().front();
-        if (!(read == place) ||
-            !mayShareStorage(KernelBody::of(body), *kindOf(kernel.getSchedule()), result,
-                             body.getArgument(operand)))
+        auto &[block, storage] = kernelOf(launch);
+        if (!(read == place) || !storage.mayShare(result, block->getArgument(operand)))
           return launch.emitOpError("result ")
                  << result << " cannot take the storage of operand " << operand;
       } else if (read.meets(place)) {
@@ -152,6 +151,18 @@ private:
       }
     }
     return success();
+  }
+
+  using Kernel = std::pair<Block *, KernelStorage>;
+  const Kernel &kernelOf(LaunchOp launch) {
+    std::unique_ptr<Kernel> &known = kernels[launch.getKernelAttr()];
+    if (!known) {
+      auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+      Block &block = kernel.getBody().front();
+      known = std::make_unique<Kernel>(
+          &block, KernelStorage(KernelBody::of(block), *kindOf(kernel.getSchedule())));
+    }
+    return *known;
   }
 
   LogicalResult playReturn(Operation *terminator) {
@@ -171,8 +182,14 @@ private:
   func::FuncOp func;
   int64_t arenaBytes = 0;
   std::map<int64_t, unsigned> stateOf; // function result -> argument whose storage it replaces
-  std::map<std::pair<int, unsigned>, SmallVector<std::pair<Value, Place>>> contents;
+  // Of each space what is whole in it, by where it begins: runs that do not meet.
+  struct Held {
+    Value value;
+    Place place;
+  };
+  std::map<std::pair<int, unsigned>, std::map<int64_t, Held>> contents;
   llvm::DenseMap<Value, Place> where;
+  llvm::DenseMap<Attribute, std::unique_ptr<Kernel>> kernels; // by name
 };
 
 } // namespace

@@ -1,7 +1,5 @@
 #include "sinter/passes/memory/Lifetimes.h"
 
-#include "sinter/ir/KernelKinds.h"
-
 using namespace mlir;
 using namespace sinter::ir;
 
@@ -27,8 +25,6 @@ SmallVector<BlockArgument> donationsOf(func::FuncOp func) {
   return states;
 }
 
-BlockArgument donatedTo(func::FuncOp func, unsigned result) { return donationsOf(func)[result]; }
-
 SmallVector<LaunchOp> launchesOf(func::FuncOp func) {
   return SmallVector<LaunchOp>(func.getBody().front().getOps<LaunchOp>());
 }
@@ -44,12 +40,22 @@ static bool readsOnce(LaunchOp launch, unsigned operand) {
                         [&](Value other) { return storageOf(other) == storage; }) == 1;
 }
 
-bool mayTake(LaunchOp launch, unsigned result, unsigned operand) {
-  if (!readsOnce(launch, operand)) return false;
-  KernelOp kernel = kernelOf(launch);
-  Block &block = kernel.getBody().front();
-  return mayShareStorage(KernelBody::of(block), *kindOf(kernel.getSchedule()), result,
-                         block.getArgument(operand));
+const Reuse::Kernel &Reuse::of(LaunchOp launch) {
+  std::unique_ptr<Kernel> &known = kernels[launch.getKernelAttr()];
+  if (!known) {
+    KernelOp kernel = kernelOf(launch);
+    Block &block = kernel.getBody().front();
+    known = std::make_unique<Kernel>(
+        Kernel{&block, KernelStorage(KernelBody::of(block), *kindOf(kernel.getSchedule()))});
+  }
+  return *known;
+}
+
+bool Reuse::mayTake(LaunchOp launch, unsigned result, unsigned operand) {
+  if (launch->getResult(result).getType() != launch.getInputs()[operand].getType()) return false;
+  const Kernel &kernel = of(launch);
+  return kernel.storage.mayShare(result, kernel.block->getArgument(operand)) &&
+         readsOnce(launch, operand);
 }
 
 std::vector<Extent> Lifetimes::extents() const {
@@ -69,6 +75,7 @@ Lifetimes lifetimesOf(func::FuncOp func, const Homes &homes) {
 
   SmallVector<BlockArgument> states = donationsOf(func);
   Lifetimes lifetimes;
+  Reuse reuse;
   llvm::DenseMap<Value, unsigned> bufferOf;
   // The operand of `launch` whose storage `result` can take, other results having `taken` theirs.
   auto dyingOperand = [&](LaunchOp launch, OpResult result, int64_t moment,
@@ -76,7 +83,7 @@ Lifetimes lifetimesOf(func::FuncOp func, const Homes &homes) {
     for (auto [operand, input] : llvm::enumerate(launch.getInputs())) {
       Value storage = storageOf(input);
       if (bufferOf.contains(storage) && lastRead.lookup(storage) == moment &&
-          !taken.contains(operand) && mayTake(launch, result.getResultNumber(), operand))
+          !taken.contains(operand) && reuse.mayTake(launch, result.getResultNumber(), operand))
         return operand;
     }
     return -1;

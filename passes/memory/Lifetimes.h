@@ -2,9 +2,12 @@
 
 #include "sinter/passes/memory/Offsets.h"
 
+#include "sinter/ir/KernelStorage.h"
 #include "sinter/ir/Sinter.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <memory>
 
 namespace sinter::passes::memory {
 
@@ -15,14 +18,26 @@ inline constexpr int64_t alignment = 64;
 int64_t bytesOf(mlir::Value value);
 /// The value whose storage `value` is: looks through reshapes.
 mlir::Value storageOf(mlir::Value value);
-/// The argument whose state each of the function's results replaces, or null; and that of one result.
+/// The argument whose state each of the function's results replaces, or null.
 llvm::SmallVector<mlir::BlockArgument> donationsOf(mlir::func::FuncOp func);
-mlir::BlockArgument donatedTo(mlir::func::FuncOp func, unsigned result);
 llvm::SmallVector<ir::LaunchOp> launchesOf(mlir::func::FuncOp func);
 /// The kernel that a launch runs.
 ir::KernelOp kernelOf(ir::LaunchOp launch);
-/// Whether the launch's kernel may write result `result` over operand `operand`.
-bool mayTake(ir::LaunchOp launch, unsigned result, unsigned operand);
+
+/// What may be written over what by the kernels of launches; what is known of a kernel is found once.
+class Reuse {
+public:
+  /// Whether the launch's kernel may write result `result` over operand `operand`.
+  bool mayTake(ir::LaunchOp launch, unsigned result, unsigned operand);
+
+private:
+  struct Kernel {
+    mlir::Block *block;
+    ir::KernelStorage storage;
+  };
+  const Kernel &of(ir::LaunchOp launch);
+  llvm::DenseMap<mlir::Attribute, std::unique_ptr<Kernel>> kernels; // by name
+};
 
 /// Launched values that are written straight into a function result (its number): the caller's buffer
 /// or the state that the result replaces.

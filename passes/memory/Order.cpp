@@ -75,7 +75,7 @@ private:
         if (other == launch) {
           for (auto [operand, input] : llvm::enumerate(launch.getInputs()))
             if (storageOf(input) == state &&
-                !mayTake(launch, cast<OpResult>(value).getResultNumber(), operand))
+                !reuse.mayTake(launch, cast<OpResult>(value).getResultNumber(), operand))
               return false;
         } else if (precedence.reaches(launch, other)) {
           return false;
@@ -136,6 +136,7 @@ private:
   func::FuncOp func;
   Operation *terminator;
   Precedence &precedence;
+  Reuse reuse;
   SmallVector<BlockArgument> states;                      // of each result
   llvm::DenseMap<Value, SmallVector<LaunchOp>> readersOf; // looked up only
   Homes homes;
@@ -150,37 +151,53 @@ public:
     for (LaunchOp launch : launchesOf(func)) {
       place[launch] = launches.size();
       launches.push_back(launch);
+    }
+    reads.resize(launches.size());
+    for (size_t number = 0; number < launches.size(); ++number) {
       llvm::SmallDenseSet<Value> seen;
-      for (Value input : launch.getInputs())
-        if (inArena(storageOf(input)) && seen.insert(storageOf(input)).second)
-          ++readers[storageOf(input)];
+      for (Value input : cast<LaunchOp>(launches[number]).getInputs())
+        if (Value storage = storageOf(input); inArena(storage) && seen.insert(storage).second) {
+          reads[number].push_back(storage);
+          readers[storage].push_back(unsigned(number));
+        }
     }
   }
 
-  /// Ready launches by `better`, the earlier in the present order among equals.
+  /// Ready launches, those first that leave the fewest bytes more in the arena than there were, if `frugal`;
+  /// the earlier in the present order among equals.
   Sequence run(bool frugal) {
-    llvm::DenseMap<Operation *, unsigned> waiting;
+    std::vector<unsigned> waiting(launches.size());
     for (Operation *launch : launches)
-      for (Operation *next : precedence.after(launch)) ++waiting[next];
-    std::set<unsigned> ready; // places
-    for (Operation *launch : launches)
-      if (waiting.lookup(launch) == 0) ready.insert(place[launch]);
-    llvm::DenseMap<Value, unsigned> left = readers;
+      for (Operation *next : precedence.after(launch)) ++waiting[place.lookup(next)];
+    llvm::DenseMap<Value, SmallVector<unsigned>> left = readers;
+    std::vector<int64_t> growth(launches.size());
+    std::set<std::pair<int64_t, unsigned>> ready;
+    auto change = [&](unsigned number, int64_t bytes) {
+      bool isReady = ready.erase({growth[number], number});
+      growth[number] += bytes;
+      if (isReady) ready.insert({growth[number], number});
+    };
+    for (unsigned number = 0; frugal && number < launches.size(); ++number) {
+      for (Value result : launches[number]->getResults())
+        if (readers.contains(result)) growth[number] += bytesOf(result);
+      for (Value value : reads[number])
+        if (left[value].size() == 1) growth[number] -= bytesOf(value);
+    }
+    for (unsigned number = 0; number < launches.size(); ++number)
+      if (waiting[number] == 0) ready.insert({growth[number], number});
     Sequence sequence;
     while (!ready.empty()) {
-      unsigned best = *ready.begin();
-      if (frugal)
-        for (unsigned candidate : ready)
-          if (growth(launches[candidate], left) < growth(launches[best], left)) best = candidate;
-      ready.erase(best);
-      Operation *launch = launches[best];
-      sequence.push_back(launch);
-      llvm::SmallDenseSet<Value> seen;
-      for (Value input : cast<LaunchOp>(launch).getInputs())
-        if (inArena(storageOf(input)) && seen.insert(storageOf(input)).second)
-          --left[storageOf(input)];
-      for (Operation *next : precedence.after(launch))
-        if (--waiting[next] == 0) ready.insert(place[next]);
+      unsigned best = ready.begin()->second;
+      ready.erase(ready.begin());
+      sequence.push_back(launches[best]);
+      for (Value value : reads[best]) {
+        SmallVector<unsigned> &others = left[value];
+        llvm::erase(others, best);
+        if (frugal && others.size() == 1) change(others.front(), -bytesOf(value));
+      }
+      for (Operation *next : precedence.after(launches[best]))
+        if (unsigned number = place.lookup(next); --waiting[number] == 0)
+          ready.insert({growth[number], number});
     }
     assert(sequence.size() == launches.size() && "precedence has no cycle");
     return sequence;
@@ -191,26 +208,12 @@ private:
     return storage.getDefiningOp<LaunchOp>() && !homes.contains(storage);
   }
 
-  // Bytes that the arena holds more after the launch than before.
-  int64_t growth(Operation *op, const llvm::DenseMap<Value, unsigned> &left) const {
-    auto launch = cast<LaunchOp>(op);
-    int64_t bytes = 0;
-    for (Value result : launch.getOutputs())
-      if (inArena(result) && readers.contains(result)) bytes += bytesOf(result);
-    llvm::SmallDenseSet<Value> seen;
-    for (Value input : launch.getInputs()) {
-      Value storage = storageOf(input);
-      if (inArena(storage) && seen.insert(storage).second && left.lookup(storage) == 1)
-        bytes -= bytesOf(storage);
-    }
-    return bytes;
-  }
-
   const Precedence &precedence;
   const Homes &homes;
   Sequence launches;
   llvm::DenseMap<Operation *, unsigned> place;
-  llvm::DenseMap<Value, unsigned> readers; // launches that read a value of the arena
+  std::vector<SmallVector<Value>> reads; // values of the arena, each once
+  llvm::DenseMap<Value, SmallVector<unsigned>> readers;
 };
 
 } // namespace

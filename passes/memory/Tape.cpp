@@ -21,7 +21,8 @@ static double costOf(const fusion::CostModel &model, const KernelBody &body, Ker
   return cost;
 }
 
-Tape::Tape(func::FuncOp func, const Homes &homes) : func(func) {
+Tape::Tape(func::FuncOp func, const Homes &homes) : func(func), reuse(std::make_shared<Reuse>()) {
+  SmallVector<BlockArgument> states = donationsOf(func);
   SmallVector<LaunchOp> launches = launchesOf(func);
   for (auto [number, launch] : llvm::enumerate(launches)) {
     order.push_back(int(number));
@@ -33,8 +34,7 @@ Tape::Tape(func::FuncOp func, const Homes &homes) : func(func) {
       value.result = result.getResultNumber();
       if (auto home = homes.find(result); home != homes.end()) {
         value.home = true;
-        if (BlockArgument state = donatedTo(func, home->second))
-          value.state = int(state.getArgNumber());
+        if (BlockArgument state = states[home->second]) value.state = int(state.getArgNumber());
       }
       values.push_back(value);
     }
@@ -66,7 +66,9 @@ Tape::Step Tape::describe(LaunchOp launch, ArrayRef<unsigned> parts) const {
   if (parts.empty()) {
     operands = llvm::to_vector(llvm::seq<unsigned>(0, launch.getInputs().size()));
     results = llvm::to_vector(llvm::seq<unsigned>(0, launch->getNumResults()));
-    step.cost = costOf(model, KernelBody::of(block), kind);
+    auto [known, isNew] = kernelCosts.try_emplace(kernel);
+    if (isNew) known->second = costOf(model, KernelBody::of(block), kind);
+    step.cost = known->second;
   }
   ArrayRef<Part> all = parts.empty() ? ArrayRef<Part>() : partsOf(launch);
   for (unsigned part : parts) {
@@ -92,7 +94,7 @@ Tape::Step Tape::describe(LaunchOp launch, ArrayRef<unsigned> parts) const {
   for (auto [place, result] : llvm::enumerate(results)) {
     if (values[size_t(numbers.lookup(launch->getResult(result)))].home) continue;
     for (auto [input, one] : llvm::enumerate(step.inputs))
-      if (one.value >= 0 && mayTake(launch, result, one.operand))
+      if (one.value >= 0 && reuse->mayTake(launch, result, one.operand))
         step.mayTake.emplace_back(unsigned(place), unsigned(input));
   }
   return step;

@@ -69,8 +69,10 @@ private:
   template <class Begin, class Extend> void play(Begin &&begin, Extend &&extend) const;
 
   mutable mlir::func::FuncOp func;          // getters of ops are not const
+  std::shared_ptr<Reuse> reuse;             // of a tape and its copies
   llvm::DenseMap<mlir::Value, int> numbers; // of launched values
   mutable llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Part>> kernelParts;
+  mutable llvm::DenseMap<mlir::Operation *, double> kernelCosts;
 };
 
 } // namespace sinter::passes::memory

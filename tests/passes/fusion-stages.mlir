@@ -106,4 +106,34 @@ func.func @products_in_a_row(%x: tensor<32x32xf32>, %q: tensor<32x32xf32>) -> (t
   %b = sinter.matmul %x, %a : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
   return %a, %b : tensor<32x32xf32>, tensor<32x32xf32>
 }
+
+// What one kernel waits for to be folded to scalars is folded in one launch, but for what that kernel folds itself.
+// CHECK-LABEL: func.func @checks
+// CHECK: = sinter.fused({{.*}}) schedule(#sinter.staged)
+// CHECK-COUNT-2: = sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK: sinter.yield
+// CHECK: sinter.yield
+// CHECK: = sinter.fused({{.*}}) schedule(#sinter.reduction)
+// CHECK-NOT: sinter.fused
+// CHECK: return
+func.func @checks(%a: tensor<2048x256xf32>, %b: tensor<1024x64xf32>, %c: tensor<512x512xf32>) -> tensor<i1> {
+  %ah = sinter.max %a {dim = array<i64: 0, 1>} : (tensor<2048x256xf32>) -> tensor<f32>
+  %al = sinter.min %a {dim = array<i64: 0, 1>} : (tensor<2048x256xf32>) -> tensor<f32>
+  %af = sinter.is_finite %ah : (tensor<f32>) -> tensor<i1>
+  %ag = sinter.is_finite %al : (tensor<f32>) -> tensor<i1>
+  %ab = sinter.logical_and %af, %ag : tensor<i1>
+  %bh = sinter.max %b {dim = array<i64: 0, 1>} : (tensor<1024x64xf32>) -> tensor<f32>
+  %bl = sinter.min %b {dim = array<i64: 0, 1>} : (tensor<1024x64xf32>) -> tensor<f32>
+  %bf = sinter.is_finite %bh : (tensor<f32>) -> tensor<i1>
+  %bg = sinter.is_finite %bl : (tensor<f32>) -> tensor<i1>
+  %bb = sinter.logical_and %bf, %bg : tensor<i1>
+  %ch = sinter.max %c {dim = array<i64: 0, 1>} : (tensor<512x512xf32>) -> tensor<f32>
+  %cl = sinter.min %c {dim = array<i64: 0, 1>} : (tensor<512x512xf32>) -> tensor<f32>
+  %cf = sinter.is_finite %ch : (tensor<f32>) -> tensor<i1>
+  %cg = sinter.is_finite %cl : (tensor<f32>) -> tensor<i1>
+  %cb = sinter.logical_and %cf, %cg : tensor<i1>
+  %both = sinter.logical_and %ab, %bb : tensor<i1>
+  %all = sinter.logical_and %both, %cb : tensor<i1>
+  return %all : tensor<i1>
+}
 }

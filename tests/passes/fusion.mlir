@@ -211,3 +211,36 @@ func.func @windows_end_a_contraction(%x: tensor<2x1x13x13xf32>, %w: tensor<4x1x3
   %n = sinter.neg %p : tensor<2x4x5x5xf32>
   return %n, %i : tensor<2x4x5x5xf32>, tensor<2x4x5x5xui8>
 }
+
+// Each kernel computes for itself the little that a scalar takes which it spreads: neither waits for the other.
+// CHECK-LABEL: func.func @spread_scalar
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK: sinter.div
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.contraction)
+// CHECK: sinter.div
+// CHECK-NOT: sinter.fused
+// CHECK: return
+func.func @spread_scalar(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<8x64xf32>, %d: tensor<64x24xf32>, %s: tensor<f32>) -> (tensor<64x16xf32>, tensor<8x24xf32>) {
+  %one = sinter.constant dense<1.0> : tensor<f32>
+  %i = sinter.div %one, %s : tensor<f32>
+  %p = sinter.matmul %a, %b : (tensor<64x32xf32>, tensor<32x16xf32>) -> tensor<64x16xf32>
+  %ip = sinter.broadcast %i : (tensor<f32>) -> tensor<64x16xf32>
+  %sp = sinter.mul %p, %ip : tensor<64x16xf32>
+  %q = sinter.matmul %c, %d : (tensor<8x64xf32>, tensor<64x24xf32>) -> tensor<8x24xf32>
+  %iq = sinter.broadcast %i : (tensor<f32>) -> tensor<8x24xf32>
+  %sq = sinter.mul %q, %iq : tensor<8x24xf32>
+  return %sp, %sq : tensor<64x16xf32>, tensor<8x24xf32>
+}
+
+// Copies that come into one kernel are one op again.
+// CHECK-LABEL: func.func @twins
+// CHECK-COUNT-1: sinter.broadcast
+// CHECK-NOT: sinter.broadcast
+// CHECK: return
+func.func @twins(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %w = sinter.broadcast %b : (tensor<8xf32>) -> tensor<4x8xf32>
+  %s = sinter.add %x, %w : tensor<4x8xf32>
+  %e = sinter.exp %s : tensor<4x8xf32>
+  %y = sinter.mul %e, %w : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}

@@ -77,6 +77,21 @@ TEST_F(KernelKindsTest, ComponentsOfAnUpdateMayDifferInShape) {
   EXPECT_EQ(components[1].outputs.front(), body.outputs[1]);
 }
 
+TEST_F(KernelKindsTest, AConstantConnectsNoComponents) {
+  KernelBody body = parse(
+      R"(func.func @f(%a: tensor<4xf32>, %b: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+    %two = sinter.constant dense<2.0> : tensor<4xf32>
+    %c = sinter.mul %a, %two : tensor<4xf32>
+    %d = sinter.mul %b, %two : tensor<4xf32>
+    return %c, %d : tensor<4xf32>, tensor<4xf32> })");
+  SmallVector<KernelBody> components = componentsOf(body);
+  ASSERT_EQ(components.size(), 2u);
+  for (const KernelBody &component : components) EXPECT_EQ(component.ops.size(), 2u);
+  EXPECT_TRUE(mayShareStorage(body, KernelKind::Update, 0, argument(0)));
+  EXPECT_TRUE(mayShareStorage(body, KernelKind::Update, 1, argument(1)));
+  EXPECT_FALSE(mayShareStorage(body, KernelKind::Update, 0, argument(1)));
+}
+
 TEST_F(KernelKindsTest, OutputsInTwoLayoutsAreTwoKernels) {
   KernelBody body = parse(R"(
     func.func @f(%a: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32, #sinter.layout<[1, 0]>>) {
@@ -162,6 +177,42 @@ TEST_F(KernelKindsTest, ARowKernelMayWriteOverTheRowsItFolds) {
   EXPECT_EQ(why(rows, KernelKind::Reduction), "different_domain");
   EXPECT_TRUE(mayShareStorage(rows, KernelKind::Row, 0, argument(0)));
   EXPECT_FALSE(mayShareStorage(rows, KernelKind::Row, 0, argument(1)));
+}
+
+TEST_F(KernelKindsTest, ARowKernelMayWriteWhatItMakesOnceARowOverWhatItReadsForThatAlone) {
+  // The last pass reads what it spreads after that was written.
+  for (auto [spread, shared] : {std::pair("%s", true), {"%b", false}}) {
+    std::string text = R"(
+  func.func @f(%a: tensor<4x8xf32>, %b: tensor<4x1xf32>) -> (tensor<4x1xf32>, tensor<4x8xf32>) {
+    %s = sinter.sum %a {dim = array<i64: 1>, keepdim = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+    %n = sinter.add %b, %s : tensor<4x1xf32>
+    %v = sinter.broadcast )" +
+                       std::string(spread) + R"( : (tensor<4x1xf32>) -> tensor<4x8xf32>
+    %d = sinter.div %a, %v : tensor<4x8xf32>
+    return %n, %d : tensor<4x1xf32>, tensor<4x8xf32> })";
+    KernelBody rows = parse(text);
+    EXPECT_EQ(why(rows, KernelKind::Row), "accepted");
+    EXPECT_EQ(mayShareStorage(rows, KernelKind::Row, 0, argument(1)), shared) << spread;
+  }
+}
+
+TEST_F(KernelKindsTest, OneRowIsReadBeforeWhatItFoldsToIsWritten) {
+  auto mayShare = [&](const std::string &shape, const char *returned) {
+    std::string domain = "tensor<" + shape + "xf32>", one = "tensor<f32>";
+    KernelBody row =
+        parse("func.func @f(%a: " + domain + ", %b: " + one + ") -> (" + one + ", " + domain +
+              ") {\n%w = sinter.broadcast %b : (" + one + ") -> " + domain +
+              "\n%d = sinter.mul %a, %w : " + domain +
+              "\n%s = sinter.sum %d {dim = array<i64: 0, 1>} : (" + domain + ") -> " + one +
+              "\n%n = sinter.add %b, %s : " + one + "\n%v = sinter.broadcast %s : (" + one +
+              ") -> " + domain + "\n%e = sinter.mul %d, %v : " + domain + "\nreturn %n, " +
+              returned + " : " + one + ", " + domain + "}");
+    EXPECT_EQ(why(row, KernelKind::Row), "accepted");
+    return mayShareStorage(row, KernelKind::Row, 0, argument(1));
+  };
+  EXPECT_TRUE(mayShare("8x16", "%d"));
+  EXPECT_FALSE(mayShare("8x16", "%e")) << "a pass after it reads again";
+  EXPECT_FALSE(mayShare("4x8", "%d")) << "a warp does not wait for its threads' reads";
 }
 
 TEST_F(KernelKindsTest, AnUpdateMayNotWriteWhatAnotherComponentReads) {
