@@ -1,5 +1,5 @@
-// Where a warp's lanes hold the elements of a tile, transcribed from the PTX ISA manual (release 8.7, 9.7.14.5
-// "Matrix multiply-accumulate operation using mma instruction"), against the device headers.
+// Where a warp's lanes hold the elements of a tile, by the PTX ISA manual, against the device headers.
+#include "../../support/FragmentTables.h"
 #include "KernelTest.h"
 
 #include <array>
@@ -11,36 +11,6 @@ namespace {
 
 class MatrixFragments : public OnDevice {};
 INSTANTIATE_TEST_SUITE_P(Devices, MatrixFragments, testing::Values("emulated", "cuda"), deviceName);
-
-struct Place {
-  int row, column;
-};
-
-// "Matrix Fragments for mma.m16n8k16 with floating point type", .f16 and .bf16: elements a0 to a7 in four
-// registers, b0 to b3 in two, c0 to c3; groupID = %laneid >> 2, threadID_in_group = %laneid % 4.
-Place halfA(int lane, int i) {
-  int groupID = lane >> 2, threadID_in_group = lane % 4;
-  return {(0 <= i && i < 2) || (4 <= i && i < 6) ? groupID : groupID + 8,
-          (threadID_in_group * 2) + (i & 0x1) + (i >= 4 ? 8 : 0)};
-}
-Place halfB(int lane, int i) {
-  int groupID = lane >> 2, threadID_in_group = lane % 4;
-  return {(threadID_in_group * 2) + (i & 0x1) + (i >= 2 ? 8 : 0), groupID};
-}
-Place sumC(int lane, int i) {
-  int groupID = lane >> 2, threadID_in_group = lane % 4;
-  return {i < 2 ? groupID : groupID + 8, (threadID_in_group * 2) + (i & 0x1)};
-}
-// "Matrix Fragments for mma.m16n8k8", .tf32: a0 to a3, b0 and b1, one to a register.
-Place tf32A(int lane, int i) {
-  int groupID = lane >> 2, threadID_in_group = lane % 4;
-  return {i == 0 || i == 2 ? groupID : groupID + 8,
-          i == 0 || i == 1 ? threadID_in_group : threadID_in_group + 4};
-}
-Place tf32B(int lane, int i) {
-  int groupID = lane >> 2, threadID_in_group = lane % 4;
-  return {i == 0 ? threadID_in_group : threadID_in_group + 4, groupID};
-}
 
 uint32_t bits(float x) {
   uint32_t word;
