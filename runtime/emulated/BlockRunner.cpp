@@ -27,6 +27,8 @@ const char *nameOf(WarpKind kind) {
   switch (kind) {
   case WarpKind::sync:
     return "__syncwarp";
+  case WarpKind::together:
+    return "a warp's matrix operation";
   case WarpKind::shuffle:
     return "__shfl_sync";
   case WarpKind::shuffleUp:
@@ -352,7 +354,8 @@ unsigned long long BlockRunner::onWarp(Host *host, const WarpRequest *request) {
     bool agree = true;
     for (uint32_t rest = lanes; rest; rest &= rest - 1) {
       const WarpRequest &other = runner.threads_[t.warp * 32 + std::countr_zero(rest)].request;
-      agree = agree && other.kind == request->kind && other.mask == request->mask;
+      agree = agree && other.kind == request->kind && other.mask == request->mask &&
+              other.work == request->work;
     }
     if (agree) {
       runner.completeWarp(t.warp, lanes, *request);
@@ -368,6 +371,17 @@ unsigned long long BlockRunner::onWarp(Host *host, const WarpRequest *request) {
 void BlockRunner::completeWarp(unsigned warpIndex, uint32_t lanes, const WarpRequest &request) {
   Thread *warpThreads = &threads_[warpIndex * 32];
   if (request.kind == WarpKind::sync) return;
+  if (request.kind == WarpKind::together) {
+    if (lanes != 0xffffffffu) {
+      failure_ = fmt::format("{} ({}:{}) needs 32 lanes, the warp has {}; {}", nameOf(request.kind),
+                             request.file, request.line, std::popcount(lanes), where(current()));
+      abandon();
+    }
+    void *brought[32];
+    for (unsigned lane = 0; lane < 32; ++lane)
+      brought[lane] = reinterpret_cast<void *>(warpThreads[lane].request.value);
+    return request.work(brought);
+  }
   if (request.kind >= WarpKind::ballot) {
     uint32_t set = 0;
     for (uint32_t rest = lanes; rest; rest &= rest - 1) {
@@ -434,14 +448,20 @@ const Region *BlockRunner::onShared(Host *host, const void *site, unsigned long 
   return &runner.sharedArrays_.emplace_back(SharedArray{site, {memory, bytes, name, -1}}).region;
 }
 
-void BlockRunner::onCopyAsync(Host *host, void *to, const void *from, unsigned bytes) {
+void BlockRunner::PendingCopy::land() const {
+  if (some) std::memcpy(to, from, some);
+  std::memset(static_cast<char *>(to) + some, 0, bytes - some);
+}
+
+void BlockRunner::onCopyAsync(Host *host, void *to, const void *from, unsigned bytes,
+                              unsigned some) {
   BlockRunner &runner = *runnerOf(host);
   Thread &t = runner.current();
-  t.copies.push_back({to, from, bytes, t.copyGroup});
-  if (!runner.schedule_.copiesLate) {
-    from ? std::memcpy(to, from, bytes) : std::memset(to, 0, bytes);
-    t.copies.pop_back();
-  }
+  const PendingCopy copy{to, from, bytes, some, t.copyGroup};
+  if (runner.schedule_.copiesLate)
+    t.copies.push_back(copy);
+  else
+    copy.land();
 }
 
 void BlockRunner::onCopyAsyncCommit(Host *host) { ++runnerOf(host)->current().copyGroup; }
@@ -453,10 +473,8 @@ void BlockRunner::onCopyAsyncWait(Host *host, int pending) {
   for (const PendingCopy &copy : t.copies) {
     if (copy.group >= landed)
       t.copies[kept++] = copy;
-    else if (copy.from)
-      std::memcpy(copy.to, copy.from, copy.bytes);
     else
-      std::memset(copy.to, 0, copy.bytes);
+      copy.land();
   }
   t.copies.resize(kept);
 }

@@ -56,8 +56,9 @@ private:
   struct PendingCopy {
     void *to;
     const void *from;
-    unsigned bytes;
+    unsigned bytes, some; // in all, and of them from `from`
     int group;
+    void land() const;
   };
   struct Thread : sinter_emu::ThreadView {
     Worker *worker = nullptr; // holds the stack of a thread that waits
@@ -107,7 +108,8 @@ private:
   static unsigned onActiveMask(sinter_emu::Host *);
   static const sinter_emu::Region *onShared(sinter_emu::Host *, const void *site,
                                             unsigned long long bytes, const char *name);
-  static void onCopyAsync(sinter_emu::Host *, void *to, const void *from, unsigned bytes);
+  static void onCopyAsync(sinter_emu::Host *, void *to, const void *from, unsigned bytes,
+                          unsigned some);
   static void onCopyAsyncCommit(sinter_emu::Host *);
   static void onCopyAsyncWait(sinter_emu::Host *, int pending);
   static void onBadAccess(sinter_emu::Host *, const sinter_emu::Region *, long long offset,

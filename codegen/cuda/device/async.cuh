@@ -19,6 +19,12 @@ SINTER_DEVICE void copyAsyncOrZero(sinter_emu::Ptr<T> to, sinter_emu::Ptr<S> fro
   sinter_emu::copyAsync(to.checked(Bytes, Bytes), inBounds ? from.checked(Bytes, Bytes) : nullptr,
                         Bytes);
 }
+template <int Bytes, class T, class S>
+SINTER_DEVICE void copyAsyncFirst(sinter_emu::Ptr<T> to, sinter_emu::Ptr<S> from, i64 count) {
+  const unsigned bytes = static_cast<unsigned>(count * sizeof(S));
+  sinter_emu::copyAsync(to.checked(Bytes, Bytes), bytes ? from.checked(bytes, Bytes) : nullptr,
+                        Bytes, bytes);
+}
 SINTER_DEVICE void copyAsyncCommit() { sinter_emu::copyAsyncCommit(); }
 template <int Pending> SINTER_DEVICE void copyAsyncWait() { sinter_emu::copyAsyncWait(Pending); }
 
@@ -57,6 +63,30 @@ SINTER_DEVICE void copyAsyncOrZero(T *to, S *from, bool inBounds) {
 #else
   using Word = typename WordOf<Bytes>::type;
   *reinterpret_cast<Word *>(to) = inBounds ? *reinterpret_cast<const Word *>(from) : Word{};
+#endif
+}
+/// The same with the first `count` elements of `from`, and zeros for those behind them.
+template <int Bytes, class T, class S>
+SINTER_DEVICE void copyAsyncFirst(T *to, S *from, i64 count) {
+  static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16, "cp.async moves 4, 8 or 16 bytes");
+#if __CUDA_ARCH__ >= 800
+  u32 address = static_cast<u32>(__cvta_generic_to_shared(to));
+  u32 size = static_cast<u32>(count) * sizeof(S);
+  if constexpr (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from),
+                 "r"(size)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(from),
+                 "n"(Bytes), "r"(size)
+                 : "memory");
+#else
+  for (int i = 0; i < static_cast<int>(Bytes / sizeof(T)); ++i) {
+    if (i < count)
+      to[i] = from[i];
+    else
+      memset(to + i, 0, sizeof(T));
+  }
 #endif
 }
 /// Closes the group of copies issued since the last commit.

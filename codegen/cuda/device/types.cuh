@@ -9,6 +9,7 @@
 #define SINTER_SHARED_PTR(T) ::sinter_emu::Ptr<T>
 #define SINTER_SHARED(T, name, N) SINTER_EMU_SHARED(T, name, N)
 #define SINTER_SHARED_2D(T, name, R, C) SINTER_EMU_SHARED_2D(T, name, R, C)
+#define SINTER_SHARED_PART(T, name, whole, offset, N) SINTER_EMU_SHARED_PART(T, name, whole, offset, N)
 #define SINTER_DYNAMIC_SHARED(T, name) SINTER_EMU_DYNAMIC_SHARED(T, name)
 #else
 /// A pointer parameter that the kernel may write; it aliases no other parameter.
@@ -24,6 +25,9 @@
 #define SINTER_SHARED_2D(T, name, R, C)                                                            \
   __shared__ __align__(16) unsigned char name##Bytes[sizeof(T) * (R) * (C)];                       \
   T(*const name)[C] = reinterpret_cast<T(*)[C]>(name##Bytes)
+/// N elements inside a shared array, from its element `offset` on.
+#define SINTER_SHARED_PART(T, name, whole, offset, N)                                              \
+  T *const name = reinterpret_cast<T *>((whole) + (offset))
 #define SINTER_DYNAMIC_SHARED(T, name)                                                             \
   extern __shared__ __align__(128) unsigned char sinterDynamicShared[];                            \
   T *const name = reinterpret_cast<T *>(sinterDynamicShared)

@@ -25,6 +25,7 @@ struct ThreadView {
 
 enum class WarpKind : unsigned {
   sync,
+  together,
   shuffle,
   shuffleUp,
   shuffleDown,
@@ -42,6 +43,8 @@ struct WarpRequest {
   int argument = 0, width = 32;
   const char *file = nullptr;
   int line = 0;
+  // together: run once for the warp, over the addresses that its 32 lanes bring as values.
+  void (*work)(void *const *lanes) = nullptr;
 };
 
 /// The scheduler, as kernels see it. One per loaded module; a launch runs on one thread of the
@@ -56,8 +59,8 @@ struct Host {
   unsigned (*activeMask)(Host *) = nullptr;
   const Region *(*shared)(Host *, const void *site, unsigned long long bytes,
                           const char *name) = nullptr;
-  void (*copyAsync)(Host *, void *to, const void *from,
-                    unsigned bytes) = nullptr; // from null: zeros
+  // The first `some` of `bytes` bytes come from `from`, zeros follow.
+  void (*copyAsync)(Host *, void *to, const void *from, unsigned bytes, unsigned some) = nullptr;
   void (*copyAsyncCommit)(Host *) = nullptr;
   void (*copyAsyncWait)(Host *, int pending) = nullptr;
   // Neither returns: the launch ends with an error.

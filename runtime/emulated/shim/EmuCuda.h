@@ -64,11 +64,25 @@ namespace sinter_emu {
 template <class T> inline T warpValue(WarpKind kind, unsigned mask, T value, int argument,
                                       int width, const char *file, int line) {
   static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
-  WarpRequest request{kind, mask, 0, argument, width, file, line};
+  WarpRequest request{kind, mask, 0, argument, width, file, line, nullptr};
   memcpy(&request.value, &value, sizeof(T));
   unsigned long long result = sinterEmuHost->warp(sinterEmuHost, &request);
   memcpy(&value, &result, sizeof(T));
   return value;
+}
+/// An operation of a whole warp: Work::run(lanes) runs once, when each lane has brought its `mine`.
+template <class Work, class Lane>
+inline void together(Lane &mine, const char *file = __builtin_FILE(), int line = __builtin_LINE()) {
+  WarpRequest request{
+      WarpKind::together,
+      0xffffffffu,
+      reinterpret_cast<unsigned long long>(&mine),
+      0,
+      32,
+      file,
+      line,
+      [](void *const *lanes) { Work::run(reinterpret_cast<Lane *const *>(lanes)); }};
+  sinterEmuHost->warp(sinterEmuHost, &request);
 }
 } // namespace sinter_emu
 

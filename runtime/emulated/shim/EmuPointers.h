@@ -94,8 +94,14 @@ inline Ptr<T> sharedArray(const void *site, unsigned long long n, const char *na
   return {reinterpret_cast<unsigned long long>(region->base), region};
 }
 
-inline void copyAsync(void *to, const void *from, unsigned bytes) {
-  sinterEmuHost->copyAsync(sinterEmuHost, to, from, bytes);
+template <class T> inline Region partOf(Ptr<T> start, unsigned long long bytes, const char *name) {
+  return {static_cast<char *>(start.checked(static_cast<unsigned>(bytes), 16)), bytes, name, -1};
+}
+
+/// The first `some` of `bytes` bytes are copied, the others become zeros; all of them by default.
+inline void copyAsync(void *to, const void *from, unsigned bytes, unsigned some = ~0u) {
+  sinterEmuHost->copyAsync(sinterEmuHost, to, from, bytes,
+                           from ? (some < bytes ? some : bytes) : 0);
 }
 inline void copyAsyncCommit() { sinterEmuHost->copyAsyncCommit(sinterEmuHost); }
 inline void copyAsyncWait(int pending) { sinterEmuHost->copyAsyncWait(sinterEmuHost, pending); }
@@ -111,6 +117,13 @@ inline void copyAsyncWait(int pending) { sinterEmuHost->copyAsyncWait(sinterEmuH
   static char name##Site;                                                                          \
   const ::sinter_emu::Rows<T, (R), (C)> name {                                                     \
     ::sinter_emu::sharedArray<T>(&name##Site, (R) * (C), #name), #name                             \
+  }
+// A part of a shared array, as an array with borders of its own.
+#define SINTER_EMU_SHARED_PART(T, name, whole, offset, N)                                          \
+  const ::sinter_emu::Region name##Region =                                                        \
+      ::sinter_emu::partOf((whole) + (offset), (N) * sizeof(T), #name);                            \
+  const ::sinter_emu::Ptr<T> name {                                                                \
+    reinterpret_cast<unsigned long long>(name##Region.base), &name##Region                         \
   }
 #define SINTER_EMU_DYNAMIC_SHARED(T, name)                                                         \
   const ::sinter_emu::Ptr<T> name {                                                                \

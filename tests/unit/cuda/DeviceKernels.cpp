@@ -217,8 +217,7 @@ tile(SINTER_GLOBAL_CONST(bf16) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL
   copyAsyncCommit();
   copyAsyncWait<0>();
   __syncthreads();
-  MmaC c{};
-  mma<bf16>(c, loadFragmentA(a, 16), loadFragmentB(b, 8));
+  MmaC c = mma<bf16>(loadFragmentA(a, 16), loadFragmentB(b, 8), MmaC{});
   for (int i = 0; i < 4; ++i)
     out0[mmaRow(i) * 8 + mmaColumn(i)] = c.v[i];
 })");
@@ -231,24 +230,25 @@ TEST_P(DeviceKernels, matrixLoadsAgreeWithElementLoads) {
   for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<uint16_t>(i);
   std::vector<uint32_t> plain(32 * 12), matrix(32 * 12);
   KernelRun run(device(), "loads", R"(
+template <int First, int N> __device__ void put(SINTER_GLOBAL(u32) to, const Fragment<N> &f) {
+  for (int i = 0; i < N; ++i)
+    to[threadIdx.x * 12 + First + i] = f.r[i];
+}
 extern "C" __global__ void __launch_bounds__(32)
 loads(SINTER_GLOBAL_CONST(bf16) in0, SINTER_GLOBAL(u32) out0, SINTER_GLOBAL(u32) out1) {
   SINTER_SHARED(bf16, tile, 16 * 24);
   for (int i = threadIdx.x; i < 16 * 24; i += 32)
     tile[i] = in0[i];
   __syncthreads();
-  i64 at = threadIdx.x * 12;
-  MmaA a = loadFragmentA(tile, 24), b = loadMatrixA(tile, 24);
-  for (int i = 0; i < 4; ++i)
-    out0[at + i] = a.r[i], out1[at + i] = b.r[i];
-  MmaB x = loadFragmentB(tile, 24), y = loadFragmentB(tile + 8, 24), first, second;
-  loadMatrixB(tile, 24, first, second);
-  for (int i = 0; i < 2; ++i)
-    out0[at + 4 + i] = x.r[i], out0[at + 6 + i] = y.r[i], out1[at + 4 + i] = first.r[i], out1[at + 6 + i] = second.r[i];
-  x = loadFragmentBTransposed(tile, 24), y = loadFragmentBTransposed(tile + 8 * 24, 24);
-  loadMatrixBTransposed(tile, 24, first, second);
-  for (int i = 0; i < 2; ++i)
-    out0[at + 8 + i] = x.r[i], out0[at + 10 + i] = y.r[i], out1[at + 8 + i] = first.r[i], out1[at + 10 + i] = second.r[i];
+  int lane = threadIdx.x, row = lane % 16 * 24 + lane / 16 * 8, pair = (lane % 8 + lane / 16 * 8) * 24 + lane / 8 % 2 * 8;
+  put<0>(out0, loadFragmentA(tile, 24));
+  put<0>(out1, loadMatrices<4>(tile + row));
+  put<4>(out0, loadFragmentB(tile, 24));
+  put<6>(out0, loadFragmentB(tile + 8, 24));
+  put<4>(out1, loadMatricesTransposed<4>(tile + row));
+  put<8>(out0, loadFragmentBTransposed(tile, 24));
+  put<10>(out0, loadFragmentBTransposed(tile + 8 * 24, 24));
+  put<8>(out1, loadMatrices<4>(tile + pair));
 })");
   ASSERT_OK(run.in(a).out(plain).out(matrix).run(1, 32));
   EXPECT_EQ(plain, matrix);

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <numeric>
+
 using namespace sinter::test;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -204,9 +206,70 @@ extern "C" __global__ void __launch_bounds__(32) odd(SINTER_GLOBAL(u32) out0) {
   SINTER_SHARED(bf16, tile, 16 * 20);
   tile[threadIdx.x] = bf16(0.0f);
   __syncthreads();
-  out0[threadIdx.x] = loadMatrixA(tile, 20).r[0];
+  out0[threadIdx.x] = loadMatrices<4>(tile + threadIdx.x % 16 * 20).r[0];
 })"); // rows of 40 bytes do not start at multiples of 16
   EXPECT_THAT(message(run.out(c).run(1, 32)), AllOf(HasSubstr("misaligned"), HasSubstr("'tile'")));
+}
+
+TEST(EmulatedMistakes, matrixOperationsOfAPartOfAWarp) {
+  std::vector<float> c(48);
+  const char *text = R"(
+extern "C" __global__ void __launch_bounds__(48) part(SINTER_GLOBAL(f32) out0, i64 lanes) {
+  if (threadIdx.x % 32 < lanes)
+    out0[threadIdx.x] = mma<bf16>(MmaA{}, MmaB{}, MmaC{}).v[0];
+})";
+  KernelRun half(emulated(1), "part", text); // the second warp has 16 threads
+  EXPECT_THAT(message(half.out(c).scalar(int64_t(32)).run(1, 48)), HasSubstr("needs 32 lanes"));
+  KernelRun branch(emulated(1), "part", text);
+  EXPECT_THAT(message(branch.out(c).scalar(int64_t(31)).run(1, 32)),
+              AllOf(HasSubstr("a warp's matrix operation"), HasSubstr("returned")));
+}
+
+TEST(EmulatedMistakes, copiesThatNobodyWaitedFor) {
+  // Copies land when waited for in one schedule and when issued in the next: what reads too early differs.
+  const char *text = R"(
+extern "C" __global__ void __launch_bounds__(32)
+copies(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(f32) out0, i64 mistake) {
+  SINTER_SHARED(f32, tile, 256);
+  for (int group = 0; group < 2; ++group) {
+    copyAsync<16>(tile + group * 128 + threadIdx.x * 4, in0 + group * 128 + threadIdx.x * 4);
+    if (mistake != 1)
+      copyAsyncCommit();
+  }
+  if (mistake == 2)
+    copyAsyncWait<1>();
+  else if (mistake != 3)
+    copyAsyncWait<0>();
+  if (mistake != 4)
+    __syncthreads();
+  for (int i = 0; i < 8; ++i)
+    out0[i * 32 + threadIdx.x] = tile[i * 32 + (threadIdx.x + 5) % 32];
+})";
+  std::vector<float> a(256), c(256);
+  std::iota(a.begin(), a.end(), 1.0f);
+  for (int64_t mistake = 0; mistake < 5; ++mistake) {
+    KernelRun run(emulated(4), "copies", text);
+    std::string said = message(run.in(a).out(c).scalar(mistake).run(1, 32));
+    if (mistake == 0)
+      EXPECT_EQ(said, "no error");
+    else
+      EXPECT_THAT(said, HasSubstr("depends on the order of its threads")) << mistake;
+  }
+}
+
+TEST(EmulatedMistakes, sharedPartsHaveBorders) {
+  std::vector<float> c(64);
+  KernelRun run(emulated(1), "part", R"(
+extern "C" __global__ void __launch_bounds__(64) part(SINTER_GLOBAL(f32) out0) {
+  SINTER_DYNAMIC_SHARED(i8, all);
+  SINTER_SHARED_PART(f32, first, all, 0, 60);
+  SINTER_SHARED_PART(f32, second, all, 240, 64);
+  second[threadIdx.x] = 2.0f;
+  first[threadIdx.x] = 1.0f;
+  out0[threadIdx.x] = second[threadIdx.x];
+})");
+  EXPECT_THAT(message(run.out(c).run(1, 64, 496)),
+              AllOf(HasSubstr("shared array 'first'"), HasSubstr("out of bounds")));
 }
 
 TEST(EmulatedMistakes, sharedOutOfBounds) {

@@ -42,6 +42,7 @@ sink(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL(
   tile[threadIdx.x] = w[3], rows[threadIdx.x / 32][threadIdx.x % 32] = v[1], dynamic[threadIdx.x] = v[2];
   copyAsync<16>(tile + 8, in1 + 16);
   copyAsyncOrZero<4>(tile + 2, in1 + 2, i < n);
+  copyAsyncFirst<8>(tile + 4, in1 + 4, n < 4 ? n : 4);
   copyAsyncCommit();
   copyAsyncWait<0>();
   __syncthreads();
@@ -51,15 +52,16 @@ sink(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL(
   auto moments = blockReduce<256>(Moments<f32>{1.0f, v[2], 0.0f}, WelfordMerge{});
   i32 bits = blockReduce<256>(i32(n), BitAnd{}) + blockReduce<256>(i32(n), BitOr{}) + blockReduce<256>(i32(n), BitXor{});
   i1 all = blockReduce<256>(v[0] > 0.0f, LogicalAnd{}), any = blockReduce<256>(v[0] > 0.0f, LogicalOr{});
-  MmaC c{};
-  mma<bf16>(c, loadFragmentA(tile, 16), loadFragmentB(tile + 256, 8));
-  MmaB first, second;
-  loadMatrixB(tile, 24, first, second);
-  mma<bf16>(c, loadMatrixA(tile, 24), first);
-  mma<bf16>(c, loadMatrixA(tile, 24), second);
-  loadMatrixBTransposed(castPtr<f16>(tile), 24, first, second);
-  mma<f16>(c, loadMatrixA(castPtr<f16>(tile), 24), second);
-  mma<f16>(c, loadFragmentA(castPtr<f16>(tile), 16), loadFragmentBTransposed(castPtr<f16>(tile), 16));
+  MmaC c = mma<bf16>(loadFragmentA(tile, 16), loadFragmentB(tile + 256, 8), MmaC{});
+  Fragment<4> four = loadMatrices<4>(tile + threadIdx.x % 32 * 8), flipped = loadMatricesTransposed<4>(tile + threadIdx.x % 32 * 8);
+  Fragment<2> two = loadMatrices<2>(tile + threadIdx.x % 16 * 8), twoFlipped = loadMatricesTransposed<2>(tile + threadIdx.x % 16 * 8);
+  Fragment<1> one = loadMatrices<1>(tile + threadIdx.x % 8 * 8), oneFlipped = loadMatricesTransposed<1>(tile + threadIdx.x % 8 * 8);
+  c = mma<bf16>(four, fragmentPart<2, 2>(flipped), c);
+  c = mma<f16>(flipped, two, mma<f16>(four, twoFlipped, c));
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  c = mmaTf32(MmaA{{tf32BitsOf(s), one.r[0], oneFlipped.r[0], 0u}}, MmaB{{tf32BitsOf(v[0]), 0u}}, c);
+#endif
+  c = mma<f16>(loadFragmentA(castPtr<f16>(tile), 16), loadFragmentBTransposed(castPtr<f16>(tile), 16), c);
   s += blockScan<256>(v[3], Sum{}) + loadOnce(in0, i) + loadOr(in0, i, i < n, 0.0f) + randomUniform(1, i, 2, 3);
   storeOnce(out0, i, s + moments.mean + c.v[0] + randomNormal(1, i, 2, 3) + castTo<f32>(castTo<i64>(v[1])));
   storeIf(out0, i, i < n && all && !any, 1.0f);

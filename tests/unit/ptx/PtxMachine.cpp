@@ -1,0 +1,470 @@
+#include "PtxMachine.h"
+
+#include "../../support/FragmentTables.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <sstream>
+
+namespace sinter::test {
+namespace {
+
+constexpr int lanes = 32;
+// Buffer i starts at (i + 1) << 40; shared memory at 256, so that null is nobody's.
+constexpr int bufferBits = 40;
+constexpr uint64_t sharedStart = 256;
+
+std::string trimmed(const std::string &text) {
+  size_t first = text.find_first_not_of(" \t\n"), last = text.find_last_not_of(" \t\n");
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+std::vector<std::string> split(const std::string &text, char separator) {
+  std::vector<std::string> parts{""};
+  int depth = 0;
+  for (char c : text) {
+    depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    if (c == separator && depth == 0)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  for (std::string &part : parts) part = trimmed(part);
+  return parts;
+}
+
+unsigned bitsOf(const std::string &type) {
+  return type == "pred"                     ? 1
+         : type == "bf16" || type == "tf32" ? (type == "bf16" ? 16 : 32)
+                                            : unsigned(std::stoi(type.substr(1)));
+}
+uint64_t cut(uint64_t value, unsigned bits) {
+  return bits >= 64 ? value : value & ((uint64_t(1) << bits) - 1);
+}
+int64_t extended(uint64_t value, const std::string &type) {
+  unsigned bits = bitsOf(type);
+  if (type[0] != 's' || bits >= 64) return int64_t(cut(value, bits));
+  return int64_t(value << (64 - bits)) >> (64 - bits);
+}
+float asFloat(uint64_t bits) { return std::bit_cast<float>(uint32_t(bits)); }
+uint64_t fromFloat(float x) { return std::bit_cast<uint32_t>(x); }
+double fromHalf(uint16_t h, const std::string &type) {
+  if (type == "bf16") return asFloat(uint64_t(h) << 16);
+  int exponent = h >> 10 & 31, fraction = h & 1023;
+  double magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
+                     : exponent == 0 ? std::ldexp(fraction, -24)
+                                     : std::ldexp(1024 + fraction, exponent - 25);
+  return h >> 15 ? -magnitude : magnitude;
+}
+/// Round to nearest, ties to even, of a finite number within the type's range.
+uint16_t toHalf(float x, const std::string &type) {
+  int digits = type == "bf16" ? 8 : 11, least = type == "bf16" ? -126 : -14, exponent = least;
+  double magnitude = std::fabs(double(x));
+  if (magnitude != 0) std::frexp(magnitude, &exponent);
+  int unit = std::max(exponent - digits, least - digits + 1);
+  auto whole = uint64_t(std::nearbyint(std::ldexp(magnitude, -unit)));
+  uint64_t bits = whole + (uint64_t(unit - (least - digits + 1)) << (digits - 1));
+  return uint16_t(bits | (std::signbit(x) ? 0x8000 : 0));
+}
+
+} // namespace
+
+PtxMachine::PtxMachine(const std::string &ptx, const std::string &name) {
+  size_t at = ptx.find(".entry " + name + "(");
+  if (at == std::string::npos) {
+    fail("no entry " + name);
+    return;
+  }
+  size_t open = ptx.find("\n{", at), close = ptx.find("\n}", at);
+  uint64_t number = 0;
+  for (size_t param = at; (param = ptx.find(".param .u64 ", param)) < open; param += 12) {
+    size_t end = ptx.find_first_of(",\n", param + 12);
+    symbols[trimmed(ptx.substr(param + 12, end - param - 12))] = number++;
+  }
+  std::istringstream body(ptx.substr(open + 2, close - open - 2));
+  std::string statement;
+  for (std::string line; std::getline(body, line);) {
+    line = trimmed(line.substr(0, line.find("//")));
+    if (line.empty()) continue;
+    if (line.back() == ':') {
+      labels[line.substr(0, line.size() - 1)] = program.size();
+      continue;
+    }
+    statement += (statement.empty() ? "" : " ") + line;
+    if (statement.back() != ';') continue;
+    parse(statement.substr(0, statement.size() - 1));
+    statement.clear();
+  }
+}
+
+void PtxMachine::parse(const std::string &statement) {
+  if (statement.starts_with(".shared")) {
+    size_t open = statement.find('['), start = statement.rfind(' ', open) + 1;
+    shared.resize((shared.size() + 127) / 128 * 128);
+    symbols[statement.substr(start, open - start)] = sharedStart + shared.size();
+    shared.resize(shared.size() + std::stoul(statement.substr(open + 1)), 0xff);
+    return;
+  }
+  if (statement[0] == '.') return; // registers, pragmas
+  Instruction instruction;
+  std::string rest = statement;
+  if (rest[0] == '@') {
+    size_t end = rest.find_first_of(" \t");
+    instruction.guard = rest.substr(1, end - 1);
+    rest = trimmed(rest.substr(end));
+  }
+  size_t end = rest.find_first_of(" \t");
+  instruction.word = split(rest.substr(0, end), '.');
+  std::vector<std::string> operands;
+  if (end != std::string::npos) operands = split(rest.substr(end), ',');
+  for (const std::string &operand : operands)
+    if (operand[0] == '{')
+      instruction.operands.push_back(split(operand.substr(1, operand.size() - 2), ','));
+    else
+      instruction.operands.push_back({operand});
+  for (const auto &operand : instruction.operands)
+    for (const std::string &name : operand) {
+      for (size_t from = name.find('%'); from != std::string::npos; from = name.find('%', from + 1))
+        registers[name.substr(from, name.find_first_of("+-]|", from) - from)].resize(lanes);
+      if (size_t bar = name.find('|'); bar != std::string::npos) registers[name].resize(lanes);
+    }
+  if (!instruction.guard.empty())
+    registers[instruction.guard.substr(instruction.guard[0] == '!')].resize(lanes);
+  program.push_back(instruction);
+}
+
+void PtxMachine::fail(const std::string &message) {
+  if (failure.empty()) failure = message;
+}
+
+bool PtxMachine::holds(const std::string &guard, int lane) const {
+  if (guard.empty()) return true;
+  bool negated = guard[0] == '!';
+  return (registers.at(guard.substr(negated))[lane] != 0) != negated;
+}
+
+uint64_t PtxMachine::value(const std::string &operand, int lane) const {
+  if (operand == "%tid.x" || operand == "%laneid") return uint64_t(lane);
+  if (operand == "%tid.y" || operand == "%tid.z" || operand == "%ctaid.x") return 0;
+  if (operand == "%ntid.x") return lanes;
+  if (operand[0] == '%') return registers.at(operand)[lane];
+  if (operand.starts_with("0f")) return std::stoull(operand.substr(2), nullptr, 16);
+  if (auto symbol = symbols.find(operand); symbol != symbols.end()) return symbol->second;
+  return uint64_t(std::stoll(operand, nullptr, 0));
+}
+
+uint64_t PtxMachine::address(const std::string &operand, int lane) const {
+  std::string inside = operand.substr(1, operand.size() - 2);
+  size_t plus = inside.find('+');
+  uint64_t start = value(inside.substr(0, plus), lane);
+  return plus == std::string::npos ? start : start + uint64_t(std::stoll(inside.substr(plus + 1)));
+}
+
+uint8_t *PtxMachine::memory(uint64_t address, unsigned bytes) {
+  static uint8_t nowhere[16];
+  uint64_t number = address >> bufferBits;
+  if (address % bytes) fail("misaligned address");
+  std::vector<uint8_t> *bank = number == 0                ? &shared
+                               : number <= buffers.size() ? buffers[number - 1]
+                                                          : nullptr;
+  uint64_t offset =
+      number == 0 ? address - sharedStart : address & ((uint64_t(1) << bufferBits) - 1);
+  if (!bank || offset + bytes > bank->size() || offset > bank->size()) {
+    fail("access outside of memory");
+    return nowhere;
+  }
+  return bank->data() + offset;
+}
+
+std::string PtxMachine::run(const std::vector<std::vector<uint8_t> *> &arguments, bool late) {
+  if (!failure.empty()) return failure;
+  buffers = arguments, copiesLate = late, group = 0;
+  copies.clear();
+  std::fill(shared.begin(), shared.end(), uint8_t(0xff));
+  size_t at = 0;
+  for (int steps = 0; at < program.size() && failure.empty(); ++steps) {
+    const Instruction &instruction = program[at++];
+    if (steps > 100000) fail("the kernel does not end");
+    if (instruction.word[0] == "ret") break;
+    if (instruction.word[0] != "bra") {
+      step(instruction);
+      continue;
+    }
+    int taken = 0;
+    for (int lane = 0; lane < lanes; ++lane) taken += holds(instruction.guard, lane);
+    if (taken == lanes)
+      at = labels.at(instruction.operands[0][0]);
+    else if (taken != 0)
+      fail("lanes part at a branch");
+  }
+  return failure;
+}
+
+void PtxMachine::step(const Instruction &instruction) {
+  const std::string &name = instruction.word[0];
+  if (name == "bar" || name == "barrier") return; // lanes are in step
+  if (name == "ldmatrix") return loadMatrices(instruction);
+  if (name == "mma") return multiply(instruction);
+  if (name == "shfl") return shuffle(instruction);
+  if (name == "cp" && instruction.word[2] == "commit_group") {
+    ++group;
+    return;
+  }
+  if (name == "cp" && instruction.word[2] == "wait_group") {
+    int landed = group - int(value(instruction.operands[0][0], 0));
+    std::vector<Copy> left;
+    for (const Copy &each : copies)
+      if (each.group < landed)
+        land(each);
+      else
+        left.push_back(each);
+    copies = left;
+    return;
+  }
+  for (int lane = 0; lane < lanes && failure.empty(); ++lane) {
+    if (!holds(instruction.guard, lane)) continue;
+    if (name == "ld")
+      load(instruction, lane);
+    else if (name == "st")
+      store(instruction, lane);
+    else if (name == "cp")
+      copy(instruction, lane);
+    else
+      scalar(instruction, lane);
+  }
+}
+
+void PtxMachine::load(const Instruction &instruction, int lane) {
+  const auto &to = instruction.operands[0];
+  if (instruction.word[1] == "param") {
+    const std::string &name = instruction.operands[1][0];
+    return set(to[0], lane, (symbols.at(name.substr(1, name.size() - 2)) + 1) << bufferBits);
+  }
+  unsigned bytes = bitsOf(instruction.word.back()) / 8;
+  uint64_t from = address(instruction.operands[1][0], lane);
+  memory(from, unsigned(bytes * to.size())); // the whole vector is aligned
+  for (size_t i = 0; i < to.size(); ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, memory(from + i * bytes, bytes), bytes);
+    set(to[i], lane, uint64_t(extended(bits, instruction.word.back())));
+  }
+}
+
+void PtxMachine::store(const Instruction &instruction, int lane) {
+  const auto &from = instruction.operands[1];
+  unsigned bytes = bitsOf(instruction.word.back()) / 8;
+  uint64_t to = address(instruction.operands[0][0], lane);
+  memory(to, unsigned(bytes * from.size()));
+  for (size_t i = 0; i < from.size(); ++i) {
+    uint64_t bits = value(from[i], lane);
+    std::memcpy(memory(to + i * bytes, bytes), &bits, bytes);
+  }
+}
+
+// "cp.async.{ca,cg}.shared.global [dstMem], [srcMem], cp-size{, src-size}": .cg copies 16 bytes only.
+void PtxMachine::copy(const Instruction &instruction, int lane) {
+  const auto &word = instruction.word;
+  auto bytes = unsigned(value(instruction.operands[2][0], lane));
+  unsigned some =
+      instruction.operands.size() > 3 ? unsigned(value(instruction.operands[3][0], lane)) : bytes;
+  if (word[1] != "async" || word[3] != "shared" || word[4] != "global" || some > bytes ||
+      (word[2] == "cg" && bytes != 16) || (bytes != 4 && bytes != 8 && bytes != 16))
+    return fail("not a form of cp.async");
+  Copy made{address(instruction.operands[0][0], lane),
+            address(instruction.operands[1][0], lane),
+            bytes,
+            some,
+            lane,
+            group};
+  memory(made.to, bytes);
+  if (some) memory(made.from & ~uint64_t(bytes - 1), 1); // alignment of cp-size
+  if (made.from % bytes) fail("misaligned source");
+  if (copiesLate)
+    copies.push_back(made);
+  else
+    land(made);
+}
+
+void PtxMachine::land(const Copy &copy) {
+  uint8_t *to = memory(copy.to, copy.bytes);
+  for (unsigned i = 0; i < copy.bytes; ++i) to[i] = i < copy.some ? *memory(copy.from + i, 1) : 0;
+}
+
+// "ldmatrix.sync.aligned.m8n8.num{.trans}.shared.b16 r, [p]": thread 8i + j holds the address of row j of matrix i;
+// row j's elements 2t and 2t + 1 go to thread 4j + t (of the transpose, with .trans).
+void PtxMachine::loadMatrices(const Instruction &instruction) {
+  const auto &word = instruction.word;
+  const auto &to = instruction.operands[0];
+  bool transposed = word[5] == "trans";
+  if (word[1] != "sync" || word[3] != "m8n8" || word[4] != "x" + std::to_string(to.size()) ||
+      word[transposed ? 6 : 5] != "shared" || word.back() != "b16")
+    return fail("not a form of ldmatrix");
+  std::vector<uint16_t> matrix(64);
+  for (size_t i = 0; i < to.size(); ++i) {
+    for (size_t row = 0; row < 8; ++row)
+      std::memcpy(&matrix[row * 8],
+                  memory(address(instruction.operands[1][0], int(8 * i + row)), 16), 16);
+    for (int lane = 0; lane < lanes; ++lane) {
+      int j = lane / 4, t = lane % 4 * 2;
+      uint64_t low = transposed ? matrix[t * 8 + j] : matrix[j * 8 + t],
+               high = transposed ? matrix[(t + 1) * 8 + j] : matrix[j * 8 + t + 1];
+      set(to[i], lane, low | high << 16);
+    }
+  }
+}
+
+// "mma.sync.aligned.m16n8k16.row.col.f32.type.type.f32 d, a, b, c", and m16n8k8 of tf32.
+void PtxMachine::multiply(const Instruction &instruction) {
+  const auto &word = instruction.word;
+  std::string type = word.size() == 10 ? word[7] : "";
+  bool tf32 = type == "tf32";
+  if ((type != "bf16" && type != "f16" && !tf32) || word[3] != (tf32 ? "m16n8k8" : "m16n8k16") ||
+      word[4] != "row" || word[5] != "col" || word[6] != "f32" || word[8] != type ||
+      word[9] != "f32")
+    return fail("not a known form of mma");
+  const int depth = tf32 ? 8 : 16, each = tf32 ? 1 : 2;
+  double a[16][16], b[16][8];
+  auto read = [&](const std::string &name, int lane, int part) -> double {
+    uint64_t bits = value(name, lane);
+    return tf32 ? asFloat(bits & ~uint64_t(0x1fff)) : fromHalf(uint16_t(bits >> 16 * part), type);
+  };
+  for (int lane = 0; lane < lanes; ++lane) {
+    for (int i = 0; i < 4 * each; ++i) {
+      Place at = tf32 ? tf32A(lane, i) : halfA(lane, i);
+      a[at.row][at.column] = read(instruction.operands[1][i / each], lane, i % each);
+    }
+    for (int i = 0; i < 2 * each; ++i) {
+      Place at = tf32 ? tf32B(lane, i) : halfB(lane, i);
+      b[at.row][at.column] = read(instruction.operands[2][i / each], lane, i % each);
+    }
+  }
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> results;
+  for (int i = 0; i < 4; ++i) {
+    std::vector<uint64_t> sums(lanes);
+    for (int lane = 0; lane < lanes; ++lane) {
+      Place at = sumC(lane, i);
+      double sum = asFloat(value(instruction.operands[3][i], lane));
+      for (int k = 0; k < depth; ++k) sum += a[at.row][k] * b[k][at.column];
+      sums[lane] = fromFloat(float(sum));
+    }
+    results.push_back({instruction.operands[0][i], sums});
+  }
+  for (auto &[name, sums] : results) registers[name] = sums;
+}
+
+// "shfl.sync.mode.b32 d|p, a, b, c, membermask": c holds the mask of the segment and the clamp.
+void PtxMachine::shuffle(const Instruction &instruction) {
+  std::string to = instruction.operands[0][0];
+  const std::string &mode = instruction.word[2];
+  to = to.substr(0, to.find('|'));
+  std::vector<uint64_t> results(lanes);
+  for (int lane = 0; lane < lanes; ++lane) {
+    auto b = int(value(instruction.operands[2][0], lane) & 31),
+         c = int(value(instruction.operands[3][0], lane));
+    int clamp = c & 31, mask = c >> 8 & 31, least = (lane & mask) | (clamp & ~mask & 31);
+    int first = lane & mask, from = mode == "up"     ? lane - b
+                                    : mode == "down" ? lane + b
+                                    : mode == "bfly" ? lane ^ b
+                                                     : first | (b & ~mask & 31);
+    if (mode == "up" ? from < least : from > least) from = lane;
+    results[lane] = value(instruction.operands[1][0], from);
+  }
+  registers[to] = results;
+}
+
+void PtxMachine::scalar(const Instruction &instruction, int lane) {
+  const auto &word = instruction.word;
+  const std::string &name = word[0], &type = word.back();
+  auto operand = [&](size_t i) { return value(instruction.operands[i][0], lane); };
+  auto give = [&](uint64_t bits) { set(instruction.operands[0][0], lane, bits); };
+  if (name == "cvta") return give(operand(1));                // one address space
+  if (name == "mov" && instruction.operands[1].size() == 2) { // packs
+    unsigned half = bitsOf(type) / 2;
+    return give(cut(value(instruction.operands[1][0], lane), half) |
+                value(instruction.operands[1][1], lane) << half);
+  }
+  if (name == "mov" && instruction.operands[0].size() == 2) { // unpacks
+    unsigned half = bitsOf(type) / 2;
+    set(instruction.operands[0][0], lane, cut(operand(1), half));
+    return set(instruction.operands[0][1], lane, operand(1) >> half);
+  }
+  if (name == "mov") return give(cut(operand(1), bitsOf(type)));
+  if (name == "cvt") {
+    const std::string &to = word[word.size() - 2];
+    if (type == "f32" && to == "tf32") { // .rna: ties away from zero
+      uint64_t bits = operand(1);
+      bool finite = (bits & 0x7f800000) != 0x7f800000;
+      return give(finite ? cut((bits + 0x1000) & ~uint64_t(0x1fff), 32) : bits);
+    }
+    if (type == "f32" && (to == "f16" || to == "bf16"))
+      return give(toHalf(asFloat(operand(1)), to));
+    if (to == "f32" && type == "f16")
+      return give(fromFloat(float(fromHalf(uint16_t(operand(1)), type))));
+    if (type[0] == 'f' || to[0] == 'f') return fail("conversion to " + to + " from " + type);
+    return give(cut(uint64_t(extended(operand(1), type)), bitsOf(to)));
+  }
+  if (name == "selp") return give(operand(3) ? operand(1) : operand(2));
+  if (type == "f32" && (name == "add" || name == "mul" || name == "fma")) {
+    float x = asFloat(operand(1)), y = asFloat(operand(2));
+    return give(fromFloat(name == "add"   ? x + y
+                          : name == "mul" ? x * y
+                                          : std::fma(x, y, asFloat(operand(3)))));
+  }
+  if (type[0] == 'f') return fail("no " + name + " of " + type);
+  int64_t x = extended(operand(1), type),
+          y = instruction.operands.size() > 2 ? extended(operand(2), type) : 0;
+  unsigned bits = bitsOf(type);
+  if (name == "setp") {
+    const std::string &how = word[1];
+    bool isUnsigned = type[0] == 'u';
+    auto less = [&](int64_t p, int64_t q) {
+      return isUnsigned ? uint64_t(p) < uint64_t(q) : p < q;
+    };
+    return give(how == "eq"   ? x == y
+                : how == "ne" ? x != y
+                : how == "lt" ? less(x, y)
+                : how == "gt" ? less(y, x)
+                : how == "le" ? !less(y, x)
+                              : !less(x, y));
+  }
+  if (name == "mul" && word[1] == "wide") return give(uint64_t(x * y));
+  if (name == "mad" && word[1] == "wide") return give(uint64_t(x * y) + operand(3));
+  if (name == "mul" && word[1] == "hi" && bits == 32) return give(cut(uint64_t(x * y) >> 32, 32));
+  uint64_t result = 0;
+  if (name == "add")
+    result = uint64_t(x) + uint64_t(y);
+  else if (name == "sub")
+    result = uint64_t(x) - uint64_t(y);
+  else if (name == "mul" && word[1] == "lo")
+    result = uint64_t(x) * uint64_t(y);
+  else if (name == "mad" && word[1] == "lo")
+    result = uint64_t(x) * uint64_t(y) + operand(3);
+  else if (name == "and")
+    result = uint64_t(x & y);
+  else if (name == "or")
+    result = uint64_t(x | y);
+  else if (name == "xor")
+    result = uint64_t(x ^ y);
+  else if (name == "not")
+    result = ~uint64_t(x);
+  else if (name == "neg")
+    result = uint64_t(-x);
+  else if (name == "min")
+    result = uint64_t(std::min(x, y));
+  else if (name == "max")
+    result = uint64_t(std::max(x, y));
+  else if (name == "rem" && y)
+    result = uint64_t(x % y);
+  else if (name == "div" && y)
+    result = uint64_t(x / y);
+  else if (name == "shl")
+    result = uint64_t(x) << (operand(2) & 63);
+  else if (name == "shr")
+    result = uint64_t(x >> (operand(2) & 63));
+  else
+    return fail("unknown instruction " + name + " of " + type);
+  give(cut(result, bits));
+}
+
+} // namespace sinter::test
