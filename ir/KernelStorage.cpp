@@ -91,7 +91,7 @@ static bool maySharePerStage(Value written, Value input) {
 bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {
   Value written = body.outputs[output];
   if (input.getType() != written.getType() || kind == KernelKind::Scatter ||
-      kind == KernelKind::Custom)
+      kind == KernelKind::Scan || kind == KernelKind::Custom)
     return false;
   if (kind == KernelKind::Staged) return maySharePerStage(written, input);
   if (kind == KernelKind::Row) return readsOwnRowOnly(body, written, input);
