@@ -48,10 +48,18 @@ class EntryBuilder {
 public:
   EntryBuilder(runtime::Program &program, func::FuncOp function,
                const llvm::DenseMap<Operation *, CompiledKernel> &kernels,
-               std::map<std::string, uint32_t> &constants)
-      : program(program), function(function), kernels(kernels), constants(constants) {}
+               std::map<std::string, uint32_t> &constants, bool isStep = false)
+      : program(program), function(function), kernels(kernels), constants(constants),
+        isStep(isStep) {}
 
   LogicalResult build() {
+    FailureOr<runtime::Entry> made = make();
+    if (failed(made)) return failure();
+    program.entries.push_back(std::move(*made));
+    return success();
+  }
+
+  FailureOr<runtime::Entry> make() {
     entry.name = function.getName().str();
     if (failed(placeBorders())) return failure();
     for (Operation &op : function.getBody().front().without_terminator()) {
@@ -70,8 +78,7 @@ public:
     }
     returnValues();
     finishSizes();
-    program.entries.push_back(std::move(entry));
-    return success();
+    return std::move(entry);
   }
 
 private:
@@ -119,7 +126,8 @@ private:
         entry.inputs.push_back(
             {name ? name.str() : fmt::format("in{}", entry.inputs.size()), type});
       } else {
-        FailureOr<uint32_t> index = stateIndex(argument, type);
+        // The state of a step is not the program's: who runs the step puts it somewhere.
+        FailureOr<uint32_t> index = isStep ? uint32_t(number) : stateIndex(argument, type);
         if (failed(index)) return failure();
         location.space = runtime::Space::state;
         location.index = *index;
@@ -203,6 +211,7 @@ private:
 
   LogicalResult addLaunch(LaunchOp op) {
     auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(op, op.getKernelAttr());
+    if (isa<ScanScheduleAttr>(kernel.getSchedule())) return addScan(op, kernel);
     const CompiledKernel &compiled = kernels.at(kernel);
     runtime::Launch launch;
     launch.kernel = compiled.kernel;
@@ -236,6 +245,127 @@ private:
     }
     appendLaunch(std::move(launch));
     return success();
+  }
+
+  /// A scan: copies of its first state, and a loop over the instructions of its step.
+  LogicalResult addScan(LaunchOp op, KernelOp kernel) {
+    Block &region = kernel.getBody().front();
+    ScanOp scan = *region.getOps<ScanOp>().begin();
+    func::FuncOp function;
+    if (scan.getStepAttr())
+      function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, scan.getStepAttr());
+    if (!function) return op.emitOpError("is a scan whose step is no function");
+    EntryBuilder builder(program, function, kernels, constants, /*isStep=*/true);
+    FailureOr<runtime::Entry> step = builder.make();
+    if (failed(step)) return failure();
+
+    SmallVector<runtime::Location> operands, outputs(scan.getNumResults());
+    for (Value operand : scan.getOperands()) {
+      if (auto constant = operand.getDefiningOp<ConstantOp>()) {
+        if (failed(addConstant(constant))) return failure();
+        operands.push_back(place.lookup(operand));
+      } else {
+        operands.push_back(
+            place.lookup(op.getInputs()[cast<BlockArgument>(operand).getArgNumber()]));
+      }
+    }
+    std::string source = sourceOf(op.getLoc());
+    for (auto [number, value] : llvm::enumerate(region.getTerminator()->getOperands())) {
+      runtime::Location &location = outputs[cast<OpResult>(value).getResultNumber()];
+      location = place[op.getResult(number)] = placeResult(op, number);
+      if (location.space != runtime::Space::arena) continue;
+      entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
+      entry.largest.push_back({location.bytes, typeOf(value.getType()).text() + "  " + source});
+    }
+    // What nobody reads lies with the memory of a step.
+    int64_t scratchBytes = llvm::alignTo(step->arenaBytes, arenaAlignment);
+    SmallVector<unsigned> unread;
+    for (auto [number, output] : llvm::enumerate(outputs))
+      if (output.bytes == 0) {
+        output.bytes = typeOf(scan.getResult(number).getType()).numBytes();
+        output.offset = scratchBytes;
+        scratchBytes += llvm::alignTo(output.bytes, arenaAlignment);
+        unread.push_back(number);
+      }
+    SmallVector<runtime::Location> writes;
+    runtime::Location scratch;
+    if (scratchBytes > 0) {
+      scratch = placeScratch(scratchBytes);
+      writes.push_back(scratch);
+      entry.largest.push_back({scratch.bytes, "one step of " + op.getKernel().str()});
+    }
+    for (unsigned number : unread) {
+      outputs[number].space = runtime::Space::arena;
+      outputs[number].offset += scratch.offset;
+    }
+    llvm::append_range(writes, outputs);
+
+    size_t states = scan.getInit().size();
+    for (size_t i = 0; i < states; ++i)
+      append(runtime::Copy{operands[i], outputs[i], source}, {operands[i]}, {outputs[i]});
+    runtime::Loop loop;
+    loop.count = int64_t(scan.getCount());
+    StepPlaces places{scan, operands, outputs, scratch};
+    for (auto [number, instruction] : llvm::enumerate(step->body))
+      moveOperands(instruction, uint32_t(number), places, loop.offsets);
+    loop.body = std::make_shared<runtime::Block>(std::move(step->body));
+    append(std::move(loop), std::vector(operands.begin() + states, operands.end()),
+           std::vector(writes.begin(), writes.end()));
+    return success();
+  }
+
+  /// Where the memory of a step lies in the entry that runs it.
+  struct StepPlaces {
+    ScanOp scan;
+    ArrayRef<runtime::Location> operands, outputs;
+    runtime::Location scratch;
+
+    /// Moves `location` to its place at the first step; returns how far it moves from one to the next.
+    int64_t move(runtime::Location &location) {
+      size_t states = scan.getInit().size(), slices = scan.getXs().size();
+      auto within = [&](const runtime::Location &outer, int64_t offset) {
+        location = {outer.space, outer.index, outer.offset + offset + location.offset,
+                    location.bytes};
+      };
+      auto slice = [&](const runtime::Location &outer) -> int64_t {
+        int64_t count = int64_t(scan.getCount());
+        int64_t bytes = count ? outer.bytes / count : 0;
+        within(outer, scan.getReverse() ? (count - 1) * bytes : 0);
+        return scan.getReverse() ? -bytes : bytes;
+      };
+      switch (location.space) {
+      case runtime::Space::state:
+        within(outputs[location.index], 0);
+        return 0;
+      case runtime::Space::input:
+        if (location.index < slices) return slice(operands[states + location.index]);
+        within(operands[states + location.index], 0);
+        return 0;
+      case runtime::Space::output:
+        return slice(outputs[states + location.index]);
+      case runtime::Space::arena:
+        within(scratch, 0);
+        return 0;
+      default:
+        return 0; // constants are the program's
+      }
+    }
+  };
+
+  static void moveOperands(runtime::Instruction &instruction, uint32_t number, StepPlaces &places,
+                           std::vector<runtime::LoopOffset> &offsets) {
+    auto move = [&](runtime::Location &location, size_t param) {
+      if (int64_t stride = places.move(location))
+        offsets.push_back({number, uint32_t(param), stride});
+    };
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) {
+      for (auto [param, each] : llvm::enumerate(launch->params))
+        if (auto *pointer = std::get_if<runtime::PointerParam>(&each))
+          move(pointer->location, param);
+    } else if (auto *copy = std::get_if<runtime::Copy>(&instruction.op)) {
+      move(copy->from, 0);
+      move(copy->to, 1);
+    }
   }
 
   /// Scratch memory of one launch: after everything that is planned, shared by all that need some.
@@ -342,6 +472,7 @@ private:
   func::FuncOp function;
   const llvm::DenseMap<Operation *, CompiledKernel> &kernels;
   std::map<std::string, uint32_t> &constants;
+  bool isStep;
   runtime::Entry entry;
   llvm::MapVector<Value, runtime::Location> place;
   std::vector<runtime::Location> results; // where each of the function's results ends
@@ -355,7 +486,10 @@ private:
 FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
   runtime::Program program;
   program.target = backend.kind();
-  SmallVector<KernelOp> kernels(module.getOps<KernelOp>());
+  // A scan's kernel is launched as what its step is made of.
+  SmallVector<KernelOp> kernels;
+  for (auto kernel : module.getOps<KernelOp>())
+    if (!isa<ScanScheduleAttr>(kernel.getSchedule())) kernels.push_back(kernel);
   FailureOr<std::vector<CompiledKernel>> compiled = backend.compile(kernels, program);
   if (failed(compiled)) return failure();
   llvm::DenseMap<Operation *, CompiledKernel> compiledOf;

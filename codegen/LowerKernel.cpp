@@ -175,6 +175,8 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
       return lowerUpdate(frame);
     case KernelKind::Staged:
       return lowerStaged(frame);
+    case KernelKind::Scan:
+      return kernel.emitOpError("is a scan, which is launched step by step"), failure();
     case KernelKind::Custom:
       return custom(frame);
     }

@@ -30,6 +30,9 @@ public:
       isMean = options.reduction == Reduction::mean;
       if constexpr (requires { options.ignore_index; })
         counts = [=](const Tensor &target) {
+          // Probabilities of classes: one target at each place.
+          if (runtime::isFloat(target.dtype(where)))
+            return isfinite(select(target, 1, 0, where), where);
           return ne(Arg(target, where), Arg(options.ignore_index, where));
         };
     }

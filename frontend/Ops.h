@@ -3,6 +3,7 @@
 #include "sinter/frontend/Array.h"
 #include "sinter/frontend/Tensor.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,17 @@ struct LeakyReluOptions {
   double negative_slope = 0.01;
 };
 Tensor leaky_relu(const Tensor &x, LeakyReluOptions options = {}, Where where = Where::current());
+struct EluOptions {
+  double alpha = 1;
+};
+Tensor elu(const Tensor &x, EluOptions options = {}, Where where = Where::current());
+struct SoftplusOptions {
+  double beta = 1;
+  double threshold = 20; // x itself where beta * x is above
+};
+Tensor softplus(const Tensor &x, SoftplusOptions options = {}, Where where = Where::current());
+/// silu(gate) * x.
+Tensor swiglu(const Tensor &gate, const Tensor &x, Where where = Where::current());
 Tensor clamp(const Tensor &x, std::optional<double> min, std::optional<double> max,
              Where where = Where::current());
 Tensor logical_not(const Tensor &x, Where where = Where::current());
@@ -91,6 +103,8 @@ Tensor amin(const Tensor &x, Dims dim = {}, bool keepdim = false, Where where = 
 /// The first index of the largest element; of the flattened tensor without `dim`.
 Tensor argmax(const Tensor &x, std::optional<int64_t> dim = {}, bool keepdim = false,
               Where where = Where::current());
+/// Sums of the elements up to each along `dim`.
+Tensor cumsum(const Tensor &x, int64_t dim, Where where = Where::current());
 Tensor softmax(const Tensor &x, int64_t dim, Where where = Where::current());
 Tensor log_softmax(const Tensor &x, int64_t dim, Where where = Where::current());
 
@@ -119,11 +133,23 @@ Tensor narrow(const Tensor &x, int64_t dim, int64_t start, int64_t length,
 /// x[index] along `dim`, which goes.
 Tensor select(const Tensor &x, int64_t dim, int64_t index, Where where = Where::current());
 
+/// `size` elements of x from a place that is data, a scalar of integers for each dimension. A start is
+/// moved to the nearest one that leaves the slice inside x.
+Tensor dynamic_slice(const Tensor &x, const std::vector<Tensor> &start, Shape size,
+                     Where where = Where::current());
+/// x with `update` in place of the slice of its shape at `start`.
+Tensor dynamic_update_slice(const Tensor &x, const Tensor &update, const std::vector<Tensor> &start,
+                            Where where = Where::current());
+
 // Products.
 /// Vectors, matrices or batches of them; batch dimensions are broadcast.
 Tensor matmul(const Tensor &a, const Tensor &b, Where where = Where::current());
 /// x [..., in] * weight [out, in]^T + bias [out], if any.
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias = {},
+              Where where = Where::current());
+/// Products summed over what the equation's right side does not name: "bij,bjk->bik". Without a right side
+/// the letters that occur once, in alphabetical order. No ellipsis.
+Tensor einsum(const std::string &equation, const std::vector<Tensor> &operands,
               Where where = Where::current());
 struct Conv2dOptions {
   Size2 stride = 1;
@@ -136,6 +162,44 @@ Tensor conv2d(const Tensor &x, const Tensor &weight, Conv2dOptions options = {},
               Where where = Where::current());
 Tensor conv2d(const Tensor &x, const Tensor &weight, const Tensor &bias, Conv2dOptions options = {},
               Where where = Where::current());
+
+struct Conv1dOptions {
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+};
+/// x [N, C, L], weight [O, C/groups, K], bias [O] if any.
+Tensor conv1d(const Tensor &x, const Tensor &weight, const Tensor &bias = {},
+              Conv1dOptions options = {}, Where where = Where::current());
+struct ConvTranspose2dOptions {
+  Size2 stride = 1;
+  Size2 padding = 0;
+  Size2 output_padding = 0; // less than the stride
+  int64_t groups = 1;
+  Size2 dilation = 1;
+};
+/// x [N, C, H, W], weight [C, O/groups, R, S], bias [O] if any.
+Tensor conv_transpose2d(const Tensor &x, const Tensor &weight, const Tensor &bias = {},
+                        ConvTranspose2dOptions options = {}, Where where = Where::current());
+struct AttentionOptions {
+  Tensor attn_mask = {};  // broadcast to [..., L, S]: booleans (true takes part) or added numbers
+  double dropout_p = 0;   // of the weights; nothing knows here whether one trains
+  bool is_causal = false; // position i sees positions up to i
+  std::optional<double> scale = {}; // 1 / sqrt(E)
+  bool enable_gqa = false;          // several heads of the query share one of key and value
+};
+/// softmax(query key^T scale) value, of query [..., L, E], key [..., S, E] and value [..., S, V].
+Tensor scaled_dot_product_attention(const Tensor &query, const Tensor &key, const Tensor &value,
+                                    AttentionOptions options = {}, Where where = Where::current());
+struct RotaryOptions {
+  double base = 10000;
+  bool interleaved = false; // pairs (2i, 2i + 1); else (i, i + E/2)
+  int64_t start = 0;        // the first row's position
+};
+/// x [..., L, E] with each pair of features turned by its position times base^(-2i/E).
+Tensor rotary_embedding(const Tensor &x, RotaryOptions options = {},
+                        Where where = Where::current());
 
 // Pooling of [N, C, H, W]. The stride is the kernel's size unless given.
 struct MaxPool2dOptions {
@@ -153,8 +217,9 @@ struct AvgPool2dOptions {
 };
 Tensor max_pool2d(const Tensor &x, MaxPool2dOptions options = {}, Where where = Where::current());
 Tensor avg_pool2d(const Tensor &x, AvgPool2dOptions options = {}, Where where = Where::current());
-/// Output height and width must divide the input's.
+/// Windows as equal as they can be; one pooling where the sizes divide.
 Tensor adaptive_avg_pool2d(const Tensor &x, Size2 output_size, Where where = Where::current());
+Tensor adaptive_max_pool2d(const Tensor &x, Size2 output_size, Where where = Where::current());
 /// The mean of each channel: [N, C].
 Tensor global_avg_pool2d(const Tensor &x, Where where = Where::current());
 
@@ -164,6 +229,15 @@ struct NormOptions {
 };
 /// Over the trailing dimensions that weight and bias have.
 Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias,
+                  NormOptions options = {}, Where where = Where::current());
+struct RmsNormOptions {
+  std::optional<double> eps = {}; // must be given
+};
+/// x / sqrt(mean(x * x) + eps) * weight, over the trailing dimensions that weight has.
+Tensor rms_norm(const Tensor &x, const Tensor &weight, RmsNormOptions options,
+                Where where = Where::current());
+/// Over groups of neighbouring channels of x [N, C, ...]; weight and bias [C].
+Tensor group_norm(const Tensor &x, int64_t num_groups, const Tensor &weight, const Tensor &bias,
                   NormOptions options = {}, Where where = Where::current());
 struct BatchNorm {
   Tensor result, mean, variance; // of the batch; the variance is biased
@@ -182,8 +256,11 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
   double label_smoothing = 0;
   int64_t ignore_index = -100;
+  bool from_logits =
+      true; // false: the input has probabilities, clipped to [1e-7, 1 - 1e-7] as Keras's
 };
-/// logits [N, C, ...], target [N, ...] with class indices.
+/// logits [N, C, ...], target [N, ...] with class indices, or of the logits' shape with probabilities.
+/// Probabilities that a softmax made are replaced by its logits.
 Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options = {},
                      Where where = Where::current());
 struct LossOptions {
@@ -197,6 +274,10 @@ Tensor l1_loss(const Tensor &input, const Tensor &target, LossOptions options = 
 /// Binary cross entropy of sigmoid(input), stable.
 Tensor bce_with_logits(const Tensor &input, const Tensor &target, LossOptions options = {},
                        Where where = Where::current());
+/// Of probabilities, whose logarithms are at least -100; those that a sigmoid made are replaced by its
+/// logits. An error under mixed precision.
+Tensor binary_cross_entropy(const Tensor &input, const Tensor &target, LossOptions options = {},
+                            Where where = Where::current());
 
 // Indexed access.
 struct EmbeddingOptions {
@@ -210,6 +291,24 @@ Tensor scatter_add(const Tensor &x, int64_t dim, const Tensor &index, const Tens
                    Where where = Where::current());
 Tensor one_hot(const Tensor &indices, int64_t num_classes, DType dtype = i64,
                Where where = Where::current());
+
+// Recurrence.
+/// What a step leaves, and what a scan does: the state, and outputs (of one step; stacked).
+struct ScanValues {
+  std::vector<Tensor> state, outputs;
+};
+struct ScanOptions {
+  bool reverse = false;               // from the last slice to the first
+  std::optional<int64_t> length = {}; // the number of steps; by default that of the slices
+};
+/// Runs `step` on the state and on one slice of each of `xs` along its first dimension, again and again:
+/// each step starts from the state that the one before left. `step` is called once, to trace it; what it
+/// uses from outside is the same at every step, random numbers too. The graph has one copy of it, however
+/// many steps there are.
+ScanValues scan(const std::function<ScanValues(const std::vector<Tensor> &state,
+                                               const std::vector<Tensor> &x)> &step,
+                const std::vector<Tensor> &init, const std::vector<Tensor> &xs,
+                ScanOptions options = {}, Where where = Where::current());
 
 /// Prints the value, after each run of the compiled graph, on standard error.
 void print(const Tensor &x, const std::string &label = {}, Where where = Where::current());

@@ -127,8 +127,21 @@ Tensor sigmoid(const Tensor &x, Where where) {
 Tensor erf(const Tensor &x, Where where) { return realUnary<ir::ErfOp>("erf", x, where); }
 Tensor reciprocal(const Tensor &x, Where where) { return div(Arg(1, where), Arg(x, where)); }
 Tensor square(const Tensor &x, Where where) { return mul(Arg(x, where), Arg(x, where)); }
-Tensor silu(const Tensor &x, Where where) {
-  return mul(Arg(x, where), Arg(sigmoid(x, where), where));
+Tensor silu(const Tensor &x, Where where) { return realUnary<ir::SiluOp>("silu", x, where); }
+Tensor swiglu(const Tensor &gate, const Tensor &x, Where where) {
+  return mul(Arg(silu(gate, where), where), Arg(x, where));
+}
+
+Tensor elu(const Tensor &x, EluOptions options, Where where) {
+  Emitter e("elu", where, &x);
+  return e.tensor(e.make<ir::EluOp>(e.floating(e[x]), e.number("alpha", options.alpha)));
+}
+
+Tensor softplus(const Tensor &x, SoftplusOptions options, Where where) {
+  Emitter e("softplus", where, &x);
+  return e.tensor(
+      e.make<ir::SoftplusOp>(e.floating(e[x]), {e.number("beta", options.beta),
+                                                e.number("threshold", options.threshold)}));
 }
 
 Tensor gelu(const Tensor &x, GeluOptions options, Where where) {

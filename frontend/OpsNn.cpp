@@ -22,13 +22,43 @@ static DType floatingType(std::initializer_list<const Tensor *> tensors, Where w
   return runtime::isFloat(dtype) ? dtype : f32;
 }
 
+/// With a probability for each class.
+static Tensor softCrossEntropy(const Tensor &logits, const Tensor &target,
+                               const CrossEntropyOptions &options, Where where) {
+  Tensor expected = target;
+  double smoothing = options.label_smoothing;
+  if (!(smoothing >= 0 && smoothing <= 1))
+    throw UserError("cross_entropy: label_smoothing must be between 0 and 1", where);
+  if (smoothing > 0) {
+    double share = smoothing / static_cast<double>(target.shape()[1]);
+    expected =
+        add(Arg(mul(Arg(target, where), Arg(1 - smoothing, where)), where), Arg(share, where));
+  }
+  Tensor product = mul(Arg(log_softmax(logits, 1, where), where), Arg(expected, where));
+  Tensor losses = neg(sum(product, 1, false, where), where);
+  if (options.reduction == Reduction::none) return losses;
+  return options.reduction == Reduction::mean ? mean(losses, {}, false, where)
+                                              : sum(losses, {}, false, where);
+}
+
 Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options,
                      Where where) {
   Emitter e("cross_entropy", where, {&logits, &target});
-  Value classes = e[target];
+  Value classes = e[target], input = e.floating(e[logits]);
+  if (!options.from_logits) {
+    auto softmax = input.getDefiningOp<ir::SoftmaxOp>();
+    if (softmax && softmax.getDim() == 1)
+      input = softmax.getX();
+    else
+      input = e.make<ir::LogOp>(
+          e.make<ir::ClampOp>(input, {e.number("max", 1 - 1e-7), e.number("min", 1e-7)}));
+  }
+  if (runtime::isFloat(target.dtype()) && target.rank() > 1 && target.shape() == logits.shape())
+    return softCrossEntropy(e.tensor(input), target, options, where);
   if (runtime::isFloat(target.dtype()) || target.dtype() == i1)
-    e.fail(fmt::format("target is {}, expected class indices (integers)", target.spec().text()));
-  return e.tensor(e.make<ir::CrossEntropyOp>({e.floating(e[logits]), classes},
+    e.fail(fmt::format("target is {}, expected class indices (integers) or probabilities {}",
+                       target.spec().text(), text(logits.shape())));
+  return e.tensor(e.make<ir::CrossEntropyOp>({input, classes},
                                              {e.integer("ignore_index", options.ignore_index),
                                               e.number("label_smoothing", options.label_smoothing),
                                               e.word("reduction", nameOf(options.reduction))}));
@@ -55,6 +85,30 @@ Tensor l1_loss(const Tensor &input, const Tensor &target, LossOptions options, W
 Tensor bce_with_logits(const Tensor &input, const Tensor &target, LossOptions options,
                        Where where) {
   return pairLoss<ir::BceWithLogitsOp>("bce_with_logits", input, target, options, where);
+}
+
+Tensor binary_cross_entropy(const Tensor &input, const Tensor &target, LossOptions options,
+                            Where where) {
+  Emitter e("binary_cross_entropy", where, {&input, &target});
+  if (auto sigmoid = e[input].getDefiningOp<ir::SigmoidOp>())
+    return pairLoss<ir::BceWithLogitsOp>("binary_cross_entropy", e.tensor(sigmoid.getX()), target,
+                                         options, where);
+  return pairLoss<ir::BinaryCrossEntropyOp>("binary_cross_entropy", input, target, options, where);
+}
+
+Tensor rms_norm(const Tensor &x, const Tensor &weight, RmsNormOptions options, Where where) {
+  Emitter e("rms_norm", where, {&x, &weight});
+  if (!options.eps) e.fail("eps must be given");
+  return e.tensor(
+      e.make<ir::RmsNormOp>({e.floating(e[x]), e[weight]}, e.number("eps", *options.eps)));
+}
+
+Tensor group_norm(const Tensor &x, int64_t num_groups, const Tensor &weight, const Tensor &bias,
+                  NormOptions options, Where where) {
+  Emitter e("group_norm", where, {&x, &weight, &bias});
+  return e.tensor(
+      e.make<ir::GroupNormOp>({e.floating(e[x]), e[weight], e[bias]},
+                              {e.number("eps", options.eps), e.integer("num_groups", num_groups)}));
 }
 
 Tensor layer_norm(const Tensor &x, const Tensor &weight, const Tensor &bias, NormOptions options,
@@ -102,6 +156,36 @@ Tensor scatter_add(const Tensor &x, int64_t dim, const Tensor &index, const Tens
   Emitter e("scatter_add", where, {&x, &index, &src});
   return e.tensor(
       e.make<ir::ScatterAddOp>({e[x], e[index], e[src]}, e.integer("dim", e.dimOf(dim, x.rank()))));
+}
+
+/// Starts as 64-bit scalars.
+static SmallVector<Value> startsOf(Emitter &e, const std::vector<Tensor> &start) {
+  SmallVector<Value> values;
+  for (const Tensor &each : start) {
+    if (runtime::isFloat(each.dtype()) || each.dtype() == i1)
+      e.fail(fmt::format("a start is {}, expected an integer", each.spec().text()));
+    values.push_back(e.cast(e[each], i64));
+  }
+  return values;
+}
+
+Tensor dynamic_slice(const Tensor &x, const std::vector<Tensor> &start, Shape size, Where where) {
+  SmallVector<const Tensor *> tensors{&x};
+  for (const Tensor &each : start) tensors.push_back(&each);
+  Emitter e("dynamic_slice", where, tensors);
+  SmallVector<Value> operands{e[x]};
+  llvm::append_range(operands, startsOf(e, start));
+  return e.tensor(e.make<ir::DynamicSliceOp>(operands, e.ints("size", size)));
+}
+
+Tensor dynamic_update_slice(const Tensor &x, const Tensor &update, const std::vector<Tensor> &start,
+                            Where where) {
+  SmallVector<const Tensor *> tensors{&x, &update};
+  for (const Tensor &each : start) tensors.push_back(&each);
+  Emitter e("dynamic_update_slice", where, tensors);
+  SmallVector<Value> operands{e[x], e.cast(e[update], x.dtype())};
+  llvm::append_range(operands, startsOf(e, start));
+  return e.tensor(e.make<ir::DynamicUpdateSliceOp>(operands));
 }
 
 Tensor one_hot(const Tensor &indices, int64_t num_classes, DType dtype, Where where) {

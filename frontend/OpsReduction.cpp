@@ -41,6 +41,61 @@ Tensor argmax(const Tensor &x, std::optional<int64_t> dim, bool keepdim, Where w
   return reduce<ir::ArgmaxOp>(e, e[x], dim ? Dims(*dim) : Dims(), keepdim);
 }
 
+// Each element of a result adds up its own: a long dimension in blocks, and what came before each block.
+static Value cumulated(Emitter &e, Value x, int64_t dim) {
+  constexpr int64_t block = 32;
+  Shape shape(ir::shapeOf(x));
+  int64_t size = shape[dim], blocks = (size + block - 1) / block;
+  if (size <= 2 * block) return e.make<ir::CumsumOp>(x, e.integer("dim", dim));
+  SmallVector<int64_t> none(shape.size(), 0), rest = none;
+  rest[dim] = blocks * block - size;
+  Value padded = x;
+  if (rest[dim])
+    padded =
+        e.make<ir::PadOp>(x, {e.ints("high", rest), e.ints("interior", none), e.ints("low", none)});
+  Shape split = shape;
+  split[dim] = block;
+  split.insert(split.begin() + dim, blocks);
+  Value within = e.make<ir::CumsumOp>(e.reshape(padded, split), e.integer("dim", dim + 1));
+  // The blocks' sums, up to the one before.
+  SmallVector<int64_t> start(split.size(), 0), limit(split.begin(), split.end()),
+      step(split.size(), 1);
+  start[dim + 1] = block - 1;
+  limit[dim] = blocks - 1;
+  Value sums = e.make<ir::SliceOp>(
+      within, {e.ints("limit", limit), e.ints("start", start), e.ints("step", step)});
+  Shape summed = shape;
+  summed[dim] = blocks - 1;
+  Value before = cumulated(e, e.reshape(sums, summed), dim);
+  SmallVector<int64_t> first = none;
+  first[dim] = 1;
+  before = e.make<ir::PadOp>(
+      before, {e.ints("high", none), e.ints("interior", none), e.ints("low", first)});
+  Shape column = split;
+  column[dim + 1] = 1;
+  Value total = e.make<ir::AddOp>({within, e.broadcast(e.reshape(before, column), split)});
+  Shape whole = shape;
+  whole[dim] = blocks * block;
+  total = e.reshape(total, whole);
+  if (!rest[dim]) return total;
+  SmallVector<int64_t> end(shape.begin(), shape.end()), ones(shape.size(), 1);
+  return e.make<ir::SliceOp>(total,
+                             {e.ints("limit", end), e.ints("start", none), e.ints("step", ones)});
+}
+
+Tensor cumsum(const Tensor &x, int64_t dim, Where where) {
+  Emitter e("cumsum", where, &x);
+  Value value = e[x];
+  if (!isa<FloatType>(ir::elementOf(value))) value = e.cast(value, i64);
+  int64_t place = e.dimOf(dim, x.rank());
+  if (x.rank() == 0) return e.tensor(value);
+  DType dtype = detail::dtypeOf(ir::elementOf(value));
+  // Rounded once.
+  bool narrow = dtype == bf16 || dtype == f16;
+  Value sums = cumulated(e, narrow ? e.cast(value, f32) : value, place);
+  return e.tensor(e.cast(sums, dtype));
+}
+
 template <class OpT>
 static Tensor along(const char *name, const Tensor &x, int64_t dim, Where where) {
   Emitter e(name, where, &x);

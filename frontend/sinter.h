@@ -14,7 +14,9 @@
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/data/Files.h"
 #include "sinter/frontend/data/Loader.h"
+#include "sinter/frontend/nn/Attention.h"
 #include "sinter/frontend/nn/Layers.h"
+#include "sinter/frontend/nn/Recurrent.h"
 #include "sinter/frontend/nn/Sequential.h"
 
 #include <fmt/core.h>

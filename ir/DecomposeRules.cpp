@@ -57,6 +57,12 @@ SmallVector<Value> BceWithLogitsOp::decompose(OpBuilder &b) {
   return {reduced(losses, getReduction(), getResult())};
 }
 
+SmallVector<Value> BinaryCrossEntropyOp::decompose(OpBuilder &b) {
+  Term p = wide(b, *this, getInput()), t = wide(b, *this, getTarget()), least = p.filled(-100.0);
+  Term losses = (t - 1.0) * maximum(log1p(-p), least) - t * maximum(log(p), least);
+  return {reduced(losses, getReduction(), getResult())};
+}
+
 // Cross entropy with class indices. With z = x - max and s = sum exp z, a row's loss is
 //   (1 - smoothing) (log s - z[target]) + smoothing (log s - mean z).
 
@@ -210,4 +216,78 @@ SmallVector<Value> LayerNormGradOp::decompose(OpBuilder &b) {
   SmallVector<int64_t> leading = dimRange(0, x.rank() - rank);
   return {narrowed(gradX, getGradX()), narrowed((g * n.h).sum(leading, false), getGradWeight()),
           narrowed(g.sum(leading, false), getGradBias())};
+}
+
+namespace {
+/// x divided by the root of its mean square over its trailing `rank` dimensions.
+struct Scaled {
+  SmallVector<int64_t> dims;
+  Term inverse, h; // inverse has size 1 in dims
+  Scaled(Term x, int64_t rank, double eps)
+      : dims(dimRange(x.rank() - rank, x.rank())), inverse(rsqrt((x * x).mean(dims, true) + eps)),
+        h(x * inverse.broadcast(x.shape())) {}
+};
+
+/// [N, C, ...] as [N, groups, C / groups, ...], whose dimensions from 2 on are normalised together.
+struct GroupedChannels {
+  SmallVector<int64_t> shape, parameterShape;
+  GroupedChannels(ArrayRef<int64_t> of, int64_t groups) : shape(of) {
+    shape[1] = of[1] / groups;
+    shape.insert(shape.begin() + 1, groups);
+    parameterShape = {groups, shape[2]};
+    parameterShape.resize(shape.size() - 1, 1);
+  }
+  int64_t normalized() const { return int64_t(shape.size()) - 2; }
+  /// A vector [C] beside a grouped tensor.
+  Term spread(Term vector) const { return vector.reshape(parameterShape).broadcast(shape); }
+  /// The sum for each channel, [C].
+  Term perChannel(Term grouped) const {
+    SmallVector<int64_t> dims{0};
+    llvm::append_range(dims, dimRange(3, grouped.rank()));
+    return grouped.sum(dims, false).reshape(shape[1] * shape[2]);
+  }
+};
+} // namespace
+
+SmallVector<Value> RmsNormOp::decompose(OpBuilder &b) {
+  Term x = wide(b, *this, getX());
+  Scaled s(x, tensorType(getWeight()).getRank(), getEps().convertToDouble());
+  Term weight = x.with(getWeight()).cast(x.element()).broadcast(x.shape());
+  return {narrowed(s.h * weight, getResult())};
+}
+
+SmallVector<Value> RmsNormGradOp::decompose(OpBuilder &b) {
+  // With h the scaled input, r = 1 / root and u = g weight: dx = r (u - h mean(u h)).
+  Term x = wide(b, *this, getX()), g = x.with(getGrad()).cast(x.element());
+  int64_t rank = tensorType(getWeight()).getRank();
+  Scaled s(x, rank, getEps().convertToDouble());
+  Term u = g * x.with(getWeight()).cast(x.element()).broadcast(x.shape());
+  Term along = (u * s.h).mean(s.dims, true).broadcast(x.shape());
+  Term gradX = (u - s.h * along) * s.inverse.broadcast(x.shape());
+  return {narrowed(gradX, getGradX()),
+          narrowed((g * s.h).sum(dimRange(0, x.rank() - rank), false), getGradWeight())};
+}
+
+SmallVector<Value> GroupNormOp::decompose(OpBuilder &b) {
+  GroupedChannels groups(shapeOf(getX()), getNumGroups());
+  Term x = wide(b, *this, getX()).reshape(groups.shape);
+  auto parameter = [&](Value v) { return groups.spread(x.with(v).cast(x.element())); };
+  Normalised n(x, groups.normalized(), getEps().convertToDouble());
+  Term y = n.h * parameter(getWeight()) + parameter(getBias());
+  return {narrowed(y.reshape(shapeOf(getX())), getResult())};
+}
+
+SmallVector<Value> GroupNormGradOp::decompose(OpBuilder &b) {
+  // As layer_norm's, over each group; the parameters' gradients are sums over each channel.
+  GroupedChannels groups(shapeOf(getX()), getNumGroups());
+  Term x = wide(b, *this, getX()).reshape(groups.shape);
+  Term g = x.with(getGrad()).cast(x.element()).reshape(groups.shape);
+  Normalised n(x, groups.normalized(), getEps().convertToDouble());
+  Term u = g * groups.spread(x.with(getWeight()).cast(x.element()));
+  Term along = (u * n.h).mean(n.dims, true).broadcast(x.shape());
+  Term gradX = (u - u.mean(n.dims, true).broadcast(x.shape()) - n.h * along) *
+               n.inverse.broadcast(x.shape());
+  return {narrowed(gradX.reshape(shapeOf(getX())), getGradX()),
+          narrowed(groups.perChannel(g * n.h), getGradWeight()),
+          narrowed(groups.perChannel(g), getGradBias())};
 }

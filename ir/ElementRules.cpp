@@ -40,6 +40,9 @@ Value CosOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
 Value DivOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   return elementwise(*this, b, indices);
 }
+Value EluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
 Value ErfOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   return elementwise(*this, b, indices);
 }
@@ -106,7 +109,13 @@ Value SigmoidOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
 Value SignOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   return elementwise(*this, b, indices);
 }
+Value SiluOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
 Value SinOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  return elementwise(*this, b, indices);
+}
+Value SoftplusOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   return elementwise(*this, b, indices);
 }
 Value SqrtOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {

@@ -30,6 +30,48 @@ Value GatherOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
 }
 bool GatherOp::isVectorizable() { return false; }
 
+/// The nearest start that leaves `size` of `extent` elements.
+static Value startIndex(ElementBuilder &b, Value start, int64_t size, int64_t extent) {
+  return clampedIndex(b, b.element(start, {}), extent - size + 1);
+}
+
+Value DynamicSliceOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  MLIRContext *context = b.builder.getContext();
+  AffineExpr sum = getAffineDimExpr(0, context) + getAffineDimExpr(1, context);
+  SmallVector<Value> place;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    Value start = startIndex(b, getStart()[dim], getSize()[dim], shapeOf(getX())[dim]);
+    place.push_back(b.apply(sum, {index, start}));
+  }
+  return b.element(getX(), place);
+}
+bool DynamicSliceOp::isVectorizable() { return false; }
+
+Value DynamicUpdateSliceOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  MLIRContext *context = b.builder.getContext();
+  AffineExpr difference = getAffineDimExpr(0, context) - getAffineDimExpr(1, context);
+  SmallVector<Value> place;
+  Value inside;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    int64_t size = shapeOf(getUpdate())[dim], extent = shapeOf(getX())[dim];
+    if (size == extent) { // starts at 0
+      place.push_back(index);
+      continue;
+    }
+    place.push_back(b.apply(difference, {index, startIndex(b, getStart()[dim], size, extent)}));
+    Value offset = b.asData(place.back(), b.builder.getI64Type());
+    for (auto [predicate, bound] : {std::pair(arith::CmpIPredicate::sge, int64_t(0)),
+                                    std::pair(arith::CmpIPredicate::slt, size)}) {
+      Value holds = arith::CmpIOp::create(b.builder, b.loc, predicate, offset,
+                                          constantIntOf(b.builder, b.loc, offset.getType(), bound));
+      inside = inside ? arith::AndIOp::create(b.builder, b.loc, inside, holds) : holds;
+    }
+  }
+  auto updated = [&] { return b.element(getUpdate(), place); };
+  return inside ? b.guarded(inside, b.element(getX(), indices), updated) : updated();
+}
+bool DynamicUpdateSliceOp::isVectorizable() { return false; }
+
 Value OneHotOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
   Value hot = b.element(getIndices(), indices.drop_back());
   Value here = b.asData(indices.back(), computeType(elementOf(getIndices())));

@@ -6,6 +6,7 @@
 #include <limits>
 
 // Pooling and its gradients, both as loops that gather: a gradient asks which windows cover an element.
+// And sums up to an element, whose window grows.
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -270,3 +271,26 @@ Value AvgPool2dGradOp::buildElement(ElementBuilder &b, unsigned, ValueRange indi
                    })[0];
 }
 bool AvgPool2dGradOp::isVectorizable() { return false; }
+
+// Each result adds up its own elements: a loop over the dimension of which a part counts.
+Value CumsumOp::buildElement(ElementBuilder &b, unsigned, ValueRange indices) {
+  int64_t along = getDim();
+  Type type = b.valueType(computeType(elementOf(getX())));
+  Value zero = constantIntOf(b.builder, b.loc, type, 0), here = data(b, indices[along]);
+  auto predicate = getReverse() ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle;
+  return forPlaces(
+      b, 1, shapeOf(getX())[along], {zero}, [&](Value, Value there, ValueRange carried) {
+        SmallVector<Value> place(indices);
+        place[along] = there;
+        Value counts =
+            b.builder.createOrFold<arith::CmpIOp>(b.loc, predicate, data(b, there), here);
+        Value value = b.guarded(counts, zero, [&] { return b.element(getX(), place); });
+        if (isa<FloatType>(computeType(elementOf(getX()))))
+          return SmallVector<Value>{arith::AddFOp::create(b.builder, b.loc, carried[0], value)};
+        return SmallVector<Value>{arith::AddIOp::create(b.builder, b.loc, carried[0], value)};
+      })[0];
+}
+bool CumsumOp::isVectorizable() { return false; }
+int64_t CumsumOp::getFlops() {
+  return tensorType(getX()).getNumElements() * (shapeOf(getX())[getDim()] + 1) / 2;
+}

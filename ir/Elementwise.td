@@ -81,6 +81,21 @@ def GeluOp : Sinter_Elementwise<"gelu", "Widest", [SameOperandsAndResultType, Vj
   let assemblyFormat = "$x attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
+def SiluOp : Sinter_Unary<"silu", "Widest", Sinter_FloatTensor, [Vjp]> { let summary = "x / (1 + exp(-x))"; }
+def EluOp : Sinter_Elementwise<"elu", "Widest", [SameOperandsAndResultType, Vjp]> {
+  let summary = "x where x > 0, alpha * (exp(x) - 1) elsewhere; accurate near 0";
+  let arguments = (ins Sinter_FloatTensor:$x, DefaultValuedAttr<F64Attr, "1.0">:$alpha);
+  let results = (outs Sinter_FloatTensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($result)";
+}
+def SoftplusOp : Sinter_Elementwise<"softplus", "Full", [SameOperandsAndResultType, Vjp]> {
+  let summary = "log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold";
+  let arguments = (ins Sinter_FloatTensor:$x, DefaultValuedAttr<F64Attr, "1.0">:$beta,
+                       DefaultValuedAttr<F64Attr, "20.0">:$threshold);
+  let results = (outs Sinter_FloatTensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
 def ClampOp : Sinter_Elementwise<"clamp", "Widest", [SameOperandsAndResultType, Vjp]> {
   let summary = "min(max(x, min), max); NaN stays";
   let description = "The gradient passes where min <= x <= max. For integers the bounds must be whole numbers.";

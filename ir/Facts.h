@@ -21,14 +21,16 @@ enum class FusionKind {
   Contraction, // ContractionOpInterface
   Scatter,     // writes at data-dependent places
   Barrier,     // the value itself, which no kernel computes and reads; fusion removes it
+  Loop,        // a region run again and again; a launch of its own
 };
 
 /// Where mixed precision runs an op.
 enum class PrecisionPolicy {
-  Low,    // bf16 or f16
-  Full,   // f32
-  Widest, // the widest of its inputs
-  Keep,   // not touched: casts, views, constants, integers
+  Low,     // bf16 or f16
+  Full,    // f32
+  Widest,  // the widest of its inputs
+  Keep,    // not touched: casts, views, constants, integers
+  Refused, // an error in low precision
 };
 
 /// Extents of a contraction's loops (see ContractionOpInterface).

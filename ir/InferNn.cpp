@@ -133,6 +133,16 @@ LogicalResult BceWithLogitsOp::inferReturnTypes(MLIRContext *, std::optional<Loc
   return lossType(loc, "bce_with_logits", op.getInput(), op.getTarget(), op.getReduction(), types);
 }
 
+LogicalResult BinaryCrossEntropyOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                                     ValueRange operands, DictionaryAttr attributes,
+                                                     OpaqueProperties properties,
+                                                     RegionRange regions,
+                                                     SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  return lossType(loc, "binary_cross_entropy", op.getInput(), op.getTarget(), op.getReduction(),
+                  types);
+}
+
 LogicalResult BatchNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
                                             ValueRange operands, DictionaryAttr attributes,
                                             OpaqueProperties properties, RegionRange regions,
@@ -204,6 +214,65 @@ LogicalResult LayerNormGradOp::inferReturnTypes(MLIRContext *, std::optional<Loc
     return failure();
   if (shapeOf(op.getGrad()) != shapeOf(op.getX()))
     return refuse(loc, "layer_norm_grad: grad has shape ", shapeText(shapeOf(op.getGrad())), ", x ",
+                  shapeText(shapeOf(op.getX())));
+  types.append({tensorType(op.getX()), tensorType(op.getWeight()), tensorType(op.getWeight())});
+  return success();
+}
+
+LogicalResult RmsNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                          ValueRange operands, DictionaryAttr attributes,
+                                          OpaqueProperties properties, RegionRange regions,
+                                          SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkTrailing(loc, "rms_norm", op.getX(), "weight", op.getWeight()))) return failure();
+  types.push_back(tensorType(op.getX()));
+  return success();
+}
+
+LogicalResult RmsNormGradOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                              ValueRange operands, DictionaryAttr attributes,
+                                              OpaqueProperties properties, RegionRange regions,
+                                              SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkTrailing(loc, "rms_norm_grad", op.getX(), "weight", op.getWeight())))
+    return failure();
+  if (shapeOf(op.getGrad()) != shapeOf(op.getX()))
+    return refuse(loc, "rms_norm_grad: grad has shape ", shapeText(shapeOf(op.getGrad())), ", x ",
+                  shapeText(shapeOf(op.getX())));
+  types.append({tensorType(op.getX()), tensorType(op.getWeight())});
+  return success();
+}
+
+static LogicalResult checkGroups(std::optional<Location> loc, StringRef op, Value x, Value weight,
+                                 int64_t groups) {
+  if (failed(checkChannels(loc, op, x))) return failure();
+  int64_t channels = shapeOf(x)[1];
+  if (groups < 1 || channels % groups)
+    return refuse(loc, op, ": num_groups ", groups, " does not divide ", channels, " channels");
+  return checkVector(loc, op, "weight", weight, channels);
+}
+
+LogicalResult GroupNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                            ValueRange operands, DictionaryAttr attributes,
+                                            OpaqueProperties properties, RegionRange regions,
+                                            SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkGroups(loc, "group_norm", op.getX(), op.getWeight(), op.getNumGroups())) ||
+      failed(checkVector(loc, "group_norm", "bias", op.getBias(), shapeOf(op.getX())[1])))
+    return failure();
+  types.push_back(tensorType(op.getX()));
+  return success();
+}
+
+LogicalResult GroupNormGradOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                                ValueRange operands, DictionaryAttr attributes,
+                                                OpaqueProperties properties, RegionRange regions,
+                                                SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkGroups(loc, "group_norm_grad", op.getX(), op.getWeight(), op.getNumGroups())))
+    return failure();
+  if (shapeOf(op.getGrad()) != shapeOf(op.getX()))
+    return refuse(loc, "group_norm_grad: grad has shape ", shapeText(shapeOf(op.getGrad())), ", x ",
                   shapeText(shapeOf(op.getX())));
   types.append({tensorType(op.getX()), tensorType(op.getWeight()), tensorType(op.getWeight())});
   return success();

@@ -243,6 +243,47 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
+/// One scalar start for each dimension of `shape`, and a slice of `size` that fits into it.
+static LogicalResult checkSlice(std::optional<Location> loc, StringRef op, ValueRange starts,
+                                ArrayRef<int64_t> size, ArrayRef<int64_t> shape) {
+  if (starts.size() != shape.size() ||
+      llvm::any_of(starts, [](Value start) { return !shapeOf(start).empty(); }))
+    return refuse(loc, op, ": expected ", shape.size(), " scalars as start of a slice of shape ",
+                  shapeText(shape));
+  bool fits = size.size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) fits = size[i] >= 0 && size[i] <= shape[i];
+  if (fits) return success();
+  return refuse(loc, op, ": a slice of shape ", shapeText(size), " does not fit into ",
+                shapeText(shape));
+}
+
+LogicalResult DynamicSliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                               ValueRange operands, DictionaryAttr attributes,
+                                               OpaqueProperties properties, RegionRange regions,
+                                               SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkSlice(loc, "dynamic_slice", op.getStart(), op.getSize(), shapeOf(op.getX()))))
+    return failure();
+  types.push_back(tensorOf(op.getSize(), elementOf(op.getX())));
+  return success();
+}
+
+LogicalResult DynamicUpdateSliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                                     ValueRange operands, DictionaryAttr attributes,
+                                                     OpaqueProperties properties,
+                                                     RegionRange regions,
+                                                     SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkSlice(loc, "dynamic_update_slice", op.getStart(), shapeOf(op.getUpdate()),
+                        shapeOf(op.getX()))))
+    return failure();
+  if (elementOf(op.getUpdate()) != elementOf(op.getX()))
+    return refuse(loc, "dynamic_update_slice: update is ", typeText(op.getUpdate().getType()),
+                  ", x ", typeText(op.getX().getType()));
+  types.push_back(tensorOf(shapeOf(op.getX()), elementOf(op.getX())));
+  return success();
+}
+
 LogicalResult ScatterAddOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
                                              ValueRange operands, DictionaryAttr attributes,
                                              OpaqueProperties properties, RegionRange regions,

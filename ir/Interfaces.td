@@ -50,7 +50,10 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
     InterfaceMethod<[{
       Builds, at the builder's insertion point, the gradients of the operands that `vjp.needs`, from
       the cotangents of the results (null: zero).
-    }], "void", "buildVjp", (ins "::sinter::ir::Vjp &":$vjp)>
+    }], "void", "buildVjp", (ins "::sinter::ir::Vjp &":$vjp)>,
+    InterfaceMethod<[{
+      Replaces the op, when it has to, by one that keeps what buildVjp will want; true when the op is gone.
+    }], "bool", "prepareVjp", (ins), "", [{ return false; }]>,
   ];
 }
 

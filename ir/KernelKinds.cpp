@@ -71,6 +71,8 @@ StringRef nameOf(KernelKind kind) {
     return "update";
   case KernelKind::Staged:
     return "staged";
+  case KernelKind::Scan:
+    return "scan";
   case KernelKind::Custom:
     return "custom";
   }
@@ -86,6 +88,7 @@ std::optional<KernelKind> kindOf(Attribute schedule) {
       .Case([](ScatterScheduleAttr) { return KernelKind::Scatter; })
       .Case([](UpdateScheduleAttr) { return KernelKind::Update; })
       .Case([](StagedScheduleAttr) { return KernelKind::Staged; })
+      .Case([](ScanScheduleAttr) { return KernelKind::Scan; })
       .Case([](CustomScheduleAttr) { return KernelKind::Custom; })
       .Default([](Attribute) { return std::nullopt; });
 }
@@ -106,6 +109,8 @@ Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
     return UpdateScheduleAttr::get(context, 1, 256);
   case KernelKind::Staged:
     return StagedScheduleAttr::get(context);
+  case KernelKind::Scan:
+    return ScanScheduleAttr::get(context);
   case KernelKind::Custom:
     break;
   }
@@ -170,6 +175,7 @@ public:
   std::optional<RefusedBecause> run(KernelKind kind) {
     if (kind == KernelKind::Custom) return std::nullopt;
     if (kind == KernelKind::Staged) return checkStages();
+    if (kind == KernelKind::Scan) return checkScan();
     bool fine =
         checkOutputs() && checkOps() && checkSize(kind) && checkLayouts() && checkKind(kind);
     assert(fine != refused.has_value());
@@ -197,6 +203,19 @@ private:
     bool inOrder = !body.ops.empty() && runInOrder(*body.ops.front()->getBlock());
     return whyNotStages(stages, inOrder, int64_t(body.inputs().size() + body.outputs.size()),
                         target);
+  }
+
+  // Its steps are launches of their own: nothing else is part of it.
+  std::optional<RefusedBecause> checkScan() {
+    unsigned scans = 0;
+    for (Operation *op : body.ops) {
+      if (isa<ConstantOp>(op)) continue;
+      if (!isa<ScanOp>(op) || ++scans > 1)
+        return RefusedBecause{Refusal::is_output_of_other_kind,
+                              word(op) + " is no part of a scan's launch"};
+    }
+    if (scans == 0) return RefusedBecause{Refusal::not_fusible, "no scan"};
+    return std::nullopt;
   }
 
   bool checkOutputs() {
@@ -254,6 +273,7 @@ private:
     case KernelKind::Update:
       return checkUpdate();
     case KernelKind::Staged:
+    case KernelKind::Scan:
     case KernelKind::Custom:
       return true;
     }
@@ -541,7 +561,8 @@ std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, bool inOrder,
     return RefusedBecause{Refusal::no_such_kind, "stages run on one thread of a CPU"};
   int64_t work = 0;
   for (const Stage &stage : stages) {
-    if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Custom)
+    if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Scan ||
+        stage.kind == KernelKind::Custom)
       return RefusedBecause{Refusal::is_output_of_other_kind,
                             ("a kernel of kind " + nameOf(stage.kind) + " is no stage").str()};
     work += workOf(stage.body);

@@ -9,7 +9,17 @@
 /// verifier of sinter.fused and sinter.kernel (enforces) and code generation (trusts).
 namespace sinter::ir {
 
-enum class KernelKind { Pointwise, Reduction, Row, Contraction, Scatter, Update, Staged, Custom };
+enum class KernelKind {
+  Pointwise,
+  Reduction,
+  Row,
+  Contraction,
+  Scatter,
+  Update,
+  Staged,
+  Scan,
+  Custom
+};
 
 /// Why ops are not one kernel. The names are spelled as in the fusion ledger.
 enum class Refusal {
@@ -75,6 +85,7 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
 ///    each is done before the next begins, on one thread, and together they are little work; else they
 ///    run side by side. CPU only;
+///  - scan: one sinter.scan;
 ///  - custom: anything.
 /// Splat constants may stand anywhere. An op "after" another is one that uses its result directly or
 /// through others; every other element op is free: it is computed where its value is needed.

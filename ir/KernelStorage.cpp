@@ -184,6 +184,7 @@ bool KernelStorage::mayShare(unsigned output, Value input) const {
   if (input.getType() != written.getType()) return false;
   switch (kind) {
   case KernelKind::Scatter:
+  case KernelKind::Scan:
   case KernelKind::Custom:
     return false;
   case KernelKind::Staged:

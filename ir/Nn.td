@@ -41,7 +41,7 @@ def CrossEntropyGradOp : Sinter_Composite<"cross_entropy_grad", "Full"> {
   let assemblyFormat = "$grad `,` $logits `,` $target attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
-class Sinter_Loss<string mnemonic> : Sinter_Composite<mnemonic, "Full", [Infer, Vjp]> {
+class Sinter_Loss<string mnemonic, string policy = "Full"> : Sinter_Composite<mnemonic, policy, [Infer, Vjp]> {
   let arguments = (ins Sinter_FloatTensor:$input, Sinter_FloatTensor:$target,
                        DefaultValuedStrAttr<StrAttr, "mean">:$reduction);
   let results = (outs Sinter_FloatTensor:$result);
@@ -51,6 +51,13 @@ def MseLossOp : Sinter_Loss<"mse_loss"> { let summary = "(input - target)^2, red
 def L1LossOp : Sinter_Loss<"l1_loss"> { let summary = "|input - target|, reduced; the derivative at 0 is 0"; }
 def BceWithLogitsOp : Sinter_Loss<"bce_with_logits"> {
   let summary = "Binary cross entropy of sigmoid(input), computed stably, reduced";
+}
+def BinaryCrossEntropyOp : Sinter_Loss<"binary_cross_entropy", "Refused"> {
+  let summary = "Binary cross entropy of probabilities, whose logarithms are at least -100, reduced";
+  let description = [{
+    The gradient by the input divides by max(input * (1 - input), 1e-12), as PyTorch's. An error under
+    mixed precision: bce_with_logits is the form that stands it.
+  }];
 }
 
 def BatchNormOp : Sinter_Composite<"batch_norm", "Keep", [Infer, Vjp]> {
@@ -92,6 +99,33 @@ def LayerNormGradOp : Sinter_Composite<"layer_norm_grad", "Full", [Infer]> {
   let summary = "Gradients of layer_norm with respect to x, weight and bias";
   let arguments = (ins Sinter_FloatTensor:$grad, Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight,
                        DefaultValuedAttr<F64Attr, "1e-5">:$eps);
+  let results = (outs Sinter_FloatTensor:$grad_x, Sinter_FloatTensor:$grad_weight, Sinter_FloatTensor:$grad_bias);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+def RmsNormOp : Sinter_Composite<"rms_norm", "Full", [Infer, Vjp]> {
+  let summary = "x / sqrt(mean(x * x) + eps) * weight over the trailing dimensions that weight has";
+  let arguments = (ins Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, F64Attr:$eps);
+  let results = (outs Sinter_FloatTensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+def RmsNormGradOp : Sinter_Composite<"rms_norm_grad", "Full", [Infer]> {
+  let summary = "Gradients of rms_norm with respect to x and weight";
+  let arguments = (ins Sinter_FloatTensor:$grad, Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, F64Attr:$eps);
+  let results = (outs Sinter_FloatTensor:$grad_x, Sinter_FloatTensor:$grad_weight);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+def GroupNormOp : Sinter_Composite<"group_norm", "Full", [Infer, Vjp]> {
+  let summary = "Normalises each sample over num_groups groups of neighbouring channels";
+  let description = "x [N, C, ...], weight and bias [C]; num_groups divides C.";
+  let arguments = (ins Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight, Sinter_FloatTensor:$bias,
+                       I64Attr:$num_groups, DefaultValuedAttr<F64Attr, "1e-5">:$eps);
+  let results = (outs Sinter_FloatTensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+def GroupNormGradOp : Sinter_Composite<"group_norm_grad", "Full", [Infer]> {
+  let summary = "Gradients of group_norm with respect to x, weight and bias";
+  let arguments = (ins Sinter_FloatTensor:$grad, Sinter_FloatTensor:$x, Sinter_FloatTensor:$weight,
+                       I64Attr:$num_groups, DefaultValuedAttr<F64Attr, "1e-5">:$eps);
   let results = (outs Sinter_FloatTensor:$grad_x, Sinter_FloatTensor:$grad_weight, Sinter_FloatTensor:$grad_bias);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
 }

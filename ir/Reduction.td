@@ -29,5 +29,17 @@ def ArgmaxOp : Sinter_Reduction<"argmax", "Widest", Sinter_Tensor> {
   let summary = "Row-major index, within the reduced dimensions, of the first largest element";
   let description = "The first NaN wins. The result is i64.";
 }
+def CumsumOp : Sinter_Op<"cumsum", "Window", "Full", [Pure, SameOperandsAndResultType, ElementNoVector, Vjp]> {
+  let summary = "Sums of the elements up to each along `dim`, or from each on when `reverse`";
+  let description = [{
+    Each result is added up by itself, which a long dimension pays for: the DSL splits those into blocks.
+    Accumulates in f32 for bf16 and f16 and rounds once.
+  }];
+  let arguments = (ins Sinter_NumberTensor:$x, I64Attr:$dim, DefaultValuedAttr<BoolAttr, "false">:$reverse);
+  let results = (outs Sinter_NumberTensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let moreDeclarations = "int64_t getFlops();";
+}
 
 #endif

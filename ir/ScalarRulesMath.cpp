@@ -74,3 +74,41 @@ Value GeluOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
   }
   return mul(mul(number(0.5), x), add(number(1), inner));
 }
+
+Value SiluOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
+  Value x = operands[0];
+  Value e = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, x));
+  Value one = constantOf(b, loc, x.getType(), 1);
+  return arith::DivFOp::create(b, loc, x, arith::AddFOp::create(b, loc, one, e));
+}
+
+// exp(x) - 1 = tanh(x / 2) (exp(x) + 1), which keeps the digits near 0 that the difference loses.
+Value EluOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
+  Value x = operands[0];
+  auto number = [&](double value) { return constantOf(b, loc, x.getType(), value); };
+  auto mul = [&](Value lhs, Value rhs) -> Value { return arith::MulFOp::create(b, loc, lhs, rhs); };
+  Value positive = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, number(0));
+  // Not of x > 0, whose exponential may be infinite.
+  Value low = arith::SelectOp::create(b, loc, positive, number(0), x);
+  Value sum = arith::AddFOp::create(b, loc, math::ExpOp::create(b, loc, low), number(1));
+  Value below = mul(math::TanhOp::create(b, loc, mul(low, number(0.5))), sum);
+  double alpha = getAlpha().convertToDouble();
+  if (alpha != 1) below = mul(below, number(alpha));
+  return arith::SelectOp::create(b, loc, positive, x, below);
+}
+
+// max(z, 0) + log(1 + exp(-|z|)) with z = beta x, which never overflows.
+Value SoftplusOp::buildScalar(OpBuilder &b, Location loc, ValueRange operands) {
+  Value x = operands[0];
+  auto number = [&](double value) { return constantOf(b, loc, x.getType(), value); };
+  double beta = getBeta().convertToDouble();
+  Value z = beta == 1 ? x : arith::MulFOp::create(b, loc, x, number(beta));
+  Value e =
+      math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, math::AbsFOp::create(b, loc, z)));
+  Value sum = arith::AddFOp::create(b, loc, arith::MaximumFOp::create(b, loc, z, number(0)),
+                                    math::Log1pOp::create(b, loc, e));
+  if (beta != 1) sum = arith::DivFOp::create(b, loc, sum, number(beta));
+  Value beyond = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, z,
+                                       number(getThreshold().convertToDouble()));
+  return arith::SelectOp::create(b, loc, beyond, x, sum);
+}

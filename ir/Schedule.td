@@ -67,6 +67,10 @@ def Sinter_StagedSchedule : AttrDef<Sinter_Dialect, "StagedSchedule"> {
   let mnemonic = "staged";
   let summary = "Small kernels one after the other in one launch, on one thread: a region of sinter.fused ops";
 }
+def Sinter_ScanSchedule : AttrDef<Sinter_Dialect, "ScanSchedule"> {
+  let mnemonic = "scan";
+  let summary = "One sinter.scan: the launches of its step's function, run again and again";
+}
 def Sinter_CustomSchedule : Sinter_Schedule<"Custom", "custom"> {
   let summary = "A kernel brought by a plug-in: CUDA text and a CPU body under one name";
   let parameters = (ins StringRefParameter<>:$name);

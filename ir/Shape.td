@@ -128,5 +128,19 @@ def OneHotOp : Sinter_Op<"one_hot", "Gather", "Keep", [Pure, Element]> {
   let assemblyFormat = "$indices attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+def DynamicSliceOp : Sinter_Op<"dynamic_slice", "Gather", "Widest", [Pure, Infer, ElementNoVector, Vjp]> {
+  let summary = "`size` elements of x from a place that is data: one scalar of `start` for each dimension";
+  let description = "A start is moved to the nearest one that leaves the slice inside x.";
+  let arguments = (ins Sinter_Tensor:$x, Variadic<Sinter_ScalarI64>:$start, DenseI64ArrayAttr:$size);
+  let results = (outs Sinter_Tensor:$result);
+  let assemblyFormat = "$x `[` $start `]` attr-dict `:` functional-type(operands, results)";
+}
+def DynamicUpdateSliceOp : Sinter_Op<"dynamic_update_slice", "Gather", "Widest", [Pure, Infer, ElementNoVector, Vjp]> {
+  let summary = "x with `update` in place of the slice of its shape at `start`";
+  let description = "A start is moved to the nearest one that leaves the update inside x.";
+  let arguments = (ins Sinter_Tensor:$x, Sinter_Tensor:$update, Variadic<Sinter_ScalarI64>:$start);
+  let results = (outs Sinter_Tensor:$result);
+  let assemblyFormat = "$x `,` $update `[` $start `]` attr-dict `:` functional-type(operands, results)";
+}
 
 #endif

@@ -28,6 +28,8 @@ inline constexpr llvm::StringLiteral roleAttr = "sinter.role";
 inline constexpr llvm::StringLiteral nameAttr = "sinter.name";
 inline constexpr llvm::StringLiteral donatedAttr = "sinter.donated";
 inline constexpr llvm::StringLiteral targetAttr = "sinter.target";
+/// On an op in a scan: the number of the region's argument that has the op's result.
+inline constexpr llvm::StringLiteral knownAttr = "sinter.known";
 
 /// The dialect and every other dialect that Sinter's pipelines and kernels use.
 void registerDialects(mlir::DialectRegistry &registry);

@@ -99,6 +99,13 @@ static LogicalResult verifyDim(Operation *op, StringRef name, Value x, int64_t d
 }
 LogicalResult SoftmaxOp::verify() { return verifyDim(*this, "softmax", getX(), getDim()); }
 LogicalResult LogSoftmaxOp::verify() { return verifyDim(*this, "log_softmax", getX(), getDim()); }
+LogicalResult CumsumOp::verify() { return verifyDim(*this, "cumsum", getX(), getDim()); }
+
+LogicalResult SoftplusOp::verify() {
+  double beta = getBeta().convertToDouble();
+  if (beta > 0) return success();
+  return emitError() << "softplus: beta is " << beta << ", expected a positive number";
+}
 
 LogicalResult CrossEntropyGradOp::verify() {
   ArrayRef<int64_t> logits = shapeOf(getLogits());

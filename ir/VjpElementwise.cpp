@@ -162,6 +162,30 @@ void GeluOp::buildVjp(Vjp &vjp) {
   });
 }
 
+void SiluOp::buildVjp(Vjp &vjp) {
+  rule(vjp, 0, [](Elements e) {
+    Term x = e.x(), s = sigmoid(x);
+    return e.g() * (s * (x * (1.0 - s) + 1.0));
+  });
+}
+
+void EluOp::buildVjp(Vjp &vjp) {
+  double alpha = getAlpha().convertToDouble();
+  rule(vjp, 0, [=](Elements e) {
+    Term x = e.x(), g = e.g();
+    // Where x > 0 its exponential may be infinite, and is not looked at.
+    return x.compare(ComparePredicate::le, 0.0).select(g * (exp(x) * alpha), g);
+  });
+}
+
+void SoftplusOp::buildVjp(Vjp &vjp) {
+  double beta = getBeta().convertToDouble(), threshold = getThreshold().convertToDouble();
+  rule(vjp, 0, [=](Elements e) {
+    Term z = e.x() * beta, g = e.g();
+    return z.compare(ComparePredicate::gt, threshold).select(g, g * sigmoid(z));
+  });
+}
+
 void ClampOp::buildVjp(Vjp &vjp) {
   rule(vjp, 0, [&](Elements e) {
     Term x = e.x(), g = e.g();

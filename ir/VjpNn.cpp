@@ -64,6 +64,21 @@ void BceWithLogitsOp::buildVjp(Vjp &vjp) {
   if (vjp.needs(1)) vjp.set(1, (-(x * g)).cast(element));
 }
 
+void BinaryCrossEntropyOp::buildVjp(Vjp &vjp) {
+  if (!wanted(vjp, 0) && !wanted(vjp, 1)) return;
+  Type element = elementOf(getInput());
+  Term p = term(vjp, getInput()).wide(), t = term(vjp, getTarget()).wide();
+  Term g = lossCotangent(vjp, getInput(), getReduction(), 1.0);
+  if (vjp.needs(0)) {
+    Term spread = (1.0 - p) * p;
+    vjp.set(0, ((p - t) / maximum(spread, p.filled(1e-12)) * g).cast(element));
+  }
+  if (vjp.needs(1)) {
+    Term least = p.filled(-100.0);
+    vjp.set(1, ((maximum(log1p(-p), least) - maximum(log(p), least)) * g).cast(element));
+  }
+}
+
 void BatchNormOp::buildVjp(Vjp &vjp) {
   if (vjp.cotangent()) {
     auto grad = BatchNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(),
@@ -112,6 +127,22 @@ void LayerNormOp::buildVjp(Vjp &vjp) {
   if (!vjp.cotangent()) return;
   auto grad =
       LayerNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(), getEps());
+  for (unsigned i = 0; i < 3; ++i)
+    if (vjp.needs(i)) vjp.set(i, grad.getResult(i));
+}
+
+void RmsNormOp::buildVjp(Vjp &vjp) {
+  if (!vjp.cotangent()) return;
+  auto grad =
+      RmsNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(), getEps());
+  for (unsigned i = 0; i < 2; ++i)
+    if (vjp.needs(i)) vjp.set(i, grad.getResult(i));
+}
+
+void GroupNormOp::buildVjp(Vjp &vjp) {
+  if (!vjp.cotangent()) return;
+  auto grad = GroupNormGradOp::create(vjp.builder, vjp.loc, vjp.cotangent(), getX(), getWeight(),
+                                      getNumGroups(), getEps());
   for (unsigned i = 0; i < 3; ++i)
     if (vjp.needs(i)) vjp.set(i, grad.getResult(i));
 }

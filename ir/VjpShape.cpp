@@ -101,6 +101,25 @@ void ScatterAddOp::buildVjp(Vjp &vjp) {
   if (wanted(vjp, 2)) vjp.set(2, vjp.create<GatherOp>(vjp.cotangent(), getIndex(), getDim()));
 }
 
+void DynamicSliceOp::buildVjp(Vjp &vjp) {
+  if (!wanted(vjp, 0)) return;
+  Value zeros = splat(vjp.builder, vjp.loc, tensorType(getX()), 0.0);
+  vjp.set(0, vjp.create<DynamicUpdateSliceOp>(zeros, vjp.cotangent(), getStart()));
+}
+
+void DynamicUpdateSliceOp::buildVjp(Vjp &vjp) {
+  if (wanted(vjp, 0)) {
+    Value zeros = splat(vjp.builder, vjp.loc, tensorType(getUpdate()), 0.0);
+    vjp.set(0, vjp.create<DynamicUpdateSliceOp>(vjp.cotangent(), zeros, getStart()));
+  }
+  if (wanted(vjp, 1))
+    vjp.set(1, vjp.create<DynamicSliceOp>(vjp.cotangent(), getStart(), shapeOf(getUpdate())));
+}
+
+void CumsumOp::buildVjp(Vjp &vjp) {
+  if (wanted(vjp, 0)) vjp.set(0, vjp.create<CumsumOp>(vjp.cotangent(), getDim(), !getReverse()));
+}
+
 /// A reduction's cotangent with size 1 in the reduced dimensions.
 static Term keptCotangent(Vjp &vjp, Value x, ArrayRef<int64_t> dims) {
   return cotangentTerm(vjp).reshape(keptShape(shapeOf(x), dims));

@@ -51,12 +51,20 @@ private:
 
   LogicalResult collectPath() {
     SetVector<Operation *> needed;
-    // A composite op without a gradient of its own is opened, and its parts are looked at instead.
-    while (DecomposableOpInterface composite = collectNeeded(needed)) {
-      OpBuilder at(composite);
-      composite->replaceAllUsesWith(composite.decompose(at));
-      composite->erase();
+    // A composite op without a gradient of its own is opened, and its parts are looked at instead. One that
+    // must keep more for its gradient is replaced.
+    for (bool settled = false; !settled;) {
       needed.clear();
+      if (DecomposableOpInterface composite = collectNeeded(needed)) {
+        OpBuilder at(composite);
+        composite->replaceAllUsesWith(composite.decompose(at));
+        composite->erase();
+        continue;
+      }
+      settled = llvm::none_of(needed, [](Operation *op) {
+        auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
+        return differentiable && differentiable.prepareVjp();
+      });
     }
     active.insert(gradient.getWrt().begin(), gradient.getWrt().end());
     for (Operation &op : *gradient->getBlock()) { // topological
@@ -150,12 +158,26 @@ private:
 };
 
 struct Autodiff : impl::AutodiffBase<Autodiff> {
+  GradientOp firstInRegion() {
+    GradientOp found;
+    getOperation().walk([&](GradientOp op) {
+      if (op->getParentOp() == getOperation()) return WalkResult::advance();
+      found = op;
+      return WalkResult::interrupt();
+    });
+    return found;
+  }
+
   void runOnOperation() override {
     // In program order, so that a gradient of a gradient meets ordinary ops.
+    // The gradient of a region asks for gradients inside, which are opened before anything reads it.
     SmallVector<GradientOp> gradients;
     getOperation().walk([&](GradientOp op) { gradients.push_back(op); });
-    for (GradientOp op : gradients)
+    for (GradientOp op : gradients) {
       if (failed(Reverse(op).open())) return signalPassFailure();
+      while (GradientOp inner = firstInRegion())
+        if (failed(Reverse(inner).open())) return signalPassFailure();
+    }
   }
 };
 

@@ -177,6 +177,9 @@ private:
 
   LogicalResult visit(Operation *op, FloatType wanted, std::string &reason) {
     if (auto gradient = dyn_cast<GradientOp>(op)) return visitGradient(gradient);
+    // What enters and leaves a step keeps its type; inside, the policy holds.
+    if (auto scan = dyn_cast<ScanOp>(op))
+      if (failed(Lowering(scan.getBody().front(), wanted, explain).run())) return failure();
     auto policy = dyn_cast<PrecisionOpInterface>(op);
     if (!policy) { // what leaves the function or enters foreign ops keeps its declared type
       castOperands(op, full);
@@ -215,6 +218,14 @@ private:
       castOperands(op, low);
       return lowerResults(op, low);
     }
+    case PrecisionPolicy::Refused:
+      reason = "not in low precision";
+      if (isLow && llvm::any_of(op->getOperands(), [&](Value v) { return participates(v); }))
+        return op->emitError() << "mixed precision: " << op->getName().stripDialect()
+                               << " of probabilities is not safe in " << asked
+                               << ": use the form that takes logits, or ask for f32 here";
+      castOperands(op, full);
+      return success();
     case PrecisionPolicy::Keep:
       if (op->getNumResults() == 0) return success(); // computes nothing
       reason = "the type of its input";

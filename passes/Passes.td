@@ -118,6 +118,17 @@ def CheckLocations : Pass<"sinter-check-locations"> {
   }];
 }
 
+def OutlineScans : Pass<"sinter-outline-scans", "::mlir::ModuleOp"> {
+  let summary = "Makes each scan's region a private function, which is fused and planned like any other";
+  let description = [{
+    Requires: primitive ops, before fusion. Guarantees: every sinter.scan of a function names in `step` a private
+    function with the region's ops: its state arguments have the role `state` and are donated to the results that
+    replace them, its slices and captures are inputs. The scan keeps its region, by which it is evaluated.
+    Refuses: a scan in a scan.
+  }];
+  let dependentDialects = ["::sinter::ir::SinterDialect"];
+}
+
 def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
   let summary = "Puts every op that computes inside a sinter.fused, one for each future kernel";
   let description = [{

@@ -45,7 +45,11 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   fusion.ledger = options.ledger;
   fusion.singletons = !options.fuse;
   fusion.numerics = options.numerics;
-  add("fusion", [fusion](OpPassManager &pm) { pm.addPass(createFusion(fusion)); });
+  add("fusion", [fusion](OpPassManager &pm) {
+    // A step of a scan is a function of its own from here on: fused, outlined and planned once.
+    pm.addPass(createOutlineScans());
+    pm.addPass(createFusion(fusion));
+  });
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
   // Last: it orders launches and fixes addresses, and with its copies their number is final.

@@ -43,6 +43,9 @@ struct RetypeF64 : impl::RetypeF64Base<RetypeF64> {
       if (auto constant = dyn_cast<ConstantOp>(op))
         constant.setValueAttr(widened(constant.getValue()));
       for (Value result : op->getResults()) result.setType(widened(result.getType()));
+      for (Region &region : op->getRegions())
+        for (BlockArgument argument : region.getArguments())
+          argument.setType(widened(argument.getType()));
       return WalkResult::advance();
     });
     if (walked.wasInterrupted()) return signalPassFailure();

@@ -30,6 +30,7 @@ struct Simplify : impl::SimplifyBase<Simplify> {
     for (RegisteredOperationName op : context->getRegisteredOperationsByDialect("sinter"))
       op.getCanonicalizationPatterns(set, context);
     populateSimplifyPatterns(set);
+    populateScanPatterns(set);
     populateConstantFolding(set, foldLimit);
     patterns = std::move(set);
     return success();

@@ -7,6 +7,9 @@ namespace sinter::passes {
 /// Rewrites of single ops and of neighbours.
 void populateSimplifyPatterns(mlir::RewritePatternSet &patterns);
 
+/// Scans: what nobody reads, and what is the same at every step.
+void populateScanPatterns(mlir::RewritePatternSet &patterns);
+
 /// Folding of elementwise ops on constants. A result that is not filled with one number has at most
 /// `limitBytes` bytes.
 void populateConstantFolding(mlir::RewritePatternSet &patterns, int64_t limitBytes);

@@ -126,6 +126,7 @@ int main(int argc, char **argv) {
   std::string all;
   int count = 0;
   for (auto kernel : module->getOps<ir::KernelOp>()) {
+    if (isa<ir::ScanScheduleAttr>(kernel.getSchedule())) continue; // its step's kernels have text
     if (!options.kernel.empty() && kernel.getSymName() != options.kernel) continue;
     FailureOr<std::string> text = textOf(kernel, options);
     if (failed(text)) return 1;

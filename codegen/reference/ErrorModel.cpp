@@ -240,6 +240,42 @@ Ball Arithmetic::gelu(Ball a, bool tanhForm) const {
   return {y, 1.13 * a.error + local + format.smallest()};
 }
 
+// Of the next three a device's result has the relative error of a few functions and operations.
+static constexpr double severalUlps = 4 * functionUlps + 8;
+
+Ball Arithmetic::silu(Ball a) const {
+  double y = a.value / (1 + std::exp(-a.value));
+  if (!std::isfinite(y) || a.error == infinity) return {y, a.error};
+  // Slope at most 1.1. Where exp(-x) overflows, a device has -0 for what is below 100 smallest numbers.
+  double local = severalUlps * format.unit() * std::fabs(y) + 100 * format.smallest();
+  return {y, 1.1 * a.error + local};
+}
+
+Ball Arithmetic::elu(Ball a, double alpha) const {
+  if (a.low() > 0) return a;
+  double y = a.value > 0 ? a.value : alpha * std::expm1(a.value);
+  if (!std::isfinite(y) || a.error == infinity) return {y, a.error};
+  double slope = std::max(1.0, std::fabs(alpha));
+  // Some devices take 1 from exp(x), as PyTorch does.
+  double local = severalUlps * format.unit() * std::fabs(y) + 2 * slope * format.unit();
+  return {y, slope * a.error + local};
+}
+
+Ball Arithmetic::softplus(Ball a, double beta, double threshold) const {
+  double z = beta * a.value;
+  double y =
+      z > threshold ? a.value : (std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)))) / beta;
+  if (!std::isfinite(y) || a.error == infinity) return {y, a.error};
+  // Slope at most 1; z is rounded, which counts where the slope does.
+  double slope = 1 / (1 + std::exp(-z));
+  double local = severalUlps * format.unit() * std::fabs(y) +
+                 4 * format.unit() * std::fabs(a.value) * slope + format.smallest() / beta;
+  // A device may be on the other side of the threshold, where the function jumps.
+  if (undecided(mul(a, constant(beta)), constant(threshold)))
+    local += std::log1p(std::exp(-std::fabs(threshold))) / beta;
+  return {y, a.error + local};
+}
+
 Ball Sum::finish(const Arithmetic &a, int factors) const {
   double y = static_cast<double>(total);
   if (!std::isfinite(y)) return {y, std::isnan(error) || error == infinity ? infinity : 0};

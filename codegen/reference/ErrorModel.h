@@ -74,6 +74,9 @@ public:
   Ball erf(Ball a) const;
   Ball pow(Ball a, Ball b) const;
   Ball gelu(Ball a, bool tanhForm) const;
+  Ball silu(Ball a) const;
+  Ball elu(Ball a, double alpha) const;
+  Ball softplus(Ball a, double beta, double threshold) const;
 
   /// `f`, never decreasing or never increasing and known to the last bit, over a ball.
   Ball exactMonotone(Ball a, double (*f)(double)) const;

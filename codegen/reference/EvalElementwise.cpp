@@ -192,6 +192,20 @@ LogicalResult gelu(OpEvaluation &e) {
   return mapFloat(e, [=](const Arithmetic &m, Ball a, Ball) { return m.gelu(a, tanhForm); });
 }
 
+LogicalResult silu(OpEvaluation &e) {
+  return mapFloat(e, [](const Arithmetic &m, Ball a, Ball) { return m.silu(a); });
+}
+LogicalResult elu(OpEvaluation &e) {
+  double alpha = cast<ir::EluOp>(e.op).getAlpha().convertToDouble();
+  return mapFloat(e, [=](const Arithmetic &m, Ball a, Ball) { return m.elu(a, alpha); });
+}
+LogicalResult softplus(OpEvaluation &e) {
+  auto op = cast<ir::SoftplusOp>(e.op);
+  double beta = op.getBeta().convertToDouble(), threshold = op.getThreshold().convertToDouble();
+  return mapFloat(
+      e, [=](const Arithmetic &m, Ball a, Ball) { return m.softplus(a, beta, threshold); });
+}
+
 template <class T> bool holds(ComparePredicate predicate, T a, T b) {
   switch (predicate) {
   case ComparePredicate::eq:
@@ -296,6 +310,9 @@ void addElementwise(Handlers &handlers) {
   handlers["sinter.erf"] = function<&Arithmetic::erf>;
   handlers["sinter.relu"] = relu;
   handlers["sinter.gelu"] = gelu;
+  handlers["sinter.silu"] = silu;
+  handlers["sinter.elu"] = elu;
+  handlers["sinter.softplus"] = softplus;
   handlers["sinter.clamp"] = clamp;
   handlers["sinter.compare"] = compare;
   handlers["sinter.logical_and"] = logicalAnd;

@@ -1,5 +1,7 @@
 #include "sinter/codegen/reference/OpEvaluation.h"
 
+#include <algorithm>
+
 using namespace mlir;
 
 namespace sinter::codegen::reference {
@@ -116,6 +118,50 @@ LogicalResult scatterAdd(OpEvaluation &e) {
   return success();
 }
 
+/// Where a slice of shape `size` starts in a tensor of shape `shape`, as an offset; and whether that is
+/// in doubt.
+struct SliceStart {
+  SmallVector<int64_t> indices;
+  bool doubtful = false;
+  SliceStart(const OpEvaluation &e, unsigned firstOperand, ArrayRef<int64_t> size,
+             ArrayRef<int64_t> shape) {
+    for (auto [d, extent] : llvm::enumerate(shape)) {
+      const HostTensor &start = e.operand(firstOperand + d);
+      indices.push_back(std::clamp<int64_t>(start.integers[0], 0, extent - size[d]));
+      doubtful |= start.errorAt(0) != 0;
+    }
+  }
+};
+
+LogicalResult dynamicSlice(OpEvaluation &e) {
+  const HostTensor &x = e.operand(0);
+  SliceStart start(e, 1, e.result().type.getShape(), x.type.getShape());
+  SmallVector<int64_t> strides = stridesOf(x.type.getShape());
+  Writer out(e.result(), e.options.trackErrors);
+  forEachIndex(e.result().type.getShape(), [&](int64_t linear, ArrayRef<int64_t> indices) {
+    int64_t from = 0;
+    for (auto [i, first, stride] : llvm::zip(indices, start.indices, strides))
+      from += (i + first) * stride;
+    copyThroughIndex(out, linear, x, from, start.doubtful);
+  });
+  return success();
+}
+
+LogicalResult dynamicUpdateSlice(OpEvaluation &e) {
+  const HostTensor &x = e.operand(0), &update = e.operand(1);
+  SliceStart start(e, 2, update.type.getShape(), x.type.getShape());
+  SmallVector<int64_t> strides = stridesOf(x.type.getShape());
+  Writer out(e.result(), e.options.trackErrors);
+  for (int64_t i = 0; i < x.numElements(); ++i) copyThroughIndex(out, i, x, i, start.doubtful);
+  forEachIndex(update.type.getShape(), [&](int64_t linear, ArrayRef<int64_t> indices) {
+    int64_t to = 0;
+    for (auto [i, first, stride] : llvm::zip(indices, start.indices, strides))
+      to += (i + first) * stride;
+    copyThroughIndex(out, to, update, linear, start.doubtful);
+  });
+  return success();
+}
+
 LogicalResult oneHot(OpEvaluation &e) {
   const HostTensor &indices = e.operand(0);
   int64_t classes = e.result().type.getShape().back();
@@ -139,6 +185,8 @@ void addIndexed(Handlers &handlers) {
   handlers["sinter.embedding_grad"] = embeddingGrad;
   handlers["sinter.gather"] = gather;
   handlers["sinter.scatter_add"] = scatterAdd;
+  handlers["sinter.dynamic_slice"] = dynamicSlice;
+  handlers["sinter.dynamic_update_slice"] = dynamicUpdateSlice;
   handlers["sinter.one_hot"] = oneHot;
 }
 

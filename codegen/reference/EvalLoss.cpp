@@ -183,6 +183,15 @@ LogicalResult bceWithLogits(OpEvaluation &e) {
   });
 }
 
+LogicalResult binaryCrossEntropy(OpEvaluation &e) {
+  return elementLoss<ir::BinaryCrossEntropyOp>(e, [](const Arithmetic &m, Ball p, Ball t) {
+    Ball least{-100, 0}, rest = m.sub(t, {1, 0});
+    Ball no = m.maximum(m.log1p(m.neg(p)), least), yes = m.maximum(m.log(p), least);
+    Ball y = m.sub(m.mul(rest, no), m.mul(t, yes));
+    return m.loosened(y, 2, std::fabs(rest.value * no.value) + std::fabs(t.value * yes.value));
+  });
+}
+
 } // namespace
 
 void addLosses(Handlers &handlers) {
@@ -193,6 +202,7 @@ void addLosses(Handlers &handlers) {
   handlers["sinter.mse_loss"] = mseLoss;
   handlers["sinter.l1_loss"] = l1Loss;
   handlers["sinter.bce_with_logits"] = bceWithLogits;
+  handlers["sinter.binary_cross_entropy"] = binaryCrossEntropy;
 }
 
 } // namespace sinter::codegen::reference

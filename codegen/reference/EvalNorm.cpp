@@ -176,6 +176,118 @@ LogicalResult layerNormGrad(OpEvaluation &e) {
   return success();
 }
 
+/// 1 / sqrt(mean(x * x) + eps) of a group of elements.
+Ball rootMeanSquare(const Arithmetic &m, const Reader &x, int64_t start,
+                    const std::vector<int64_t> &offsets, double eps) {
+  Sum squares;
+  for (int64_t offset : offsets) squares.add(m.mul(x[start + offset], x[start + offset]));
+  return reciprocalRoot(m, meanOf(m, squares), eps);
+}
+
+LogicalResult rmsNorm(OpEvaluation &e) {
+  double eps = cast<ir::RmsNormOp>(e.op).getEps().convertToDouble();
+  FoldedShape groups = rowGroups(e.operand(0), e.operand(1));
+  Writer out(e.result(), e.options.trackErrors);
+  const Arithmetic &m = out.arithmetic;
+  Reader x(e.operand(0)), weight(e.operand(1));
+  for (int64_t start : groups.kept) {
+    Ball scale = rootMeanSquare(m, x, start, groups.folded, eps);
+    for (auto [i, offset] : llvm::enumerate(groups.folded)) {
+      Ball y = m.mul(m.mul(x[start + offset], scale), weight[i]);
+      out.set(start + offset, m.loosened(y, 2, std::fabs(y.value)));
+    }
+  }
+  return success();
+}
+
+LogicalResult rmsNormGrad(OpEvaluation &e) {
+  double eps = cast<ir::RmsNormGradOp>(e.op).getEps().convertToDouble();
+  FoldedShape groups = rowGroups(e.operand(1), e.operand(2));
+  bool track = e.options.trackErrors;
+  Writer gradX(e.result(0), track), gradWeight(e.result(1), track);
+  const Arithmetic &m = gradX.arithmetic;
+  Reader grad(e.operand(0)), x(e.operand(1)), weight(e.operand(2));
+  std::vector<Sum> forWeight(groups.folded.size());
+  for (int64_t start : groups.kept) {
+    Ball scale = rootMeanSquare(m, x, start, groups.folded, eps);
+    SmallVector<Ball> u, scaled;
+    Sum along;
+    for (auto [i, offset] : llvm::enumerate(groups.folded)) {
+      scaled.push_back(m.mul(x[start + offset], scale));
+      u.push_back(m.mul(grad[start + offset], weight[i]));
+      along.add(m.mul(u.back(), scaled.back()));
+      forWeight[i].add(m.mul(grad[start + offset], scaled.back()));
+    }
+    Ball meanAlong = meanOf(m, along);
+    for (auto [i, offset] : llvm::enumerate(groups.folded)) {
+      Ball y = m.sub(u[i], m.mul(scaled[i], meanAlong));
+      double size = std::fabs(u[i].value) + std::fabs(scaled[i].value * meanAlong.value);
+      gradX.set(start + offset, m.mul(scale, m.loosened(y, 4, size)));
+    }
+  }
+  for (size_t i = 0; i < forWeight.size(); ++i) gradWeight.set(i, forWeight[i].finish(m));
+  return success();
+}
+
+/// x [N, C, ...] as groups of neighbouring elements, and which channel an element belongs to.
+struct ChannelGroups {
+  int64_t number, length, inChannel, channels;
+  std::vector<int64_t> offsets;
+  ChannelGroups(const HostTensor &x, int64_t groups)
+      : number(x.type.getDimSize(0) * groups), channels(x.type.getDimSize(1)) {
+    length = number ? x.numElements() / number : 0;
+    inChannel = length / (channels / groups);
+    for (int64_t i = 0; i < length; ++i) offsets.push_back(i);
+  }
+  int64_t start(int64_t group) const { return group * length; }
+  int64_t channelOf(int64_t element) const { return element / inChannel % channels; }
+};
+
+LogicalResult groupNorm(OpEvaluation &e) {
+  auto op = cast<ir::GroupNormOp>(e.op);
+  ChannelGroups groups(e.operand(0), op.getNumGroups());
+  Writer out(e.result(), e.options.trackErrors);
+  const Arithmetic &m = out.arithmetic;
+  Reader x(e.operand(0)), weight(e.operand(1)), bias(e.operand(2));
+  for (int64_t group = 0; group < groups.number; ++group) {
+    int64_t start = groups.start(group);
+    Moments moments = momentsOf(m, x, start, groups.offsets, op.getEps().convertToDouble());
+    for (int64_t at = start; at < start + groups.length; ++at) {
+      int64_t c = groups.channelOf(at);
+      out.set(at, affine(m, x[at], moments.mean, moments.scale, weight[c], bias[c]));
+    }
+  }
+  return success();
+}
+
+LogicalResult groupNormGrad(OpEvaluation &e) {
+  auto op = cast<ir::GroupNormGradOp>(e.op);
+  ChannelGroups groups(e.operand(1), op.getNumGroups());
+  bool track = e.options.trackErrors;
+  Writer gradX(e.result(0), track), gradWeight(e.result(1), track), gradBias(e.result(2), track);
+  const Arithmetic &m = gradX.arithmetic;
+  Reader grad(e.operand(0)), x(e.operand(1)), weight(e.operand(2));
+  std::vector<Sum> forWeight(groups.channels), forBias(groups.channels);
+  for (int64_t group = 0; group < groups.number; ++group) {
+    int64_t start = groups.start(group);
+    Moments moments = momentsOf(m, x, start, groups.offsets, op.getEps().convertToDouble());
+    SmallVector<Ball> g, normalized;
+    for (int64_t at = start; at < start + groups.length; ++at) {
+      int64_t c = groups.channelOf(at);
+      normalized.push_back(m.mul(m.sub(x[at], moments.mean), moments.scale));
+      g.push_back(m.mul(grad[at], weight[c]));
+      forWeight[c].add(m.mul(grad[at], normalized.back()));
+      forBias[c].add(grad[at]);
+    }
+    normalizedGradient(gradX, start, groups.offsets, g, normalized, moments.scale);
+  }
+  for (int64_t c = 0; c < groups.channels; ++c) {
+    gradWeight.set(c, forWeight[c].finish(m));
+    gradBias.set(c, forBias[c].finish(m));
+  }
+  return success();
+}
+
 } // namespace
 
 void addNorms(Handlers &handlers) {
@@ -184,6 +296,10 @@ void addNorms(Handlers &handlers) {
   handlers["sinter.batch_norm_inference"] = batchNormInference;
   handlers["sinter.layer_norm"] = layerNorm;
   handlers["sinter.layer_norm_grad"] = layerNormGrad;
+  handlers["sinter.rms_norm"] = rmsNorm;
+  handlers["sinter.rms_norm_grad"] = rmsNormGrad;
+  handlers["sinter.group_norm"] = groupNorm;
+  handlers["sinter.group_norm_grad"] = groupNormGrad;
 }
 
 } // namespace sinter::codegen::reference

@@ -126,6 +126,34 @@ LogicalResult argmax(OpEvaluation &e) {
   return success();
 }
 
+/// Partial sums, each of its own elements in any order.
+LogicalResult cumsum(OpEvaluation &e) {
+  auto op = cast<ir::CumsumOp>(e.op);
+  FoldedShape loops(e.operand(0).type.getShape(), {int64_t(op.getDim())});
+  std::vector<int64_t> offsets = loops.folded;
+  if (op.getReverse()) std::reverse(offsets.begin(), offsets.end());
+  Writer out(e.result(), e.options.trackErrors);
+  const HostTensor &tensor = e.operand(0);
+  Reader x(tensor);
+  for (int64_t start : loops.kept) {
+    Sum sum;
+    uint64_t total = 0;
+    double error = 0;
+    for (int64_t offset : offsets) {
+      int64_t at = start + offset;
+      if (tensor.isFloat()) {
+        sum.add(x[at]);
+        out.set(at, sum.finish(out.arithmetic));
+        continue;
+      }
+      total += static_cast<uint64_t>(tensor.integers[at]);
+      error += tensor.errorAt(at);
+      out.setInteger(at, static_cast<int64_t>(total), error);
+    }
+  }
+  return success();
+}
+
 } // namespace
 
 void addReductions(Handlers &handlers) {
@@ -134,6 +162,7 @@ void addReductions(Handlers &handlers) {
   handlers["sinter.max"] = max;
   handlers["sinter.min"] = min;
   handlers["sinter.argmax"] = argmax;
+  handlers["sinter.cumsum"] = cumsum;
 }
 
 } // namespace sinter::codegen::reference

@@ -32,9 +32,9 @@ const Handlers &handlers() {
 }
 
 /// Ops that hold or call other ops, or only speak to the compiler.
-constexpr StringLiteral structural[] = {"sinter.fused",        "sinter.kernel",
-                                        "sinter.launch",       "sinter.yield",
-                                        "sinter.expect_fused", "sinter.expect_kernels"};
+constexpr StringLiteral structural[] = {
+    "sinter.fused",        "sinter.kernel",         "sinter.launch", "sinter.yield",
+    "sinter.expect_fused", "sinter.expect_kernels", "sinter.scan"};
 
 class Interpreter {
 public:
@@ -80,6 +80,7 @@ private:
       if (!kernel) return op->emitOpError("launches no kernel of this module"), failure();
       return run(kernel.getBody().front(), operands);
     }
+    if (auto scan = dyn_cast<ir::ScanOp>(op)) return runScan(scan, operands);
     if (auto call = dyn_cast<func::CallOp>(op)) {
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
       if (!callee || callee.isExternal())
@@ -107,6 +108,54 @@ private:
     for (HostTensor &result : evaluation.results)
       results.push_back(std::make_shared<const HostTensor>(std::move(result)));
     return results;
+  }
+
+  /// Step after step, as the op says.
+  FailureOr<Tensors> runScan(ir::ScanOp scan, const Tensors &operands) {
+    size_t states = scan.getInit().size(), slices = scan.getXs().size();
+    int64_t count = int64_t(scan.getCount());
+    Block &body = scan.getBody().front();
+    Tensors state(operands.begin(), operands.begin() + states);
+    SmallVector<HostTensor> stacked;
+    for (Value output : scan.getStacked())
+      stacked.emplace_back(cast<RankedTensorType>(output.getType()));
+    for (int64_t turn = 0; turn < count; ++turn) {
+      int64_t place = scan.getReverse() ? count - 1 - turn : turn;
+      Tensors arguments = state;
+      for (size_t i = 0; i < slices; ++i) {
+        auto type = cast<RankedTensorType>(body.getArgument(states + i).getType());
+        arguments.push_back(std::make_shared<const HostTensor>(
+            sliceOf(*operands[states + i], type, place * type.getNumElements())));
+      }
+      arguments.append(operands.begin() + states + slices, operands.end());
+      FailureOr<Tensors> yielded = run(body, arguments);
+      if (failed(yielded)) return failure();
+      state.assign(yielded->begin(), yielded->begin() + states);
+      for (auto [output, step] : llvm::zip(stacked, ArrayRef(*yielded).drop_front(states)))
+        putSlice(output, *step, place * step->numElements());
+    }
+    for (HostTensor &output : stacked)
+      state.push_back(std::make_shared<const HostTensor>(std::move(output)));
+    return state;
+  }
+
+  static HostTensor sliceOf(const HostTensor &whole, RankedTensorType type, int64_t start) {
+    HostTensor slice(type);
+    int64_t count = type.getNumElements();
+    auto part = [&](const auto &from, auto &to) {
+      if (!from.empty()) to.assign(from.begin() + start, from.begin() + start + count);
+    };
+    part(whole.values, slice.values);
+    part(whole.integers, slice.integers);
+    part(whole.error, slice.error);
+    return slice;
+  }
+  static void putSlice(HostTensor &whole, const HostTensor &slice, int64_t start) {
+    llvm::copy(slice.values, whole.values.begin() + start);
+    llvm::copy(slice.integers, whole.integers.begin() + start);
+    if (slice.error.empty()) return;
+    whole.error.resize(whole.numElements());
+    llvm::copy(slice.error, whole.error.begin() + start);
   }
 
   const EvaluatorOptions &options;

@@ -27,6 +27,7 @@ void ContractCheck::afterStage(StringRef stage, ModuleOp module) {
 // The memory plan puts a copying launch in front of state that what it becomes cannot be written to.
 void ContractCheck::checkDonation(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic()) continue; // the step of a scan, whose state is nobody's
     Operation *terminator = function.getBody().front().getTerminator();
     for (auto [result, state] : llvm::enumerate(passes::memory::donationsOf(function))) {
       if (!state) continue;

@@ -52,7 +52,14 @@ void Emitter::enter(ArrayRef<const Tensor *> tensors) {
 
 Value Emitter::operator[](const Tensor &tensor) {
   const TensorImpl &impl = *tensor.impl();
-  return impl.variable ? trace->read(impl.variable) : Value::getFromOpaquePointer(impl.value);
+  if (impl.variable) return trace->read(impl.variable);
+  Value value = Value::getFromOpaquePointer(impl.value);
+  // While a step is traced its region belongs to no op yet.
+  if (isa_and_nonnull<ir::ScanOp>(value.getParentRegion()->getParentOp()))
+    fail("an operand belongs to the step of a scan, which has ended: outputs of the scan are its "
+         "way "
+         "out");
+  return value;
 }
 
 /// "'sinter.conv2d' op input has ..." and "conv2d: input has ..." become "input has ...".

@@ -105,6 +105,84 @@ Tensor LayerNorm::forward(const Tensor &x, Where where) {
   return sinter::layer_norm(x, weight, bias, {.eps = options.eps}, where);
 }
 
+RMSNorm::RMSNorm(Module *parent, std::string name, Options given, Where where)
+    : Module(parent, std::move(name), where), options(std::move(given)) {
+  if (options.normalized_shape.empty())
+    throw UserError("nn::RMSNorm: normalized_shape is empty", where);
+  if (!options.eps) throw UserError("nn::RMSNorm: eps must be given", where);
+  weight = parameter("weight", options.normalized_shape, init::ones, f32, where);
+}
+
+Tensor RMSNorm::forward(const Tensor &x, Where where) {
+  Scope scope(*this);
+  return sinter::rms_norm(x, weight, {.eps = options.eps}, where);
+}
+
+GroupNorm::GroupNorm(Module *parent, std::string name, Options options, Where where)
+    : Module(parent, std::move(name), where), options(options) {
+  require(options.num_channels > 0, "nn::GroupNorm", "num_channels", options.num_channels, where);
+  require(options.num_groups > 0 && options.num_channels % options.num_groups == 0, "nn::GroupNorm",
+          "num_groups (which must divide the channels)", options.num_groups, where);
+  weight = parameter("weight", {options.num_channels}, init::ones, f32, where);
+  bias = parameter("bias", {options.num_channels}, init::zeros, f32, where);
+}
+
+Tensor GroupNorm::forward(const Tensor &x, Where where) {
+  Scope scope(*this);
+  return sinter::group_norm(x, options.num_groups, weight, bias, {.eps = options.eps}, where);
+}
+
+/// Both numbers of channels, and groups that divide them.
+static void requireChannels(const char *layer, int64_t in, int64_t out, int64_t groups,
+                            Where where) {
+  require(in > 0, layer, "in_channels", in, where);
+  require(out > 0, layer, "out_channels", out, where);
+  require(groups > 0 && in % groups == 0 && out % groups == 0, layer,
+          "groups (which must divide both numbers of channels)", groups, where);
+}
+
+Conv1d::Conv1d(Module *parent, std::string name, Options options, Where where)
+    : Module(parent, std::move(name), where), options(options) {
+  requireChannels("nn::Conv1d", options.in_channels, options.out_channels, options.groups, where);
+  Shape shape{options.out_channels, options.in_channels / options.groups, options.kernel_size};
+  auto init = fanInUniform(static_cast<double>(shape[1] * shape[2]));
+  weight = parameter("weight", shape, init, f32, where);
+  if (options.bias) bias = parameter("bias", {options.out_channels}, init, f32, where);
+}
+
+Tensor Conv1d::forward(const Tensor &x, Where where) {
+  Scope scope(*this);
+  return sinter::conv1d(x, weight, bias,
+                        {.stride = options.stride,
+                         .padding = options.padding,
+                         .dilation = options.dilation,
+                         .groups = options.groups},
+                        where);
+}
+
+ConvTranspose2d::ConvTranspose2d(Module *parent, std::string name, Options options, Where where)
+    : Module(parent, std::move(name), where), options(options) {
+  requireChannels("nn::ConvTranspose2d", options.in_channels, options.out_channels, options.groups,
+                  where);
+  Shape shape{options.in_channels, options.out_channels / options.groups,
+              options.kernel_size.height, options.kernel_size.width};
+  // As PyTorch's, whose fan_in is of the second dimension here, too.
+  auto init = fanInUniform(static_cast<double>(shape[1] * shape[2] * shape[3]));
+  weight = parameter("weight", shape, init, f32, where);
+  if (options.bias) bias = parameter("bias", {options.out_channels}, init, f32, where);
+}
+
+Tensor ConvTranspose2d::forward(const Tensor &x, Where where) {
+  Scope scope(*this);
+  return sinter::conv_transpose2d(x, weight, bias,
+                                  {.stride = options.stride,
+                                   .padding = options.padding,
+                                   .output_padding = options.output_padding,
+                                   .groups = options.groups,
+                                   .dilation = options.dilation},
+                                  where);
+}
+
 Embedding::Embedding(Module *parent, std::string name, Options options, Where where)
     : Module(parent, std::move(name), where), options(options) {
   require(options.num_embeddings > 0, "nn::Embedding", "num_embeddings", options.num_embeddings,

@@ -79,6 +79,85 @@ public:
   const Options options;
 };
 
+struct RMSNormOptions {
+  Shape normalized_shape = {};
+  std::optional<double> eps = {}; // must be given
+};
+/// Over the trailing dimensions, which must be `normalized_shape`.
+class RMSNorm : public Module {
+public:
+  using Options = RMSNormOptions;
+  RMSNorm(Module *parent, std::string name, Options options, Where where = Where::current());
+  Tensor forward(const Tensor &x, Where where = Where::current());
+  Tensor operator()(const Tensor &x, Where where = Where::current()) { return forward(x, where); }
+
+  Tensor weight;
+  const Options options;
+};
+
+struct GroupNormOptions {
+  int64_t num_groups = 0;
+  int64_t num_channels = 0;
+  double eps = 1e-5;
+};
+/// Over groups of neighbouring channels of [N, C, ...].
+class GroupNorm : public Module {
+public:
+  using Options = GroupNormOptions;
+  GroupNorm(Module *parent, std::string name, Options options, Where where = Where::current());
+  Tensor forward(const Tensor &x, Where where = Where::current());
+  Tensor operator()(const Tensor &x, Where where = Where::current()) { return forward(x, where); }
+
+  Tensor weight, bias;
+  const Options options;
+};
+
+struct Conv1dLayerOptions {
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  int64_t kernel_size = 3;
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+};
+/// [N, C, L] -> [N, O, L']; weight [O, C/groups, K].
+class Conv1d : public Module {
+public:
+  using Options = Conv1dLayerOptions;
+  Conv1d(Module *parent, std::string name, Options options, Where where = Where::current());
+  Tensor forward(const Tensor &x, Where where = Where::current());
+  Tensor operator()(const Tensor &x, Where where = Where::current()) { return forward(x, where); }
+
+  Tensor weight, bias;
+  const Options options;
+};
+
+struct ConvTranspose2dLayerOptions {
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  Size2 kernel_size = 3;
+  Size2 stride = 1;
+  Size2 padding = 0;
+  Size2 output_padding = 0;
+  int64_t groups = 1;
+  bool bias = true;
+  Size2 dilation = 1;
+};
+/// [N, C, H, W] -> [N, O, H', W']; weight [C, O/groups, R, S].
+class ConvTranspose2d : public Module {
+public:
+  using Options = ConvTranspose2dLayerOptions;
+  ConvTranspose2d(Module *parent, std::string name, Options options,
+                  Where where = Where::current());
+  Tensor forward(const Tensor &x, Where where = Where::current());
+  Tensor operator()(const Tensor &x, Where where = Where::current()) { return forward(x, where); }
+
+  Tensor weight, bias;
+  const Options options;
+};
+
 struct EmbeddingLayerOptions {
   int64_t num_embeddings = 0;
   int64_t embedding_dim = 0;
@@ -136,8 +215,22 @@ using Sigmoid = OpLayer<withoutOptions<sinter::sigmoid>, NoOptions>;
 using SiLU = OpLayer<withoutOptions<sinter::silu>, NoOptions>;
 using GELU = OpLayer<sinter::gelu, GeluOptions>;
 using LeakyReLU = OpLayer<sinter::leaky_relu, LeakyReluOptions>;
+using ELU = OpLayer<sinter::elu, EluOptions>;
+using Softplus = OpLayer<sinter::softplus, SoftplusOptions>;
 using MaxPool2d = OpLayer<sinter::max_pool2d, MaxPool2dOptions>;
 using AvgPool2d = OpLayer<sinter::avg_pool2d, AvgPool2dOptions>;
+
+struct AdaptivePoolOptions {
+  Size2 output_size = 1;
+};
+inline Tensor adaptiveAvgPoolLayer(const Tensor &x, AdaptivePoolOptions options, Where where) {
+  return sinter::adaptive_avg_pool2d(x, options.output_size, where);
+}
+inline Tensor adaptiveMaxPoolLayer(const Tensor &x, AdaptivePoolOptions options, Where where) {
+  return sinter::adaptive_max_pool2d(x, options.output_size, where);
+}
+using AdaptiveAvgPool2d = OpLayer<adaptiveAvgPoolLayer, AdaptivePoolOptions>;
+using AdaptiveMaxPool2d = OpLayer<adaptiveMaxPoolLayer, AdaptivePoolOptions>;
 
 struct FlattenOptions {
   int64_t start_dim = 1;

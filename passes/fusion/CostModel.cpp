@@ -130,7 +130,10 @@ private:
         asked.passes |= demand.passes;
         asked.shared = std::max(asked.shared, demand.anew + demand.shared);
       } else if (kind == FusionKind::Window) {
-        asked.anew += count * std::max(1.0, elements(use.get()) / elements(result));
+        // As many as the window has, or as it adds up.
+        double flops = double(cast<FusibleOpInterface>(op).getFlops());
+        asked.anew +=
+            count * std::max(1.0, std::max(elements(use.get()), flops) / elements(result));
       } else if (isRow(use.get())) {
         asked.passes |= 1;
       } else {

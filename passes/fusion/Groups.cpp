@@ -20,6 +20,7 @@ static KernelKind singletonKind(Operation *op) {
   if (isa<ReductionOpInterface>(op)) return KernelKind::Reduction;
   if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
     return KernelKind::Scatter;
+  if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Loop) return KernelKind::Scan;
   return KernelKind::Pointwise;
 }
 

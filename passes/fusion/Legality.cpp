@@ -14,6 +14,7 @@ static SmallVector<KernelKind> kindsFor(const KernelBody &body) {
     if (isa<ContractionOpInterface>(op)) return {KernelKind::Contraction};
     if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
       return {KernelKind::Scatter};
+    if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Loop) return {KernelKind::Scan};
     reduces |= isa<ReductionOpInterface>(op);
   }
   if (reduces) return {KernelKind::Reduction, KernelKind::Row};

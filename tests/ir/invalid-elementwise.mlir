@@ -244,3 +244,10 @@ func.func @cast(%x: tensor<2x3xf32>) {
   %r = sinter.cast %x : (tensor<2x3xf32>) -> tensor<3x2xbf16>
   return
 }
+
+// -----
+func.func @softplus(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{softplus: beta is 0.000000e+00, expected a positive number}}
+  %r = sinter.softplus %x {beta = 0.0 : f64} : tensor<2x3xf32>
+  return
+}

@@ -146,3 +146,43 @@ func.func @avg_pool2d_grad(%g: tensor<2x3x2x2xf32>) {
   %r = sinter.avg_pool2d_grad %g {kernel_size = array<i64: 2, 2>, stride = array<i64: 1, 1>} : (tensor<2x3x2x2xf32>) -> tensor<2x3x4x4xf32>
   return
 }
+
+// -----
+func.func @binary_cross_entropy(%x: tensor<2x3xf32>, %t: tensor<2x4xf32>) {
+  // expected-error @+2 {{binary_cross_entropy: input is f32[2, 3], target f32[2, 4]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.binary_cross_entropy %x, %t : (tensor<2x3xf32>, tensor<2x4xf32>) -> tensor<f32>
+  return
+}
+
+// -----
+func.func @rms_norm(%x: tensor<2x3xf32>, %w: tensor<2xf32>) {
+  // expected-error @+2 {{rms_norm: weight has shape [2], which is not the end of the input's shape [2, 3]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.rms_norm %x, %w {eps = 1.0e-6 : f64} : (tensor<2x3xf32>, tensor<2xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+func.func @rms_norm_grad(%g: tensor<3x3xf32>, %x: tensor<2x3xf32>, %w: tensor<3xf32>) {
+  // expected-error @+2 {{rms_norm_grad: grad has shape [3, 3], x [2, 3]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r:2 = sinter.rms_norm_grad %g, %x, %w {eps = 1.0e-6 : f64} : (tensor<3x3xf32>, tensor<2x3xf32>, tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>)
+  return
+}
+
+// -----
+func.func @group_norm(%x: tensor<2x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @+2 {{group_norm: num_groups 3 does not divide 4 channels}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.group_norm %x, %w, %w {num_groups = 3 : i64} : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+func.func @group_norm_grad(%x: tensor<2x4xf32>, %w: tensor<3xf32>) {
+  // expected-error @+2 {{group_norm_grad: weight has shape [3], expected [4]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r:3 = sinter.group_norm_grad %x, %x, %w {num_groups = 2 : i64} : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<3xf32>) -> (tensor<2x4xf32>, tensor<3xf32>, tensor<3xf32>)
+  return
+}

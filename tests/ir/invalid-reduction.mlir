@@ -100,3 +100,10 @@ func.func @argmax(%x: tensor<2x0xf32>) {
   %r = sinter.argmax %x {dim = array<i64: 1>} : (tensor<2x0xf32>) -> tensor<2xi64>
   return
 }
+
+// -----
+func.func @cumsum(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{cumsum: dim 2 is outside a tensor of shape [2, 3]}}
+  %r = sinter.cumsum %x {dim = 2 : i64} : tensor<2x3xf32>
+  return
+}

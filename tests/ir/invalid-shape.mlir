@@ -126,3 +126,27 @@ func.func @one_hot(%i: tensor<2xi64>) {
   %r = sinter.one_hot %i : (tensor<2xi64>) -> tensor<3x5xf32>
   return
 }
+
+// -----
+func.func @dynamic_slice(%x: tensor<4x6xf32>, %i: tensor<i64>) {
+  // expected-error @+2 {{dynamic_slice: expected 2 scalars as start of a slice of shape [4, 6]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.dynamic_slice %x[%i] {size = array<i64: 2, 3>} : (tensor<4x6xf32>, tensor<i64>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+func.func @dynamic_slice(%x: tensor<4x6xf32>, %i: tensor<i64>) {
+  // expected-error @+2 {{dynamic_slice: a slice of shape [5, 3] does not fit into [4, 6]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.dynamic_slice %x[%i, %i] {size = array<i64: 5, 3>} : (tensor<4x6xf32>, tensor<i64>, tensor<i64>) -> tensor<5x3xf32>
+  return
+}
+
+// -----
+func.func @dynamic_update_slice(%x: tensor<4x6xf32>, %u: tensor<2x3xbf16>, %i: tensor<i64>) {
+  // expected-error @+2 {{dynamic_update_slice: update is bf16[2, 3], x f32[4, 6]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.dynamic_update_slice %x, %u[%i, %i] : (tensor<4x6xf32>, tensor<2x3xbf16>, tensor<i64>, tensor<i64>) -> tensor<4x6xf32>
+  return
+}

@@ -239,3 +239,23 @@ func.func @cast(%x: tensor<2x3xf32>) -> tensor<2x3xbf16> {
   return %r : tensor<2x3xbf16>
 }
 
+// CHECK-LABEL: func.func @silu(
+// CHECK: sinter.silu %{{.+}} : tensor<2x3xf32>
+func.func @silu(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.silu %x : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @elu(
+// CHECK: sinter.elu %{{.+}} {alpha = 5.000000e-01 : f64} : tensor<2x3xf32>
+func.func @elu(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.elu %x {alpha = 5.000000e-01 : f64} : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @softplus(
+// CHECK: sinter.softplus %{{.+}} {beta = 2.000000e+00 : f64} : tensor<2x3xf32>
+func.func @softplus(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.softplus %x {beta = 2.000000e+00 : f64} : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}

@@ -113,3 +113,37 @@ func.func @avg_pool2d_grad(%g: tensor<2x3x2x2xf32>) -> tensor<2x3x4x4xf32> {
   return %r : tensor<2x3x4x4xf32>
 }
 
+// CHECK-LABEL: func.func @binary_cross_entropy(
+// CHECK: sinter.binary_cross_entropy %{{.+}}, %{{.+}} {reduction = "sum"} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<f32>
+func.func @binary_cross_entropy(%x: tensor<2x3xf32>, %t: tensor<2x3xf32>) -> tensor<f32> {
+  %r = sinter.binary_cross_entropy %x, %t {reduction = "sum"} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<f32>
+  return %r : tensor<f32>
+}
+
+// CHECK-LABEL: func.func @rms_norm(
+// CHECK: sinter.rms_norm %{{.+}}, %{{.+}} {eps = 9.9999999999999995E-7 : f64} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+func.func @rms_norm(%x: tensor<2x3xf32>, %w: tensor<3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.rms_norm %x, %w {eps = 9.9999999999999995E-7 : f64} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @rms_norm_grad(
+// CHECK: sinter.rms_norm_grad %{{.+}}, %{{.+}}, %{{.+}} {eps = 9.9999999999999995E-7 : f64} : (tensor<2x3xf32>, tensor<2x3xf32>, tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>)
+func.func @rms_norm_grad(%g: tensor<2x3xf32>, %x: tensor<2x3xf32>, %w: tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>) {
+  %r:2 = sinter.rms_norm_grad %g, %x, %w {eps = 9.9999999999999995E-7 : f64} : (tensor<2x3xf32>, tensor<2x3xf32>, tensor<3xf32>) -> (tensor<2x3xf32>, tensor<3xf32>)
+  return %r#0, %r#1 : tensor<2x3xf32>, tensor<3xf32>
+}
+
+// CHECK-LABEL: func.func @group_norm(
+// CHECK: sinter.group_norm %{{.+}}, %{{.+}}, %{{.+}} {num_groups = 2 : i64} : (tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>) -> tensor<4x6xf32>
+func.func @group_norm(%x: tensor<4x6xf32>, %w: tensor<6xf32>, %b: tensor<6xf32>) -> tensor<4x6xf32> {
+  %r = sinter.group_norm %x, %w, %b {num_groups = 2 : i64} : (tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>) -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// CHECK-LABEL: func.func @group_norm_grad(
+// CHECK: sinter.group_norm_grad %{{.+}}, %{{.+}}, %{{.+}} {num_groups = 2 : i64} : (tensor<4x6xf32>, tensor<4x6xf32>, tensor<6xf32>) -> (tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>)
+func.func @group_norm_grad(%g: tensor<4x6xf32>, %x: tensor<4x6xf32>, %w: tensor<6xf32>) -> (tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>) {
+  %r:3 = sinter.group_norm_grad %g, %x, %w {num_groups = 2 : i64} : (tensor<4x6xf32>, tensor<4x6xf32>, tensor<6xf32>) -> (tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>)
+  return %r#0, %r#1, %r#2 : tensor<4x6xf32>, tensor<6xf32>, tensor<6xf32>
+}

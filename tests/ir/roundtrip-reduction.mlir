@@ -36,3 +36,9 @@ func.func @argmax(%x: tensor<2x3xf32>) -> tensor<2x1xi64> {
   return %r : tensor<2x1xi64>
 }
 
+// CHECK-LABEL: func.func @cumsum(
+// CHECK: sinter.cumsum %{{.+}} {dim = 1 : i64} : tensor<2x3xf32>
+func.func @cumsum(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %r = sinter.cumsum %x {dim = 1 : i64} : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}

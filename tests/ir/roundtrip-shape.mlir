@@ -113,3 +113,16 @@ func.func @one_hot(%i: tensor<2xi64>) -> tensor<2x5xf32> {
   return %r : tensor<2x5xf32>
 }
 
+// CHECK-LABEL: func.func @dynamic_slice(
+// CHECK: sinter.dynamic_slice %{{.+}}[%{{.+}}, %{{.+}}] {size = array<i64: 2, 3>} : (tensor<4x6xf32>, tensor<i64>, tensor<i64>) -> tensor<2x3xf32>
+func.func @dynamic_slice(%x: tensor<4x6xf32>, %i: tensor<i64>, %j: tensor<i64>) -> tensor<2x3xf32> {
+  %r = sinter.dynamic_slice %x[%i, %j] {size = array<i64: 2, 3>} : (tensor<4x6xf32>, tensor<i64>, tensor<i64>) -> tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @dynamic_update_slice(
+// CHECK: sinter.dynamic_update_slice %{{.+}}, %{{.+}}[%{{.+}}, %{{.+}}] : (tensor<4x6xf32>, tensor<2x3xf32>, tensor<i64>, tensor<i64>) -> tensor<4x6xf32>
+func.func @dynamic_update_slice(%x: tensor<4x6xf32>, %u: tensor<2x3xf32>, %i: tensor<i64>, %j: tensor<i64>) -> tensor<4x6xf32> {
+  %r = sinter.dynamic_update_slice %x, %u[%i, %j] : (tensor<4x6xf32>, tensor<2x3xf32>, tensor<i64>, tensor<i64>) -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}

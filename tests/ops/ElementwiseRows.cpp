@@ -102,6 +102,16 @@ void addElementwiseRows(std::vector<OpRow> &table) {
     table.back().cases.push_back(c);
     table.back().cases.back().name += "_tanh";
   }
+  table.push_back(unaryRow("silu", floats, uniform(-8, 8), true));
+  table.push_back(unaryRow("elu", floats, awayFrom({0}, -5, 5), true, "alpha = 1.0 : f64"));
+  table.back().cases.push_back(
+      call("alpha", "elu", "alpha = 0.3 : f64", {in("17", awayFrom({0}, -3, 3))}, {"17xT"}, 1));
+  table.back().cases.push_back(
+      call("large", "elu", "", {in("17", awayFrom({0}, -90, 90))}, {"17xT"}, 1));
+  table.push_back(unaryRow("softplus", floats, uniform(-8, 8), true));
+  // Beyond the threshold it is x itself.
+  table.back().cases.push_back(call("beta", "softplus", "beta = 2.0 : f64, threshold = 3.0 : f64",
+                                    {in("33", awayFrom({1.5}, -5, 5))}, {"33xT"}, 1));
   table.push_back(unaryRow("clamp", numbers, awayFrom({-1, 2}, -3, 4), true,
                            "min = -1.0 : f64, max = 2.0 : f64"));
   table.back().cases.push_back(

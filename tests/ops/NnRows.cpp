@@ -122,6 +122,45 @@ std::vector<OpRow> layerNormRows() {
   return {forward, backward};
 }
 
+std::vector<OpRow> rmsNormRows() {
+  OpRow forward{"rms_norm", floats, {}}, backward{"rms_norm_grad", floats, {}};
+  const std::pair<const char *, const char *> shapes[] = {
+      {"3x4", "4"}, {"2x3x5", "5"}, {"2x3x4", "3x4"}, {"7", "7"}, {"3x130", "130"}};
+  Generator weight = uniform(0.5, 1.5);
+  for (auto [x, trailing] : shapes) {
+    std::string image = std::string(x) + "xT", vector = std::string(trailing) + "xT";
+    std::string name = fmt::format("{}_over_{}", x, trailing);
+    forward.cases.push_back(call(name, "rms_norm", "eps = 1.0e-5 : f64",
+                                 {in(x, any()), in(trailing, weight)}, {image}, 1));
+    backward.cases.push_back(call(name, "rms_norm_grad", "eps = 1.0e-5 : f64",
+                                  {in(x, any()), in(x, any()), in(trailing, weight)},
+                                  {image, vector}));
+  }
+  return {forward, backward};
+}
+
+std::vector<OpRow> groupNormRows() {
+  OpRow forward{"group_norm", floats, {}}, backward{"group_norm_grad", floats, {}};
+  struct Grouped {
+    const char *x, *channels;
+    int groups;
+  };
+  const Grouped shapes[] = {{"4x6", "6", 2},     {"2x4x5", "4", 4},   {"2x6x3x4", "6", 3},
+                            {"3x2x2x2", "2", 1}, {"1x8x5x7", "8", 2}, {"2x3x2x3x2", "3", 1}};
+  Generator weight = uniform(0.5, 1.5);
+  for (auto [x, channels, groups] : shapes) {
+    std::string image = std::string(x) + "xT", vector = std::string(channels) + "xT";
+    std::string attributes = fmt::format("eps = 1.0e-5 : f64, num_groups = {} : i64", groups);
+    forward.cases.push_back(call(x, "group_norm", attributes,
+                                 {in(x, any()), in(channels, weight), in(channels, any())}, {image},
+                                 1));
+    backward.cases.push_back(call(x, "group_norm_grad", attributes,
+                                  {in(x, any()), in(x, any()), in(channels, weight)},
+                                  {image, vector, vector}));
+  }
+  return {forward, backward};
+}
+
 struct Pool {
   const char *name, *image, *output, *kernel, *stride, *padding;
   bool ceil;
@@ -183,7 +222,9 @@ void addNnRows(std::vector<OpRow> &table) {
   table.push_back(lossRow("mse_loss", any(), any()));
   table.push_back(lossRow("l1_loss", uniform(-3, -0.25), uniform(0.25, 3)));
   table.push_back(lossRow("bce_with_logits", any(), uniform(0, 1)));
-  for (const auto &rows : {batchNormRows(), layerNormRows(), poolRows()})
+  table.push_back(lossRow("binary_cross_entropy", uniform(0.0625, 0.9375), uniform(0, 1)));
+  for (const auto &rows :
+       {batchNormRows(), layerNormRows(), rmsNormRows(), groupNormRows(), poolRows()})
     table.insert(table.end(), rows.begin(), rows.end());
 }
 

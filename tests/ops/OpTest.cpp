@@ -78,8 +78,8 @@ INSTANTIATE_TEST_SUITE_P(Table, OpGradients, testing::ValuesIn(allGradients()),
 
 /// A new op without a row, or with a gradient that no row checks, fails here.
 TEST(OpTable, CoversTheDialect) {
-  const std::set<std::string> structural{"gradient", "fused",        "kernel",        "launch",
-                                         "yield",    "expect_fused", "expect_kernels"};
+  const std::set<std::string> structural{"gradient", "fused",        "kernel",         "launch",
+                                         "yield",    "expect_fused", "expect_kernels", "scan"};
   std::set<std::string> rows, differentiable;
   for (const OpRow &row : opTable()) {
     EXPECT_TRUE(rows.insert(row.op).second) << row.op << " has two rows";
@@ -156,6 +156,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mutant{"clamp", "shape2x3x17", "max = 2.0", "max = 1.5"},
         Mutant{"softmax", "4x1_dim1", "dim = 1", "dim = 0"},
         Mutant{"layer_norm", "3x130_over_130", "eps = 1.0e-5", "eps = 1.0e-1"},
+        Mutant{"rms_norm", "3x130_over_130", "eps = 1.0e-5", "eps = 1.0e-1"},
+        Mutant{"group_norm", "2x6x3x4", "num_groups = 3", "num_groups = 2"},
+        Mutant{"cumsum", "3x70_dim1", "reverse = false", "reverse = true"},
+        Mutant{"elu", "alpha", "0.3", "0.4"}, Mutant{"softplus", "beta", "2.0", "2.2"},
         Mutant{"batch_norm", "2x3x4", "eps = 1.0e-5", "eps = 1.0e-1"},
         Mutant{"cross_entropy", "smoothing", "0.125", "0.25"},
         Mutant{"cross_entropy", "ignored", "ignore_index = 2", "ignore_index = 3"},

@@ -32,6 +32,18 @@ OpRow reductionRow(const std::string &op, const std::vector<std::string> &dtypes
   return row;
 }
 
+OpRow cumsumRow() {
+  OpRow row{"cumsum", numbers, {}};
+  const std::pair<const char *, int> cases[] = {{"7", 0},     {"1", 0},     {"3x5", 0}, {"3x5", 1},
+                                                {"2x3x9", 1}, {"2x3x9", 2}, {"3x70", 1}};
+  for (auto [shape, dim] : cases)
+    for (bool reverse : {false, true})
+      row.cases.push_back(call(fmt::format("{}_dim{}{}", shape, dim, reverse ? "_reverse" : ""),
+                               "cumsum", fmt::format("dim = {} : i64, reverse = {}", dim, reverse),
+                               {in(shape, uniform(-1, 3))}, {std::string(shape) + "xT"}, 1));
+  return row;
+}
+
 } // namespace
 
 void addReductionRows(std::vector<OpRow> &table) {
@@ -39,6 +51,7 @@ void addReductionRows(std::vector<OpRow> &table) {
   table.push_back(reductionRow("mean", floats, uniform(-1, 3), "T", true));
   table.push_back(reductionRow("max", numbers, distinct(), "T", true));
   table.push_back(reductionRow("min", numbers, distinct(), "T", true));
+  table.push_back(cumsumRow());
   // Ties: the first wins.
   table.push_back(reductionRow("argmax", elements, ties(), "i64", false));
 }

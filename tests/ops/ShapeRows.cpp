@@ -159,6 +159,45 @@ OpRow scatterAddRow() {
   return row;
 }
 
+/// Starts inside, before and beyond: those are moved to the nearest slice.
+std::vector<OpInput> startsFrom(std::vector<OpInput> inputs, std::initializer_list<double> starts) {
+  for (double start : starts) inputs.push_back(fixed("", "i64", fill(start)));
+  return inputs;
+}
+
+OpRow dynamicSliceRow() {
+  OpRow row{"dynamic_slice", elements, {}};
+  Generator any = uniform(-3, 3);
+  auto add = [&](const char *name, const char *x, const char *size, const char *result,
+                 std::initializer_list<double> starts) {
+    row.cases.push_back(call(name, "dynamic_slice", fmt::format("size = array<i64: {}>", size),
+                             startsFrom({in(x, any)}, starts), {std::string(result) + "xT"}, 1));
+  };
+  add("vector", "17", "5", "5", {3});
+  add("before", "7x9", "3, 4", "3x4", {-2, 1});
+  add("beyond", "7x9", "3, 4", "3x4", {4, 8});
+  add("rank3", "2x5x33", "1, 5, 17", "1x5x17", {1, 0, 9});
+  return row;
+}
+
+OpRow dynamicUpdateSliceRow() {
+  OpRow row{"dynamic_update_slice", elements, {}};
+  Generator any = uniform(-3, 3);
+  auto add = [&](const char *name, const char *x, const char *update,
+                 std::initializer_list<double> starts) {
+    OpCase made =
+        call(name, "dynamic_update_slice", "", startsFrom({in(x, any), in(update, any)}, starts),
+             {std::string(x) + "xT"}, 1);
+    row.cases.push_back(made);
+  };
+  add("vector", "17", "5", {3});
+  add("before", "7x9", "3x4", {-2, 1});
+  add("beyond", "7x9", "3x4", {4, 8});
+  add("whole_rows", "2x5x33", "1x5x33", {1, 0, 0});
+  add("whole", "3x5", "3x5", {0, 2});
+  return row;
+}
+
 OpRow oneHotRow() {
   OpRow row{"one_hot", numbers, {}};
   row.cases = {call("vector", "one_hot", "", {fixed("9", "i64", uniform(0, 6))}, {"9x7xT"}),
@@ -193,6 +232,8 @@ void addShapeRows(std::vector<OpRow> &table) {
   table.push_back(embeddingGradRow());
   table.push_back(gatherRow());
   table.push_back(scatterAddRow());
+  table.push_back(dynamicSliceRow());
+  table.push_back(dynamicUpdateSliceRow());
   table.push_back(oneHotRow());
 }
 

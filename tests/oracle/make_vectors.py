@@ -20,6 +20,7 @@ try:
     import numpy as np
     import torch
     import torch.nn.functional as F
+    from torch.nn.utils.stateless import functional_call
 except ImportError as error:
     print(f"skipped: {error} (packages python3-torch, python3-numpy)")
     sys.exit(77)
@@ -386,6 +387,10 @@ def pooling():
          {"output_size": [2, 3]})
     case("adaptive_max_pool2d", "global", lambda input: F.adaptive_max_pool2d(input, 1), {"input": source.distinct(2, 3, 4, 3)},
          {"output_size": [1, 1]})
+    case("adaptive_max_pool2d", "uneven", lambda input: F.adaptive_max_pool2d(input, (2, 3)), {"input": source.distinct(1, 2, 5, 5)},
+         {"output_size": [2, 3]})
+    case("adaptive_max_pool2d", "ties_to_the_first", lambda input: F.adaptive_max_pool2d(input, (2, 2)),
+         {"input": tensor([[[[1.0, 2.0, 2.0], [2.0, 1.0, 2.0], [0.0, 2.0, 2.0]]]])}, {"output_size": [2, 2]})
 
 
 def softmaxes_and_losses():
@@ -604,6 +609,82 @@ def recurrent():
              outputs=("output", "hn", "cn") if op == "lstm" else ("output", "hn"))
 
 
+def recurrent_layers():
+    """Whole layers with PyTorch's names of parameters: two layers, both directions, batches first, sequences that end."""
+    for op, module in (("lstm_layers", torch.nn.LSTM), ("gru_layers", torch.nn.GRU), ("rnn_layers", torch.nn.RNN)):
+        for name, options, lengths in (
+                ("two_layers", {"num_layers": 2}, None),
+                ("bidirectional", {"bidirectional": True, "batch_first": True}, None),
+                ("no_bias", {"bias": False}, None),
+                ("lengths", {"num_layers": 2, "bidirectional": True}, [3, 1, 4])):
+            source = Source(f"{op}/{name}")
+            layer = module(2, 3, **options)
+            batch_first = options.get("batch_first", False)
+            inputs = {"input": source.normal(3, 4, 2) if batch_first else source.normal(4, 3, 2)}
+            for key, value in layer.named_parameters():
+                inputs[key] = source.normal(*value.shape) / 2
+            if lengths:
+                inputs["lengths"] = torch.tensor(lengths)
+
+            def run(input, lengths=None, **parameters):
+                layer._flat_weights = [parameters[key] for key in layer._flat_weights_names]  # what forward reads
+                if lengths is None:
+                    output, state = layer(input)
+                else:
+                    packed = torch.nn.utils.rnn.pack_padded_sequence(input, lengths, enforce_sorted=False)
+                    output, state = layer(packed)
+                    output, _ = torch.nn.utils.rnn.pad_packed_sequence(output, total_length=input.shape[0])
+                return (output, *state) if isinstance(state, tuple) else (output, state)
+
+            case(op, name, run, inputs, options, outputs=("output", "hn", "cn") if op == "lstm_layers" else ("output", "hn"))
+
+
+def transformers():
+    source = Source("einsum")
+    for equation, shapes in (("ij,jk->ik", [(2, 3), (3, 4)]), ("bij,bkj->bik", [(2, 3, 4), (2, 2, 4)]), ("bhid,bhjd->bhij", [(2, 2, 3, 2), (2, 2, 4, 2)]),
+                             ("ij,jk", [(2, 3), (3, 4)]), ("i,j->ij", [(3,), (2,)]), ("ij->ji", [(2, 3)]), ("ij->", [(2, 3)]), ("ii->i", [(3, 3)]),
+                             ("ii", [(3, 3)]), ("ij,jk,kl->il", [(2, 3), (3, 2), (2, 4)]), ("abc,cd->dab", [(2, 3, 2), (2, 4)]), ("ij,ij->i", [(2, 3), (2, 3)]),
+                             ("ij,k->ik", [(2, 3), (4,)]), ("aij,j->ai", [(2, 3, 4), (4,)])):
+        case("einsum", equation, lambda operands: torch.einsum(equation, operands), {"operands": [source.normal(*shape) for shape in shapes]},
+             {"equation": equation})
+
+    def layer_case(op, name, layer, inputs, attributes, masks=None):
+        source = Source(f"{op}/{name}")
+        inputs = {key: source.normal(*shape) for key, shape in inputs.items()}
+        names = list(inputs)
+        for key, value in layer.named_parameters():
+            inputs[key] = source.normal(*value.shape) / 2
+        masks = masks or {}
+        inputs.update(masks)
+
+        def run(**arguments):
+            given = [arguments.pop(key) for key in names]
+            chosen = {key: arguments.pop(key) for key in masks}
+            result = functional_call(layer, arguments, tuple(given), chosen)
+            return result[0] if isinstance(result, tuple) else result
+
+        case(op, name, run, inputs, attributes)
+
+    causal = torch.ones(3, 3, dtype=torch.bool).triu(1)
+    padding = torch.tensor([[False, False, True], [False, False, False]])
+    options = {"embed_dim": 4, "num_heads": 2, "bias": True, "batch_first": False}
+    for name, chosen, shapes, masks in (
+            ("self", {}, [(3, 2, 4)] * 3, None), ("batch_first", {"batch_first": True}, [(2, 3, 4)] * 3, None),
+            ("cross", {}, [(2, 2, 4), (3, 2, 4), (3, 2, 4)], None), ("no_bias", {"bias": False}, [(3, 2, 4)] * 3, None),
+            ("key_padding_mask", {"batch_first": True}, [(2, 3, 4)] * 3, {"key_padding_mask": padding}),
+            ("attn_mask", {}, [(3, 2, 4)] * 3, {"attn_mask": causal}),
+            ("both_masks", {}, [(3, 2, 4)] * 3, {"attn_mask": causal, "key_padding_mask": padding})):
+        attributes = {**options, **chosen}
+        layer_case("multihead_attention", name, torch.nn.MultiheadAttention(**attributes), dict(zip(("query", "key", "value"), shapes)), attributes, masks)
+    for op, kind in (("transformer_encoder_layer", torch.nn.TransformerEncoderLayer), ("transformer_decoder_layer", torch.nn.TransformerDecoderLayer)):
+        for name, chosen in (("norm_last", {}), ("norm_first", {"norm_first": True, "batch_first": True})):
+            attributes = {"d_model": 4, "nhead": 2, "dim_feedforward": 6, "norm_first": False, "batch_first": False, **chosen}
+            shapes = {"src": (3, 2, 4)} if op == "transformer_encoder_layer" else {"tgt": (2, 2, 4), "memory": (3, 2, 4)}
+            if attributes["batch_first"]:
+                shapes = {key: (shape[1], shape[0], shape[2]) for key, shape in shapes.items()}
+            layer_case(op, name, kind(**attributes, dropout=0.0), shapes, attributes)
+
+
 def optimisers():
     """Five steps with given gradients: inputs are the parameter and each step's gradient, outputs the parameter after each."""
     variants = [
@@ -737,7 +818,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="compare with the committed vectors")
     check = parser.parse_args().check
     for family in (elementwise, binary, reductions, contractions, pooling, softmaxes_and_losses, normalisation, indexing,
-                   shapes, recurrent, optimisers, loss_scaling):
+                   shapes, recurrent, recurrent_layers, transformers, optimisers, loss_scaling):
         family()
     for op, cases in CASES.items():
         names = [record["name"] for record in cases]

@@ -120,3 +120,40 @@ func.func @gradient(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> (tensor<4x4xf32
   %g:2 = sinter.gradient %l wrt %w, %a : (tensor<f32>, tensor<4x4xf32>, tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>)
   return %g#0, %g#1 : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// Logarithms of probabilities do not stand it; in f32 they stay as they are.
+func.func @no_probabilities(%p: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<f32> {
+  // expected-error @below {{mixed precision: binary_cross_entropy of probabilities is not safe in 'bf16': use the form that takes logits, or ask for f32 here}}
+  %l = sinter.binary_cross_entropy %p, %t : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
+  return %l : tensor<f32>
+}
+
+// -----
+
+// CHECK-LABEL: func @probabilities_in_f32
+// CHECK: sinter.binary_cross_entropy {{.*}} : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
+func.func @probabilities_in_f32(%p: tensor<4xf32>, %t: tensor<4xf32>) -> tensor<f32> {
+  %l = sinter.binary_cross_entropy %p, %t {sinter.precision = "f32"} : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
+  return %l : tensor<f32>
+}
+
+// -----
+
+// The policy holds inside a scan; state, slices and outputs keep their types.
+// CHECK-LABEL: func @scan
+// CHECK: ^bb0(%[[H:.*]]: tensor<2x2xf32>, %[[W:.*]]: tensor<2x2xf32>):
+// CHECK-DAG: %[[HL:.*]] = sinter.cast %[[H]] : (tensor<2x2xf32>) -> tensor<2x2xbf16>
+// CHECK-DAG: %[[WL:.*]] = sinter.cast %[[W]] : (tensor<2x2xf32>) -> tensor<2x2xbf16>
+// CHECK: %[[P:.*]] = sinter.matmul %[[HL]], %[[WL]]
+// CHECK: %[[N:.*]] = sinter.cast %[[P]] : (tensor<2x2xbf16>) -> tensor<2x2xf32>
+// CHECK: sinter.yield %[[N]] : tensor<2x2xf32>
+func.func @scan(%h: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %r = sinter.scan init(%h) xs() captures(%w) attributes {count = 3 : i64} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32> {
+  ^bb0(%s: tensor<2x2xf32>, %m: tensor<2x2xf32>):
+    %p = sinter.matmul %s, %m : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+    sinter.yield %p : tensor<2x2xf32>
+  }
+  return %r : tensor<2x2xf32>
+}

@@ -75,6 +75,11 @@ const std::vector<GradientCase> &gradientCases() {
       unary("relu", "relu"),
       unary("gelu", "gelu"),
       unary("gelu_tanh", "gelu", -2, 2, "{approximate = \"tanh\"}"),
+      unary("silu", "silu"),
+      unary("elu", "elu", -2, 2, "{alpha = 0.7}"),
+      unary("softplus", "softplus", -2, 2, "{beta = 2.0}"),
+      unary("cumsum", "cumsum", -2, 2, "{dim = 1 : i64}"),
+      unary("cumsum_reverse", "cumsum", -2, 2, "{dim = 0 : i64, reverse = true}"),
       unary("clamp", "clamp", -2, 2, "{min = -1.05, max = 0.95}"),
       unary("clamp_below", "clamp", -2, 2, "{min = -0.55}"),
       general("select", "%c: tensor<4xi1>, %x: tensor<4xf64>, %y: tensor<4xf64>",
@@ -124,6 +129,13 @@ const std::vector<GradientCase> &gradientCases() {
       general("scatter_add", "%x: tensor<3x2xf64>, %i: tensor<4x2xi32>, %s: tensor<4x2xf64>",
               "scatter_add %x, %i, %s {dim = 0 : i64}",
               "tensor<3x2xf64>, tensor<4x2xi32>, tensor<4x2xf64>", "tensor<3x2xf64>"),
+      general("dynamic_slice", "%x: tensor<3x4xf64>, %i: tensor<i64>, %j: tensor<i64>",
+              "dynamic_slice %x[%i, %j] {size = array<i64: 2, 2>}",
+              "tensor<3x4xf64>, tensor<i64>, tensor<i64>", "tensor<2x2xf64>"),
+      general("dynamic_update_slice",
+              "%x: tensor<3x4xf64>, %u: tensor<2x2xf64>, %i: tensor<i64>, %j: tensor<i64>",
+              "dynamic_update_slice %x, %u[%i, %j]",
+              "tensor<3x4xf64>, tensor<2x2xf64>, tensor<i64>, tensor<i64>", "tensor<3x4xf64>"),
 
       general("sum", "%x: tensor<2x3x4xf64>", "sum %x {dim = array<i64: 0, 2>}",
               "tensor<2x3x4xf64>", "tensor<3xf64>"),
@@ -168,6 +180,9 @@ const std::vector<GradientCase> &gradientCases() {
       loss("l1_loss", "l1_loss", "sum", "tensor<f64>"),
       loss("bce_with_logits", "bce_with_logits", "mean", "tensor<f64>"),
       loss("bce_with_logits_none", "bce_with_logits", "none", "tensor<3x2xf64>"),
+      general("binary_cross_entropy_loss", "%x: tensor<3x2xf64>, %t: tensor<3x2xf64>",
+              "binary_cross_entropy %x, %t", "tensor<3x2xf64>, tensor<3x2xf64>", "tensor<f64>", 0.1,
+              0.9),
       {"batch_norm",
        R"(func.func @f(%x: tensor<3x2x2xf64>, %w: tensor<2xf64>, %b: tensor<2xf64>) -> tensor<3x2x2xf64> {
   %y, %m, %v = sinter.batch_norm %x, %w, %b {eps = 0.01} : (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>) -> (tensor<3x2x2xf64>, tensor<2xf64>, tensor<2xf64>)
@@ -187,6 +202,34 @@ const std::vector<GradientCase> &gradientCases() {
       general("layer_norm", "%x: tensor<3x2x2xf64>, %w: tensor<2x2xf64>, %b: tensor<2x2xf64>",
               "layer_norm %x, %w, %b {eps = 0.01}",
               "tensor<3x2x2xf64>, tensor<2x2xf64>, tensor<2x2xf64>", "tensor<3x2x2xf64>"),
+      general("rms_norm", "%x: tensor<3x2x2xf64>, %w: tensor<2x2xf64>",
+              "rms_norm %x, %w {eps = 0.01}", "tensor<3x2x2xf64>, tensor<2x2xf64>",
+              "tensor<3x2x2xf64>"),
+      general("group_norm", "%x: tensor<2x4x3xf64>, %w: tensor<4xf64>, %b: tensor<4xf64>",
+              "group_norm %x, %w, %b {num_groups = 2 : i64, eps = 0.01}",
+              "tensor<2x4x3xf64>, tensor<4xf64>, tensor<4xf64>", "tensor<2x4x3xf64>"),
+      {"scan",
+       R"(func.func @f(%h: tensor<2x3xf64>, %x: tensor<4x2x3xf64>, %w: tensor<3x3xf64>) -> tensor<4x2x3xf64> {
+  %r:2 = sinter.scan init(%h) xs(%x) captures(%w) attributes {count = 4 : i64} : (tensor<2x3xf64>, tensor<4x2x3xf64>, tensor<3x3xf64>) -> (tensor<2x3xf64>, tensor<4x2x3xf64>) {
+  ^bb0(%s: tensor<2x3xf64>, %a: tensor<2x3xf64>, %m: tensor<3x3xf64>):
+    %p = sinter.matmul %s, %m : (tensor<2x3xf64>, tensor<3x3xf64>) -> tensor<2x3xf64>
+    %q = sinter.mul %p, %a : tensor<2x3xf64>
+    %n = sinter.tanh %q : tensor<2x3xf64>
+    %y = sinter.mul %n, %a : tensor<2x3xf64>
+    sinter.yield %n, %y : tensor<2x3xf64>, tensor<2x3xf64>
+  }
+  return %r#1 : tensor<4x2x3xf64>
+})"},
+      {"scan_reverse",
+       R"(func.func @f(%h: tensor<3xf64>, %c: tensor<3xf64>) -> tensor<3xf64> {
+  %r:2 = sinter.scan init(%h, %c) xs() captures() attributes {count = 3 : i64, reverse = true} : (tensor<3xf64>, tensor<3xf64>) -> (tensor<3xf64>, tensor<3xf64>) {
+  ^bb0(%s: tensor<3xf64>, %t: tensor<3xf64>):
+    %n = sinter.sin %t : tensor<3xf64>
+    sinter.yield %n, %s : tensor<3xf64>, tensor<3xf64>
+  }
+  %y = sinter.mul %r#0, %r#1 : tensor<3xf64>
+  return %y : tensor<3xf64>
+})"},
       {"max_pool2d", R"(func.func @f(%x: tensor<1x2x5x5xf64>) -> tensor<1x2x3x3xf64> {
   %y, %p = sinter.max_pool2d %x {kernel_size = array<i64: 3, 2>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>} : (tensor<1x2x5x5xf64>) -> (tensor<1x2x3x3xf64>, tensor<1x2x3x3xui8>)
   return %y : tensor<1x2x3x3xf64>

@@ -129,7 +129,8 @@ using Rule = std::function<std::optional<Nodes>(Writer &)>;
 
 Rule unary(const std::string &op) {
   return [=](Writer &w) {
-    return Nodes{w.simple(op, w.inputs(), w.attributes({"approximate", "min", "max"}))};
+    return Nodes{w.simple(
+        op, w.inputs(), w.attributes({"alpha", "approximate", "beta", "max", "min", "threshold"}))};
   };
 }
 Rule binary(const std::string &op) {
@@ -247,6 +248,14 @@ std::optional<Nodes> layerNorm(Writer &w) {
   return Nodes{w.one("layer_norm", {x, weight, bias}, w.attribute("eps"), x.shape)};
 }
 
+std::optional<Nodes> rmsNorm(Writer &w) {
+  return Nodes{w.one("rms_norm", w.inputs(), w.attribute("eps"), w.outputShape())};
+}
+std::optional<Nodes> groupNorm(Writer &w) {
+  return Nodes{
+      w.one("group_norm", w.inputs(), w.attributes({"num_groups", "eps"}), w.outputShape())};
+}
+
 std::optional<Nodes> crossEntropy(Writer &w) {
   if (w.vector.input("target")->dtype != "i64") return std::nullopt; // probabilities
   return Nodes{w.one("cross_entropy", w.inputs(),
@@ -347,6 +356,13 @@ const std::map<std::string, Rule> &rules() {
       {"relu", unary("relu")},
       {"gelu", unary("gelu")},
       {"clamp", unary("clamp")},
+      {"silu", unary("silu")},
+      {"elu", unary("elu")},
+      {"softplus", unary("softplus")},
+      {"cumsum", [](Writer &w) { return softmaxLike(w, "cumsum"); }},
+      {"binary_cross_entropy", loss("binary_cross_entropy")},
+      {"rms_norm", rmsNorm},
+      {"group_norm", groupNorm},
       {"add", binary("add")},
       {"sub", binary("sub")},
       {"mul", binary("mul")},

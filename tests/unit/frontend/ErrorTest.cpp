@@ -49,8 +49,11 @@ TEST(UserMistake, DimensionsOutOfRange) {
     EXPECT_USER_ERROR(x.size(5), "size: dimension 5 of f32[2, 3]");
     EXPECT_USER_ERROR(permute(x, {0, 0}), "permute: [0, 0] is no order of the 2 dimensions");
     EXPECT_USER_ERROR(narrow(x, 1, 2, 4), "narrow: [2, 6) lies outside dimension 1 of f32[2, 3]");
-    EXPECT_USER_ERROR(adaptive_avg_pool2d(reshape(x, {1, 1, 2, 3}), 2),
-                      "adaptive_avg_pool2d: 2 x 2 does not divide the input's 2 x 3");
+    EXPECT_USER_ERROR(adaptive_avg_pool2d(reshape(x, {1, 1, 2, 3}), 0),
+                      "adaptive_avg_pool2d: 0 x 0 results of [1, 1, 2, 3]");
+    EXPECT_USER_ERROR(adaptive_max_pool2d(x, 2),
+                      "adaptive_max_pool2d: f32[2, 3] is not [N, C, H, W]");
+    EXPECT_USER_ERROR(cumsum(x, 2), "cumsum: dimension 2 of a tensor of rank 2");
   });
 }
 
@@ -62,11 +65,108 @@ TEST(UserMistake, WrongTypes) {
     EXPECT_USER_ERROR(dropout(to(x, f32), {.p = 1.5}), "dropout: p is 1.5, expected a probability");
   });
   in({{4, 10}, f32}, [&](Tensor x) {
-    EXPECT_USER_ERROR(cross_entropy(x, x),
-                      "cross_entropy: target is f32[4, 10], expected class indices (integers)");
+    EXPECT_USER_ERROR(cross_entropy(x, sum(x, 1)),
+                      "cross_entropy: target is f32[4], expected class indices (integers) or "
+                      "probabilities [4, 10]");
+    EXPECT_USER_ERROR(softplus(x, {.beta = -1}),
+                      "softplus: beta is -1.000000e+00, expected a positive number");
     EXPECT_USER_ERROR(mse_loss(x, x.sum()),
                       "mse_loss: input [4, 10] and target [] differ in shape");
   });
+}
+
+TEST(UserMistake, NormsAndConvolutions) {
+  in({{2, 6, 8}, f32}, [&](Tensor x) {
+    Tensor six = ones({6}), weight = ones({4, 3, 3});
+    EXPECT_USER_ERROR(group_norm(x, 4, six, six),
+                      "group_norm: num_groups 4 does not divide 6 channels");
+    EXPECT_USER_ERROR(rms_norm(x, ones({8}), {}), "rms_norm: eps must be given");
+    EXPECT_USER_ERROR(conv1d(x, weight), "conv1d: input has 6 channels, weight expects 3");
+    EXPECT_USER_ERROR(conv1d(x, ones({4, 6, 9})),
+                      "conv1d: kernel [1, 9] with dilation [1, 1] does not fit input [1, 8] with "
+                      "padding [0, 0]");
+    Tensor image = reshape(x, {1, 6, 4, 4});
+    EXPECT_USER_ERROR(conv_transpose2d(image, ones({4, 3, 3, 3})),
+                      "conv_transpose2d: input has 6 channels, weight expects 4");
+    EXPECT_USER_ERROR(conv_transpose2d(image, ones({6, 3, 3, 3}), {}, {.output_padding = 1}),
+                      "conv_transpose2d: output_padding 1 is not less than the stride 1");
+  });
+  nn::RMSNorm *none = nullptr;
+  EXPECT_USER_ERROR(none = new nn::RMSNorm(nullptr, "norm", {.normalized_shape = {8}}),
+                    "nn::RMSNorm: eps must be given");
+  EXPECT_EQ(none, nullptr);
+}
+
+TEST(UserMistake, AttentionAndEinsum) {
+  in({{2, 4, 3, 8}, f32}, [&](Tensor x) {
+    EXPECT_USER_ERROR(
+        scaled_dot_product_attention(x, narrow(x, 3, 0, 4), x),
+        "scaled_dot_product_attention: query f32[2, 4, 3, 8], key f32[2, 4, 3, 4] and value "
+        "f32[2, 4, 3, 8]: query and key have other numbers of features");
+    EXPECT_USER_ERROR(
+        scaled_dot_product_attention(x, x, x, {.attn_mask = ones({3, 3}), .is_causal = true}),
+        "scaled_dot_product_attention: attn_mask and is_causal exclude each other");
+    Tensor two = narrow(x, 1, 0, 2);
+    EXPECT_USER_ERROR(
+        scaled_dot_product_attention(x, two, two),
+        "scaled_dot_product_attention: query f32[2, 4, 3, 8], key f32[2, 2, 3, 8] and value "
+        "f32[2, 2, 3, 8]: query and key have other batches or heads");
+    EXPECT_USER_ERROR(einsum("ab,bc->ac", {x, x}),
+                      "einsum: operand 0 is f32[2, 4, 3, 8], 'ab' has 2 letters");
+    EXPECT_USER_ERROR(einsum("abcd,adce->ae", {x, x}), "einsum: 'd' is 8 and 4");
+    EXPECT_USER_ERROR(einsum("...d->d", {x}), "einsum: '.' in '...d->d' is no letter");
+    EXPECT_USER_ERROR(einsum("abcd->e", {x}),
+                      "einsum: 'e' of the result is unknown or named twice");
+    EXPECT_USER_ERROR(rotary_embedding(narrow(x, 3, 0, 3)),
+                      "rotary_embedding: f32[2, 4, 3, 3] is not [..., L, E] with an even E");
+  });
+}
+
+TEST(UserMistake, DynamicSlices) {
+  in({{4, 6}, f32}, [&](Tensor x) {
+    Tensor i = full({}, 1, i64);
+    EXPECT_USER_ERROR(dynamic_slice(x, {i}, {2, 3}),
+                      "dynamic_slice: expected 2 scalars as start of a slice of shape [4, 6]");
+    EXPECT_USER_ERROR(dynamic_slice(x, {i, i}, {5, 3}),
+                      "dynamic_slice: a slice of shape [5, 3] does not fit into [4, 6]");
+    EXPECT_USER_ERROR(dynamic_slice(x, {i, full({}, 1)}, {1, 1}),
+                      "dynamic_slice: a start is f32[], expected an integer");
+    EXPECT_USER_ERROR(dynamic_update_slice(x, ones({2, 7}), {i, i}),
+                      "dynamic_update_slice: a slice of shape [2, 7] does not fit into [4, 6]");
+  });
+}
+
+TEST(UserMistake, Scans) {
+  in({{5, 2, 3}, f32}, [&](Tensor x) {
+    Tensor h = zeros({2, 3}), inside;
+    auto same = [](const std::vector<Tensor> &state, const std::vector<Tensor> &) {
+      return ScanValues{state, {}};
+    };
+    EXPECT_USER_ERROR(scan(same, {h}, {x, zeros({4, 2})}), "scan: f32[4, 2] has not 5 slices");
+    EXPECT_USER_ERROR(scan(same, {h}, {}), "scan: without slices the length must be given");
+    EXPECT_USER_ERROR(scan(same, {h}, {full({}, 1)}), "scan: a scalar has no slices");
+    auto wider = [](const std::vector<Tensor> &state, const std::vector<Tensor> &) {
+      return ScanValues{{cat({state[0], state[0]}, 1)}, {}};
+    };
+    EXPECT_USER_ERROR(scan(wider, {h}, {x}),
+                      "scan: state 0 starts as f32[2, 3], the step leaves f32[2, 6]");
+    auto none = [](const std::vector<Tensor> &, const std::vector<Tensor> &slice) {
+      return ScanValues{{}, slice};
+    };
+    EXPECT_USER_ERROR(scan(none, {h}, {x}),
+                      "scan: the step leaves 0 tensors of state, it was given 1");
+    auto leaking = [&](const std::vector<Tensor> &state, const std::vector<Tensor> &) {
+      inside = state[0] * 2;
+      return ScanValues{state, {}};
+    };
+    scan(leaking, {h}, {x});
+    EXPECT_USER_ERROR(inside + 1,
+                      "add: an operand belongs to the step of a scan, which has ended: outputs of "
+                      "the scan are its way out");
+  });
+  nn::LSTM lstm(nullptr, "lstm", {.input_size = 4, .hidden_size = 3});
+  in({{5, 2, 3}, f32},
+     [&](Tensor x) { EXPECT_USER_ERROR(lstm(x), "LSTM: input f32[5, 2, 3] is not [L, N, 4]"); });
 }
 
 TEST(UserMistake, OpsOutsideOfTraces) {

@@ -40,7 +40,7 @@ protected:
 TEST_F(KernelKindsTest, SchedulesAndKindsAreOneToOne) {
   for (KernelKind kind :
        {KernelKind::Pointwise, KernelKind::Reduction, KernelKind::Row, KernelKind::Contraction,
-        KernelKind::Scatter, KernelKind::Update, KernelKind::Staged})
+        KernelKind::Scatter, KernelKind::Update, KernelKind::Staged, KernelKind::Scan})
     EXPECT_EQ(kindOf(defaultSchedule(kind, &context)), kind);
   EXPECT_EQ(kindOf(CustomScheduleAttr::get(&context, "mine")), KernelKind::Custom);
   EXPECT_FALSE(kindOf(StringAttr::get(&context, "pointwise")));
@@ -51,6 +51,22 @@ TEST_F(KernelKindsTest, InputsAreInOrderOfFirstUse) {
     %c = sinter.sub %b, %a : tensor<4xf32>
     return %c : tensor<4xf32> })");
   EXPECT_EQ(body.inputs(), (SmallVector<Value>{argument(1), argument(0)}));
+}
+
+TEST_F(KernelKindsTest, AScanIsAKernelOfItsOwn) {
+  std::string scan = R"(func.func @f(%h: tensor<4xf32>) -> tensor<4xf32> {
+    %c = sinter.scan init(%h) xs() captures() attributes {count = 3 : i64} : (tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%s: tensor<4xf32>):
+      %e = sinter.exp %s : tensor<4xf32>
+      sinter.yield %e : tensor<4xf32>
+    })";
+  KernelBody alone = parse(scan + "\n return %c : tensor<4xf32> }");
+  EXPECT_EQ(why(alone, KernelKind::Scan), "accepted");
+  EXPECT_EQ(why(alone, KernelKind::Pointwise), "not_fusible");
+  KernelBody more =
+      parse(scan + "\n %d = sinter.exp %c : tensor<4xf32>\n return %d : tensor<4xf32> }");
+  EXPECT_EQ(why(more, KernelKind::Scan), "is_output_of_other_kind");
+  EXPECT_EQ(why(more, KernelKind::Pointwise), "not_fusible");
 }
 
 TEST_F(KernelKindsTest, AChainIsPointwiseAndAnUpdateButNoReduction) {
