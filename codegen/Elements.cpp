@@ -6,6 +6,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include <limits>
 #include <numeric>
@@ -564,8 +565,33 @@ void Elements::store(Value value, Value buffer, Type element, AffineExpr positio
   }
 }
 
+/// Whether lanes of `value` are known to be numbers of `declared`: read as such or rounded to it, or chosen
+/// among such.
+static bool isAmong(Value value, Type declared, unsigned depth = 6) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0) return false;
+  if (auto wide = dyn_cast<arith::ExtFOp>(op))
+    return getElementTypeOrSelf(wide.getIn()) == declared;
+  APFloat number(0.0f);
+  if (matchPattern(value, m_ConstantFloat(&number))) {
+    bool loses = false;
+    number.convert(cast<FloatType>(declared).getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                   &loses);
+    return !loses;
+  }
+  if (isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::NegFOp,
+          vector::BroadcastOp, vector::ShuffleOp>(op))
+    return llvm::all_of(op->getOperands(),
+                        [&](Value operand) { return isAmong(operand, declared, depth - 1); });
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return isAmong(select.getTrueValue(), declared, depth - 1) &&
+           isAmong(select.getFalseValue(), declared, depth - 1);
+  return false;
+}
+
 Value Elements::rounded(Value value, Type declared) {
   if (declared.isBF16() || declared.isF16()) {
+    if (isa<VectorType>(value.getType()) && isAmong(value, declared)) return value;
     Value narrow =
         arith::TruncFOp::create(builder, loc, withElement(value.getType(), declared), value);
     return arith::ExtFOp::create(builder, loc, value.getType(), narrow);

@@ -103,6 +103,7 @@ private:
 
   void inlineStage(func::FuncOp stage, ArrayRef<Value> arguments) {
     IRMapping map;
+    if (stage->hasAttr(tilesAttr)) frame.lowered.function->setAttr(tilesAttr, b.getUnitAttr());
     Block &block = stage.getBody().front();
     for (auto [argument, value] : llvm::zip_equal(block.getArguments(), arguments))
       map.map(argument, value);

@@ -42,8 +42,7 @@ void PackedEmitter::tiles() {
 void PackedEmitter::tileColumn(Value column, int64_t vectors) {
   int64_t tileRows = plan.tileRows;
   Value whole = arith::DivUIOp::create(b, frame.loc, rowCount, constant(tileRows));
-  loop(constant(0), whole, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows),
-       [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
+  wholeTiles(whole, column, vectors);
   // What is left in a full unit, and in the last one.
   std::set<int64_t> rests{plan.rowsPerUnit % tileRows,
                           plan.rows.size() % plan.rowsPerUnit % tileRows};
@@ -60,6 +59,12 @@ void PackedEmitter::tileColumn(Value column, int64_t vectors) {
     else
       onlyIf(compare(arith::CmpIPredicate::eq, left, constant(rest)), last);
   }
+}
+
+void PackedEmitter::wholeTiles(Value count, Value column, int64_t vectors) {
+  int64_t tileRows = plan.tileRows;
+  loop(constant(0), count, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows),
+       [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
 }
 
 /// Element `k` of the block (at `indices` of the box), in `row` of the unit.
@@ -130,7 +135,7 @@ void PackedEmitter::finishTile(Value row, int64_t count, Value column, int64_t v
   auto finish = [&] {
     loop(constant(0), constant(count), 1, count, [&](Value r) {
       Value end = minimum(columnCount, add(column, constant(vectors * plan.W)));
-      Value base = tileAtOnce ? affine(d(0) * ldc - d(1), {r, column})
+      Value base = tileAtOnce ? affine(d(0) * ldc - d(1) + d(2), {r, column, tileBase})
                               : affine((d(0) + d(1)) * ldc + d(2), {row, r, sumBase});
       finishRow(affine(d(0) + d(1), {row, r}), base, column, end, plan.blockColumns);
     });
@@ -142,7 +147,7 @@ void PackedEmitter::finishTile(Value row, int64_t count, Value column, int64_t v
 }
 
 Value PackedEmitter::sumAt(Value row, int64_t r, Value column, int64_t v) {
-  if (tileAtOnce) return constant(r * ldc + v * plan.W);
+  if (tileAtOnce) return affine(d(0) + (r * ldc + v * plan.W), tileBase);
   return affine((d(0) + r) * ldc + d(1) + v * plan.W + d(2), {row, column, sumBase});
 }
 

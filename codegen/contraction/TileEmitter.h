@@ -18,7 +18,10 @@ private:
   void allocatePanels() override;
   void packRows() override;
   void packColumns() override;
+  void wholeTiles(Value count, Value column, int64_t vectors) override;
   void registerTile(Value row, int64_t count, Value column, int64_t vectors) override;
+  void multiplyTiles(Value row, int64_t count, Value column, int64_t vectors);
+  void finish(Value row, int64_t count, Value column, int64_t vectors);
 
   static constexpr int64_t tileK = 32;
   int64_t kSize() const; // of a block, in whole tiles

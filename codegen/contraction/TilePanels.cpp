@@ -44,8 +44,8 @@ void TileEmitter::allocatePanels() {
   pairStride = oddLines(rows + W, 4);
   if (plan.rowsAlongRow) rowPairs = elements->temporary(tileK * pairStride, type);
   ldc = tileAtOnce ? width : oddLines(plan.blockColumns, 4);
-  sums = elements->temporary(tileAtOnce ? plan.tileRows * ldc : sumBlocks() * rowsOfSums() * ldc,
-                             plan.type);
+  sums = elements->temporary(
+      tileAtOnce ? 2 * plan.tileRows * ldc : sumBlocks() * rowsOfSums() * ldc, plan.type);
 }
 
 /// What a row panel has of k: all of it at once, or the block.

@@ -2,8 +2,6 @@
 
 #include "llvm/Support/MathExtras.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace sinter::ir;
 
@@ -42,7 +40,7 @@ double PackedPlan::tilePackCost(unsigned side, const LoopGroup &own, bool column
   return columnSide ? std::min(alongOwn, alongK + turn) : std::min(alongK, alongOwn + turn);
 }
 
-/// A unit's rows are packed for all of k where they fit half of the second-level cache, and meet the blocks of
+/// A unit's rows are packed for all of k where they fit the second-level cache, and meet the blocks of
 /// columns there one after another; else k's blocks are outside, and the sums of all its columns are kept.
 /// Tiles are so fast that packing is much of the time: units are large, and made more only where that costs
 /// little.
@@ -53,12 +51,14 @@ void PackedPlan::chooseTileUnits() {
   tileRows = m <= W ? W : 2 * W;
   tileVectors = lines * lineSize <= W ? 1 : 2;
   int64_t lineMultiple = points.window ? points.window->rowStride : tiled ? tileVectors * W : 1;
-  int64_t mostColumns = 256, mostRows = 512, half = frame.options.l2Bytes / 2;
-  int64_t fit = half / (2 * (groups[3].size() + 4 * W));
+  // Panels and sums together stay below 2 MB of stack.
+  int64_t mostColumns = tiled ? 128 : 256, mostRows = 512;
+  int64_t l2 = std::min<int64_t>(frame.options.l2Bytes, 2 << 20);
+  int64_t fit = l2 * 9 / 16 / (2 * (groups[3].size() + 4 * W));
   resident = !rowsBoxed && fit >= std::min<int64_t>(m, 128);
   // A box has whole channels.
   int64_t channel = rowsBoxed ? product(ArrayRef(rows.extents).drop_front()) : 1;
-  int64_t rowMultiple = std::lcm(channel, W);
+  int64_t rowMultiple = rowsBoxed ? channel : W;
   rowsPerUnit = blockOf(m, resident ? std::min(fit, mostRows) : mostRows, rowMultiple);
   linesPerBlock = blockOf(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
   auto count = [&] {
@@ -71,11 +71,12 @@ void PackedPlan::chooseTileUnits() {
   count();
   blocksPerUnit = columnBlocks;
   if (!resident)
-    blocksPerUnit = std::clamp<int64_t>(half / (4 * rowsPerUnit * blockColumns), 1, columnBlocks);
+    blocksPerUnit = std::clamp<int64_t>(l2 / 2 / (4 * rowsPerUnit * blockColumns), 1, columnBlocks);
 
-  // Packing's share, of the time that products take at 400 a cycle.
-  double rowPack = tilePackCost(rowSide, rows, false),
-         columnPack = tilePackCost(1 - rowSide, columns, true);
+  // Packing's share, of the time that products take at 400 a cycle; an operand comes from far away.
+  constexpr double fetch = 0.3;
+  double rowPack = fetch + tilePackCost(rowSide, rows, false),
+         columnPack = fetch + tilePackCost(1 - rowSide, columns, true);
   auto time = [&](int64_t r, int64_t c) {
     return 1 + 400 * (rowPack / double(c) + columnPack / double(r));
   };
@@ -88,9 +89,9 @@ void PackedPlan::chooseTileUnits() {
   for (int64_t units = count(); units < enoughUnits && work / double(units) > 1e7;) {
     int64_t halfRows = blockOf(m, llvm::divideCeil(rowsPerUnit, 2), rowMultiple),
             halfBlocks = llvm::divideCeil(blocksPerUnit, 2);
-    double byRows = rowsPerUnit >= 4 * W ? time(halfRows, columnsOf(blocksPerUnit)) : 1e9,
+    double byRows = rowsPerUnit > W ? time(halfRows, columnsOf(blocksPerUnit)) : 1e9,
            byColumns = blocksPerUnit > 1 ? time(rowsPerUnit, columnsOf(halfBlocks)) : 1e9;
-    if (std::min(byRows, byColumns) > least * (units < 4 ? 1.3 : 1.15)) break;
+    if (std::min(byRows, byColumns) > least * (units < 4 ? 1.3 : 1.1)) break;
     if (byRows < byColumns)
       rowsPerUnit = halfRows;
     else

@@ -8,8 +8,44 @@ using namespace mlir;
 
 namespace sinter::codegen {
 
-/// Sums of up to two tiles of rows times up to two of columns: with the factors' four, all eight registers.
 void TileEmitter::registerTile(Value row, int64_t count, Value column, int64_t vectors) {
+  multiplyTiles(row, count, column, vectors);
+  finish(row, count, column, vectors);
+}
+
+/// What follows a tile's sums comes after the next tile's products: it need not wait for them, nor for its own
+/// sums to reach the cache.
+void TileEmitter::wholeTiles(Value count, Value column, int64_t vectors) {
+  int64_t tileRows = plan.tileRows, most = llvm::divideCeil(plan.rowsPerUnit, tileRows);
+  if (points.window || most < 2) return PackedEmitter::wholeTiles(count, column, vectors);
+  auto sumsOf = [&](Value tile) {
+    if (tileAtOnce) tileBase = affine((d(0) % 2) * (tileRows * ldc), tile);
+  };
+  auto finishBefore = [&](Value next) {
+    onlyIf(compare(arith::CmpIPredicate::ne, next, constant(0)), [&] {
+      Value tile = subtract(next, constant(1));
+      elements->variable(tile, 0, most - 1);
+      sumsOf(tile);
+      finish(affine(d(0) * tileRows, tile), tileRows, column, vectors);
+    });
+  };
+  loop(constant(0), count, 1, most, [&](Value tile) {
+    sumsOf(tile);
+    multiplyTiles(affine(d(0) * tileRows, tile), tileRows, column, vectors);
+    finishBefore(tile);
+  });
+  finishBefore(count);
+  tileBase = constant(0);
+}
+
+void TileEmitter::finish(Value row, int64_t count, Value column, int64_t vectors) {
+  runWidth = vectors * plan.W; // a line of a cache, where the results are bf16, too
+  finishTile(row, count, column, vectors);
+  runWidth = plan.W;
+}
+
+/// Sums of up to two tiles of rows times up to two of columns: with the factors' four, all eight registers.
+void TileEmitter::multiplyTiles(Value row, int64_t count, Value column, int64_t vectors) {
   int64_t W = plan.W, width = plan.tileVectors * W, rowTiles = llvm::divideCeil(count, W);
   Type factors = amx::TileType::get({W, tileK}, plan.panelType);
   Type sumType = amx::TileType::get({W, W}, plan.type);
@@ -73,9 +109,6 @@ void TileEmitter::registerTile(Value row, int64_t count, Value column, int64_t v
       });
   for (auto [place, total] : llvm::zip_equal(places, totals))
     amx::TileStoreOp::create(b, frame.loc, sums, ValueRange(place), total, sumStride);
-  runWidth = vectors * W; // a line of a cache, where the results are bf16, too
-  finishTile(row, count, column, vectors);
-  runWidth = W;
 }
 
 } // namespace sinter::codegen

@@ -86,6 +86,10 @@ TEST_F(KernelImageTest, Refusals) {
                "cannot load the program's generic kernels: dlopen");
   EXPECT_ERROR(KernelImage::load({{"sve", generic}}), unsupported,
                "the program has kernels for sve, this machine runs");
+  if (!hostRuns("amx")) {
+    EXPECT_ERROR(KernelImage::load({{"amx", generic}}), unsupported,
+                 "the program has kernels for amx, this machine runs");
+  }
   if (!hostRuns("avx2")) GTEST_SKIP() << "this machine has no AVX2";
   ScopedVariable set("SINTER_CPU_ISA", "avx2");
   EXPECT_ERROR(KernelImage::load(program.cpuImages), notFound,
