@@ -55,7 +55,19 @@ struct Decompose : impl::DecomposeBase<Decompose> {
 
   void runOnOperation() override {
     SmallVector<DecomposableOpInterface> composites;
-    getOperation().walk([&](DecomposableOpInterface op) { composites.push_back(op); });
+    SmallVector<Operation *> scatters;
+    auto note = [&](Operation *op) {
+      if (auto fusible = dyn_cast<FusibleOpInterface>(op);
+          fusible && fusible.getFusionKind() == FusionKind::Scatter &&
+          isNarrowFloat(op->getResult(0).getType()))
+        scatters.push_back(op);
+    };
+    getOperation().walk([&](Operation *op) {
+      if (auto composite = dyn_cast<DecomposableOpInterface>(op))
+        composites.push_back(composite);
+      else
+        note(op);
+    });
     for (DecomposableOpInterface composite : composites) {
       // Into a block of its own first: what it is made of decides whether it stays.
       Block parts;
@@ -64,17 +76,16 @@ struct Decompose : impl::DecomposeBase<Decompose> {
       SmallVector<Value> replacements = composite.decompose(builder);
       if (!all && isOneRowKernel(parts)) {
         while (!parts.empty()) parts.back().erase();
+        note(composite);
         continue;
       }
+      for (Operation &part : parts) note(&part);
       composite->getBlock()->getOperations().splice(composite->getIterator(),
                                                     parts.getOperations());
       composite->replaceAllUsesWith(replacements);
       composite->erase();
     }
-    getOperation().walk([](FusibleOpInterface op) {
-      if (op.getFusionKind() == FusionKind::Scatter && isNarrowFloat(op->getResult(0).getType()))
-        widenScatter(op);
-    });
+    llvm::for_each(scatters, widenScatter);
   }
 };
 

@@ -33,7 +33,7 @@ struct Layout : impl::LayoutBase<Layout> {
     asked = false;
     getOperation().walk([&](Operation *op) { serve(op); });
     if (!asked)
-      getOperation().emitRemark() << "layout: no op asks for another order than row-major";
+      emitRemark(getOperation().getLoc()) << "layout: no op asks for another order than row-major";
   }
 
   void serve(Operation *op) {

@@ -49,6 +49,7 @@ public:
     OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
     for (auto func : llvm::to_vector(module.getOps<func::FuncOp>())) {
       llvm::StringMap<std::string> renamed;
+      bool hasLedger = func->hasAttr(ledgerAttr);
       // Those of the function; stages stay inside their kernel.
       auto regions = llvm::to_vector(func.getBody().front().getOps<FusedOp>());
       for (FusedOp fused : regions) {
@@ -66,7 +67,7 @@ public:
           symbols.insert(kernel);
           candidates.push_back(kernel);
         }
-        if (name) renamed[name.getValue()] = kernel.getSymName().str();
+        if (name && hasLedger) renamed[name.getValue()] = kernel.getSymName().str();
         OpBuilder builder(fused);
         auto launch =
             LaunchOp::create(builder, fused.getLoc(), TypeRange(fused.getOutputs()),
@@ -74,13 +75,12 @@ public:
         fused.replaceAllUsesWith(launch.getOutputs());
         fused.erase();
       }
-      renameInLedger(func, renamed);
+      if (hasLedger) renameInLedger(func, renamed);
     }
   }
 
 private:
   void renameInLedger(func::FuncOp func, const llvm::StringMap<std::string> &renamed) {
-    if (!func->hasAttr(ledgerAttr)) return;
     auto rename = [&](std::vector<std::string> &kernels) {
       std::vector<std::string> names; // two regions may have become one kernel
       for (const std::string &kernel : kernels) {

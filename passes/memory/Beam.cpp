@@ -122,14 +122,18 @@ private:
     std::vector<Next> all;
     for (size_t from = 0; from < beam.size(); ++from)
       for (int step : beam[from].ready) all.push_back(look(beam[from], from, step));
-    std::sort(all.begin(), all.end(), [](const Next &a, const Next &b) {
-      return std::tuple(a.peak, a.live, a.from, a.step) <
+    // The best first, of which few are looked at.
+    auto isWorse = [](const Next &a, const Next &b) {
+      return std::tuple(a.peak, a.live, a.from, a.step) >
              std::tuple(b.peak, b.live, b.from, b.step);
-    });
+    };
+    std::make_heap(all.begin(), all.end(), isWorse);
     std::vector<Beginning> best;
     llvm::SmallDenseSet<uint64_t> seen;
-    for (const Next &next : all) {
-      if (best.size() == width) break;
+    while (!all.empty() && best.size() < width) {
+      std::pop_heap(all.begin(), all.end(), isWorse);
+      Next next = all.back();
+      all.pop_back();
       if (!seen.insert(next.hash >> 1).second) continue; // the set's own marks are not reached
       best.push_back(taken(beam[next.from], next));
     }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -114,10 +115,17 @@ private:
       if (!holds(where.lookup(value), value))
         return launch.emitOpError("operand ") << operand << " is overwritten before it is read";
     }
+    SmallVector<std::optional<Place>> reads; // none: a constant
+    for (Value input : launch.getInputs()) {
+      Value value = stripViews(input);
+      reads.push_back(value.getDefiningOp<ConstantOp>() ? std::optional<Place>()
+                                                        : where.lookup(value));
+    }
     SmallVector<Place> places;
     for (unsigned result = 0; result < count; ++result) {
       FailureOr<Place> place = planned(launch, result);
-      if (failed(place) || failed(checkAgainstOperands(launch, result, *place))) return failure();
+      if (failed(place) || failed(checkAgainstOperands(launch, reads, result, *place)))
+        return failure();
       for (auto [other, taken] : llvm::enumerate(places))
         if (taken.meets(*place))
           return launch.emitOpError("results ") << other << " and " << result << " meet";
@@ -128,24 +136,23 @@ private:
   }
 
   // A result lies apart from every operand, but for the one whose storage it takes.
-  LogicalResult checkAgainstOperands(LaunchOp launch, unsigned result, const Place &place) {
+  LogicalResult checkAgainstOperands(LaunchOp launch, ArrayRef<std::optional<Place>> reads,
+                                     unsigned result, const Place &place) {
     int64_t taken = (*launch.getInPlace())[result];
-    if (taken >= int64_t(launch.getInputs().size()))
+    if (taken >= int64_t(reads.size()))
       return launch.emitOpError("result ") << result << " takes the storage of no operand";
-    for (auto [operand, input] : llvm::enumerate(launch.getInputs())) {
-      Value value = stripViews(input);
-      if (value.getDefiningOp<ConstantOp>()) {
+    for (auto [operand, read] : llvm::enumerate(reads)) {
+      if (!read) {
         if (taken == int64_t(operand))
           return launch.emitOpError("result ") << result << " takes a constant's storage";
         continue;
       }
-      Place read = where.lookup(value);
       if (taken == int64_t(operand)) {
         auto &[block, storage] = kernelOf(launch);
-        if (!(read == place) || !storage.mayShare(result, block->getArgument(operand)))
+        if (!(*read == place) || !storage.mayShare(result, block->getArgument(operand)))
           return launch.emitOpError("result ")
                  << result << " cannot take the storage of operand " << operand;
-      } else if (read.meets(place)) {
+      } else if (read->meets(place)) {
         return launch.emitOpError("result ")
                << result << " meets operand " << operand << ", which it may still read";
       }

@@ -33,8 +33,101 @@ constexpr int64_t searchWork = 1'000'000;
 
 class Placer {
 public:
-  explicit Placer(const std::vector<Extent> &extents)
-      : extents(extents), neighbours(extents.size()) {
+  explicit Placer(const std::vector<Extent> &extents) : extents(extents) {
+    countNeighbours();
+    size_t all = size_t(std::accumulate(counts.begin(), counts.end(), int64_t(0)));
+    if (all < extents.size() * extents.size() / 4) listNeighbours();
+    std::vector<int64_t> moments;
+    for (const Extent &extent : extents) {
+      moments.push_back(extent.first);
+      moments.push_back(extent.last + 1);
+    }
+    std::sort(moments.begin(), moments.end());
+    moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
+    auto sectionOf = [&](int64_t moment) {
+      return size_t(std::lower_bound(moments.begin(), moments.end(), moment) - moments.begin());
+    };
+    sections = moments.size();
+    for (const Extent &extent : extents)
+      spans.emplace_back(sectionOf(extent.first),
+                         sectionOf(std::max(extent.first, extent.last + 1)));
+  }
+
+  /// Each in turn at the lowest gap that fits (`tightest`: at the gap that it fills best) among the
+  /// neighbours that are placed. Gives up when it gets as high as `limit`.
+  Placement run(const Order &order, bool tightest, int64_t limit) const {
+    Placement result{std::vector<int64_t>(extents.size(), -1), 0};
+    // Up to where each section is full: no gap lies below the highest of an item's.
+    std::vector<int64_t> full(sections, 0);
+    std::vector<Placed> placed, near; // by where they begin
+    auto byFrom = [](const Placed &a, const Placed &b) { return a.from < b.from; };
+    for (int item : order) {
+      Placed own{0, 0, spans[item].first, spans[item].second};
+      auto begin = full.begin() + std::ptrdiff_t(own.first),
+           stop = full.begin() + std::ptrdiff_t(own.last);
+      int64_t end = begin == stop ? 0 : *std::max_element(begin, stop), best = -1, bestGap = 0;
+      auto pass = [&](const Placed &other) { // whether to go on
+        int64_t gap = other.from - end;
+        if (gap >= extents[item].bytes && (best < 0 || gap < bestGap)) {
+          best = end;
+          bestGap = gap;
+          if (!tightest) return false;
+        }
+        end = std::max(end, other.to);
+        return true;
+      };
+      if (neighbours.empty() || neighbours[item].size() > placed.size() / 4) {
+        for (const Placed &other : placed)
+          if (other.to > end && other.first < own.last && own.first < other.last && !pass(other))
+            break;
+      } else {
+        near.clear();
+        for (int other : neighbours[item])
+          if (int64_t from = result.offsets[other]; from >= 0)
+            near.push_back({from, from + extents[other].bytes, 0, 0});
+        std::sort(near.begin(), near.end(), byFrom);
+        for (const Placed &other : near)
+          if (other.to > end && !pass(other)) break;
+      }
+      if (best < 0) best = end;
+      result.offsets[item] = best;
+      own.from = best;
+      own.to = best + extents[item].bytes;
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), own, byFrom), own);
+      for (auto section = begin; section != stop; ++section)
+        if (*section == best) *section = own.to;
+      result.height = std::max(result.height, own.to);
+      if (result.height >= limit) return result;
+    }
+    return result;
+  }
+
+  const std::vector<Extent> &extents;
+  std::vector<int64_t> counts; // of neighbours: others that live at the same time
+
+private:
+  struct Placed {
+    int64_t from, to;
+    size_t first, last; // sections
+  };
+
+  void countNeighbours() {
+    std::vector<int64_t> firsts, lasts;
+    for (const Extent &extent : extents) {
+      firsts.push_back(extent.first);
+      lasts.push_back(extent.last);
+    }
+    std::sort(firsts.begin(), firsts.end());
+    std::sort(lasts.begin(), lasts.end());
+    for (const Extent &extent : extents) {
+      auto begun = std::upper_bound(firsts.begin(), firsts.end(), extent.last) - firsts.begin();
+      auto ended = std::lower_bound(lasts.begin(), lasts.end(), extent.first) - lasts.begin();
+      counts.push_back(begun - ended - 1);
+    }
+  }
+
+  void listNeighbours() {
+    neighbours.resize(extents.size());
     Order byFirst(extents.size());
     std::iota(byFirst.begin(), byFirst.end(), 0);
     std::stable_sort(byFirst.begin(), byFirst.end(),
@@ -47,37 +140,9 @@ public:
       }
   }
 
-  /// Each in turn at the lowest gap that fits (`tightest`: at the gap that it fills best) among the
-  /// neighbours that are placed. Gives up when it gets as high as `limit`.
-  Placement run(const Order &order, bool tightest, int64_t limit) const {
-    Placement result{std::vector<int64_t>(extents.size(), -1), 0};
-    std::vector<std::pair<int64_t, int64_t>> taken;
-    for (int item : order) {
-      taken.clear();
-      for (int other : neighbours[item])
-        if (result.offsets[other] >= 0)
-          taken.emplace_back(result.offsets[other], result.offsets[other] + extents[other].bytes);
-      std::sort(taken.begin(), taken.end());
-      int64_t end = 0, best = -1, bestGap = 0;
-      for (auto [from, to] : taken) {
-        int64_t gap = from - end;
-        if (gap >= extents[item].bytes && (best < 0 || gap < bestGap)) {
-          best = end;
-          bestGap = gap;
-          if (!tightest) break;
-        }
-        end = std::max(end, to);
-      }
-      if (best < 0) best = end;
-      result.offsets[item] = best;
-      result.height = std::max(result.height, best + extents[item].bytes);
-      if (result.height >= limit) return result;
-    }
-    return result;
-  }
-
-  const std::vector<Extent> &extents;
-  std::vector<std::vector<int>> neighbours;
+  std::vector<std::vector<int>> neighbours; // where they are few
+  size_t sections = 0;
+  std::vector<std::pair<size_t, size_t>> spans; // of sections, one for each extent
 };
 
 struct Best {
@@ -122,7 +187,7 @@ void improve(const Placer &placer, Best &best, int64_t goodEnough) {
   const std::vector<Extent> &extents = placer.extents;
   std::mt19937_64 random(extents.size());
   int64_t cost = 64;
-  for (const auto &list : placer.neighbours) cost += 8 * int64_t(list.size());
+  for (int64_t count : placer.counts) cost += 8 * count;
   Order current = best.order;
   Placement now = best.placement;
   for (int64_t work = 10'000'000; work > 0 && best.placement.height > goodEnough; work -= cost) {

@@ -73,8 +73,8 @@ private:
       SmallVector<Operation *> readers;
       for (LaunchOp other : readersOf[state]) {
         if (other == launch) {
-          for (auto [operand, input] : llvm::enumerate(launch.getInputs()))
-            if (storageOf(input) == state &&
+          for (auto [operand, storage] : llvm::enumerate(storagesOf(launch)))
+            if (storage == state &&
                 !reuse.mayTake(launch, cast<OpResult>(value).getResultNumber(), operand))
               return false;
         } else if (precedence.reaches(launch, other)) {
@@ -109,6 +109,13 @@ private:
     return launch->getResult(0);
   }
 
+  ArrayRef<Value> storagesOf(LaunchOp launch) {
+    SmallVector<Value> &known = storages[launch];
+    if (known.empty())
+      for (Value input : launch.getInputs()) known.push_back(storageOf(input));
+    return known;
+  }
+
   void addReader(LaunchOp launch) {
     llvm::SmallDenseSet<Value> seen;
     for (Value input : launch.getInputs())
@@ -137,8 +144,9 @@ private:
   Operation *terminator;
   Precedence &precedence;
   Reuse reuse;
-  SmallVector<BlockArgument> states;                      // of each result
-  llvm::DenseMap<Value, SmallVector<LaunchOp>> readersOf; // looked up only
+  SmallVector<BlockArgument> states;                        // of each result
+  llvm::DenseMap<Value, SmallVector<LaunchOp>> readersOf;   // looked up only
+  llvm::DenseMap<Operation *, SmallVector<Value>> storages; // of the operands of launches
   Homes homes;
 };
 

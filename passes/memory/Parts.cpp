@@ -121,6 +121,17 @@ FusedOp onlyStage(ArrayRef<Operation *> ops, ArrayRef<unsigned> inputs, ArrayRef
   return stage;
 }
 
+// Arithmetic on scalars that stood beside reductions is a kernel of another kind on its own.
+Attribute scheduleOf(KernelOp kernel, ArrayRef<Operation *> ops, ArrayRef<Value> outputs) {
+  bool reduces = llvm::any_of(ops, [](Operation *op) { return isa<ReductionOpInterface>(op); });
+  if (*kindOf(kernel.getSchedule()) == KernelKind::Reduction && !reduces) {
+    KernelBody body{SmallVector<Operation *>(ops), SmallVector<Value>(outputs)};
+    for (KernelKind kind : {KernelKind::Pointwise, KernelKind::Update})
+      if (!whyNot(body, kind, targetOf(kernel))) return defaultSchedule(kind, kernel.getContext());
+  }
+  return kernel.getSchedule();
+}
+
 } // namespace
 
 SmallVector<Part> partsOf(KernelOp kernel) { return Finder(kernel).run(); }
@@ -157,7 +168,7 @@ KernelOp kernelOfParts(KernelOp kernel, ArrayRef<Part> all, ArrayRef<unsigned> w
   FusedOp stage = onlyStage(inOrder, inputs, results);
   auto made = KernelOp::create(builder, loc, (kernel.getSymName() + "_part").str(),
                                FunctionType::get(kernel.getContext(), inputTypes, outputTypes),
-                               stage ? stage.getSchedule() : kernel.getSchedule());
+                               stage ? stage.getSchedule() : scheduleOf(kernel, inOrder, results));
   IRMapping mapping;
   if (stage) {
     stage.getBody().cloneInto(&made.getBody(), mapping);

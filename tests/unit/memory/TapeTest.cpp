@@ -9,6 +9,7 @@
 
 #include "../../support/Ir.h"
 
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 
 #include <gtest/gtest.h>
@@ -119,6 +120,26 @@ TEST_P(Tapes, BudgetsChangeNoResult) {
 INSTANTIATE_TEST_SUITE_P(Models, Tapes, testing::Range(0u, 24u));
 
 // Pairs of a small and a large value in the worst order: all small ones are made of large ones first.
+TEST(Parts, ScalarsBesideAReductionAreAKernelOnTheirOwn) {
+  test::Ir ir;
+  auto module = ir.parse(R"(
+  sinter.kernel @k schedule(#sinter.reduction)
+      : (tensor<8x4xf32>, tensor<f32>, tensor<1x1xf32>) -> (tensor<f32>, tensor<f32>, tensor<1x1xf32>) {
+  ^bb0(%a: tensor<8x4xf32>, %t: tensor<f32>, %u: tensor<1x1xf32>):
+    %s = sinter.sum %a {dim = array<i64: 0, 1>} : (tensor<8x4xf32>) -> tensor<f32>
+    %n = sinter.exp %t : tensor<f32>
+    %m = sinter.neg %u : tensor<1x1xf32>
+    sinter.yield %s, %n, %m : tensor<f32>, tensor<f32>, tensor<1x1xf32>
+  })");
+  ASSERT_TRUE(module) << ir.errors;
+  KernelOp kernel = *module->getOps<KernelOp>().begin();
+  auto parts = sinter::passes::memory::partsOf(kernel);
+  ASSERT_EQ(parts.size(), 3u);
+  for (unsigned part : {0u, 1u}) EXPECT_TRUE(kernelOfParts(kernel, parts, {part}));
+  EXPECT_TRUE(kernelOfParts(kernel, parts, {1u, 2u})); // of two shapes
+  EXPECT_TRUE(succeeded(verify(*module))) << ir.errors;
+}
+
 TEST(Order, OneThatIsBadIsLeft) {
   test::Ir ir;
   std::string body, sums;
