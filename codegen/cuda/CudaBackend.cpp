@@ -96,11 +96,13 @@ public:
       FailureOr<PrintedKernel> printed = printKernel(kernel);
       if (failed(printed)) return failure();
       if (dump) dump(kernel.getSymName().str() + ".cu", wholeText(kernel, *printed));
-      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block) {
+      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block,
+                     int64_t sharedBytes) {
         CompiledPart part;
         part.kernel = program.kernels.size();
         part.shape.grid = {uint32_t(grid), 1, 1};
         part.shape.block = {uint32_t(block), 1, 1};
+        part.shape.sharedBytes = uint32_t(sharedBytes);
         runtime::Kernel entry;
         entry.name = name;
         entry.source = std::move(text.source);
@@ -113,11 +115,11 @@ public:
       CompiledKernel result;
       if (printed->first) {
         result.first = add(kernel.getSymName().str() + "_parts", *printed->first, lowered.firstGrid,
-                           lowered.firstBlock);
+                           lowered.firstBlock, lowered.firstSharedBytes);
         result.scratchBytes = lowered.scratchBytes;
       }
-      static_cast<CompiledPart &>(result) =
-          add(kernel.getSymName().str(), printed->text, lowered.grid, lowered.block);
+      static_cast<CompiledPart &>(result) = add(kernel.getSymName().str(), printed->text,
+                                                lowered.grid, lowered.block, lowered.sharedBytes);
       compiled.push_back(result);
     }
     return compiled;
@@ -145,16 +147,19 @@ FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architectur
   struct Limits {
     StringRef name;
     int64_t sharedBytes, l2Bytes;
+    StringRef matrix = "m16n8k16";
   };
-  static const Limits known[] = {{"sm_75", 64 << 10, 6 << 20},     {"sm_80", 163 << 10, 40 << 20},
-                                 {"sm_86", 99 << 10, 6 << 20},     {"sm_89", 99 << 10, 72 << 20},
-                                 {"sm_90", 227 << 10, 50 << 20},   {"sm_90a", 227 << 10, 50 << 20},
-                                 {"sm_100", 227 << 10, 126 << 20}, {"sm_120", 99 << 10, 96 << 20}};
+  static const Limits known[] = {
+      {"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
+      {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
+      {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20},
+      {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
   for (const Limits &limits : known)
     if (limits.name == architecture)
-      // Static shared arrays end at 48 KiB on every architecture; templates that want more ask for it.
+      // Static shared arrays end at 48 KiB on every architecture; a launch may ask for more.
       return ir::TargetAttr::get(&context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
-                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024);
+                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024,
+                                 limits.sharedBytes, limits.matrix);
   InFlightDiagnostic error = emitError(UnknownLoc::get(&context))
                              << "unknown GPU architecture '" << architecture << "'; known are";
   for (const Limits &limits : known) error << (&limits == known ? " " : ", ") << limits.name;
