@@ -79,6 +79,21 @@ std::string wholeText(ir::KernelOp kernel, const PrintedKernel &printed) {
   return text + printed.text.source;
 }
 
+/// Adds the device headers `names` and those that they include to `all`.
+void withIncluded(ArrayRef<std::string> names, std::set<std::string> &all) {
+  for (const std::string &name : names) {
+    if (!all.insert(name).second) continue;
+    for (const DeviceHeader &header : deviceHeaders()) {
+      if (header.name != name) continue;
+      const StringRef include = "#include \"", text = header.text;
+      for (size_t at = 0; (at = text.find(include, at)) != StringRef::npos;) {
+        at += include.size();
+        withIncluded({text.slice(at, text.find('"', at)).str()}, all);
+      }
+    }
+  }
+}
+
 class CudaBackend : public Backend {
 public:
   explicit CudaBackend(DumpText dump) : dump(std::move(dump)) {}
@@ -106,8 +121,9 @@ public:
         runtime::Kernel entry;
         entry.name = name;
         entry.source = std::move(text.source);
-        for (const std::string &header : text.headers)
-          entry.headers.push_back(headerIndex.at(header));
+        std::set<std::string> headers;
+        withIncluded(text.headers, headers);
+        for (const std::string &header : headers) entry.headers.push_back(headerIndex.at(header));
         program.kernels.push_back(std::move(entry));
         return part;
       };

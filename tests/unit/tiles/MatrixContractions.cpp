@@ -3,6 +3,7 @@
 #include "TileCheck.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 
 using namespace sinter::test;
 using testing::HasSubstr;
@@ -76,6 +77,52 @@ TEST_P(MatrixTiles, AgreeWithTheEvaluator) {
   std::string text;
   checkTile(cases[std::get<0>(GetParam())], tiles[std::get<1>(GetParam())], text);
   EXPECT_THAT(text, HasSubstr("mma<"));
+}
+
+/// Before each ldmatrix: the eight rows of a matrix lie in eight different places of 16 bytes, modulo 128.
+const char *bankCheck = R"(
+template <class P> SINTER_DEVICE P apart(P row) {
+  u32 places = 1u << row.address / 16 % 8;
+  for (int other = 1; other < 8; other *= 2) places |= __shfl_xor_sync(0xffffffffu, places, other);
+  if (places != 0xffu) row[1 << 30];
+  return row;
+}
+)";
+
+TEST(MatrixBanks, NoTwoRowsOfAMatrixMeet) {
+  auto check = [](std::string &source) {
+    for (const std::string call : {"loadMatrices<4>(", "loadMatricesTransposed<4>("})
+      for (size_t at = 0; (at = source.find(call, at)) != std::string::npos;
+           at += call.size() + 6) {
+        source.insert(source.find(");", at), ")");
+        source.insert(at + call.size(), "apart(");
+      }
+    source.insert(source.find("extern"), bankCheck);
+  };
+  for (const TileCase &c : cases) {
+    if (std::string(c.name) != "whole" && std::string(c.name) != "transposed") continue;
+    for (const Tile &tile : tiles) {
+      std::string text;
+      SCOPED_TRACE(nameOf(c, tile));
+      checkTile(c, tile, text, check);
+      EXPECT_THAT(text, HasSubstr(">(apart("));
+    }
+  }
+  // Without the crossing of words the results are right, and rows meet.
+  testing::TestPartResultArray failures;
+  {
+    testing::ScopedFakeTestPartResultReporter reporter(
+        testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+    std::string text;
+    checkTile(cases[0], tiles[0], text, [&](std::string &source) {
+      const std::string cross = " ^ ";
+      for (size_t at; (at = source.find(cross)) != std::string::npos;)
+        source.replace(at, cross.size(), " + 0 * ");
+      check(source);
+    });
+  }
+  ASSERT_GE(failures.size(), 1);
+  EXPECT_THAT(failures.GetTestPartResult(0).message(), HasSubstr("out of bounds"));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MatrixTiles,

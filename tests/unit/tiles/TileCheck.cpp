@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 
 #include <random>
+#include <regex>
+#include <set>
 
 using testing::HasSubstr;
 
@@ -29,6 +31,20 @@ std::string textOf(const TileCase &c) {
          "return %r : " + c.result + "\n}\n";
 }
 
+/// NVRTC is given a kernel's headers and no others: what they include is among them.
+void expectWholeHeaders(const runtime::Program &program) {
+  static const std::regex include("#include \"([^\"]+)\"");
+  for (const runtime::Kernel &kernel : program.kernels) {
+    std::set<std::string> names;
+    for (uint32_t header : kernel.headers) names.insert(program.headers[header].name);
+    for (uint32_t header : kernel.headers) {
+      const std::string &text = program.headers[header].text;
+      for (std::sregex_iterator at(text.begin(), text.end(), include), end; at != end; ++at)
+        EXPECT_TRUE(names.contains((*at)[1])) << (*at)[1] << " of " << kernel.name;
+    }
+  }
+}
+
 } // namespace
 
 std::string nameOf(const TileCase &c, const Tile &tile) {
@@ -36,7 +52,8 @@ std::string nameOf(const TileCase &c, const Tile &tile) {
          std::to_string(tile.k) + "_parts" + std::to_string(tile.splits);
 }
 
-void checkTile(const TileCase &c, const Tile &tile, std::string &text) {
+void checkTile(const TileCase &c, const Tile &tile, std::string &text,
+               const std::function<void(std::string &source)> &edit) {
   Ir ir;
   auto module = ir.parse(textOf(c)), reference = ir.parse(textOf(c));
   ASSERT_TRUE(module) << ir.errors << textOf(c);
@@ -56,7 +73,11 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text) {
   codegenOptions.target = runtime::TargetKind::cuda;
   auto program = codegen::compileToProgram(*module, codegenOptions);
   ASSERT_TRUE(succeeded(program)) << ir.errors;
-  for (const runtime::Kernel &kernel : program->kernels) text += kernel.source;
+  expectWholeHeaders(*program);
+  for (runtime::Kernel &kernel : program->kernels) {
+    if (edit) edit(kernel.source);
+    text += kernel.source;
+  }
   if (tile.splits > 1) { EXPECT_THAT(text, HasSubstr("_parts(")); }
 
   auto function = Ir::function(*reference, "f");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace sinter::test {
@@ -19,7 +20,8 @@ struct TileCase {
 std::string nameOf(const TileCase &c, const Tile &tile);
 
 /// Compiles the case for CUDA with this tile, runs it on the emulated device and compares it with the evaluator,
-/// within its bounds. Failures are gtest's; `text` gets the kernels.
-void checkTile(const TileCase &c, const Tile &tile, std::string &text);
+/// within its bounds. Failures are gtest's; `text` gets the kernels, as `edit` leaves them.
+void checkTile(const TileCase &c, const Tile &tile, std::string &text,
+               const std::function<void(std::string &source)> &edit = nullptr);
 
 } // namespace sinter::test
