@@ -32,6 +32,8 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   options.l2Bytes = target.getL2Bytes();
   options.sharedBytes = target.getSharedBytes();
   options.maxThreads = target.getMaxThreads();
+  options.largeSharedBytes = target.getLargeSharedBytes();
+  options.matrix = target.getMatrix().str();
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <array>
+#include <string>
 
 /// Turns `sinter.kernel` ops into kernel functions in MLIR's own dialects. The same lowering serves
 /// CPU and GPU; what prints or compiles the function decides nothing.
@@ -31,7 +32,12 @@
 ///     math ops on rank-1 vectors; with tiles, amx.tile_zero/load/store/mulf of 16 rows of 64 bytes; LLVM
 ///     intrinsics none;
 ///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down); a loop with
-///     `sinter.unroll` is unrolled whole, in a function with `sinter.narrow` no index passes 32 bits.
+///     `sinter.unroll` is unrolled whole, in a function with `sinter.narrow` no index passes 32 bits;
+///   - GPUs with a matrix unit: one gpu.dynamic_shared_memory of `sharedBytes` and memref.view of it;
+///     nvgpu.device_async_copy/create_group/wait (tokens are order, ub.poison is a token of nothing, neither is
+///     printed), nvgpu.ldmatrix, nvgpu.mma.sync (16x8x16), and on the fragments (vector<4x2xt>, vector<2x2xt>,
+///     sums vector<2x2xf32>, also as elements of thread-private memrefs) constant zero, vector.extract of a
+///     sum and vector.extract_strided_slice of whole rows; vector.load and vector.store of eight neighbours.
 /// Indices are plain arithmetic on `index`; no affine ops remain.
 namespace sinter::codegen {
 
@@ -44,7 +50,9 @@ struct LoweringOptions {
   bool maskedTails = true;  // CPU: a masked run is cheaper than one element after the other
   bool fma = true;          // CPU: a fused multiply-add is one instruction
   int64_t l1Bytes = 32768, l2Bytes = 1048576;
-  int64_t sharedBytes = 49152; // GPU: of one block
+  int64_t sharedBytes = 49152;  // GPU: of one block
+  int64_t largeSharedBytes = 0; // GPU: of a block whose launch asks for it
+  std::string matrix = "none";  // GPU: what a warp's matrix unit multiplies
   int64_t maxThreads = 1024;
   bool strict = false; // results do not depend on what is in the kernel besides (ir/Numerics.h)
 
@@ -55,10 +63,11 @@ struct LoweredKernel {
   mlir::func::FuncOp function;
   int64_t range = 1, grain = 1; // CPU
   int64_t grid = 1, block = 1;  // GPU
+  int64_t sharedBytes = 0;      // GPU: that the launch asks for
   /// GPU, where a kernel runs in two launches: `first` takes the inputs and `scratchBytes` of scratch
   /// memory, which it fills; `function` takes the scratch after its results.
   mlir::func::FuncOp first;
-  int64_t firstGrid = 1, firstBlock = 1, scratchBytes = 0;
+  int64_t firstGrid = 1, firstBlock = 1, firstSharedBytes = 0, scratchBytes = 0;
 };
 
 /// Marks a loop that is to be unrolled whole (GPU), a function whose index values fit 32 bits, and an

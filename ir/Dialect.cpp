@@ -7,6 +7,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -70,7 +71,7 @@ LogicalResult SinterDialect::verifyRegionArgAttribute(Operation *op, unsigned, u
 void sinter::ir::registerDialects(DialectRegistry &registry) {
   registry.insert<SinterDialect, affine::AffineDialect, arith::ArithDialect, func::FuncDialect,
                   gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                  scf::SCFDialect, vector::VectorDialect>();
+                  nvgpu::NVGPUDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
 StringRef sinter::ir::roleOf(BlockArgument argument) {

@@ -102,7 +102,7 @@ Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
   case KernelKind::Row:
     return RowScheduleAttr::get(context, 1, 256);
   case KernelKind::Contraction:
-    return ContractionScheduleAttr::get(context, 64, 64, 16, 1, 256);
+    return ContractionScheduleAttr::get(context, 64, 64, 16, 1, 256, 0);
   case KernelKind::Scatter:
     return ScatterScheduleAttr::get(context, 1, 256);
   case KernelKind::Update:

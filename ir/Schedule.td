@@ -14,7 +14,9 @@ def Sinter_TargetAttr : AttrDef<Sinter_Dialect, "Target"> {
     DefaultValuedParameter<"int64_t", "32768">:$l1Bytes,
     DefaultValuedParameter<"int64_t", "1048576">:$l2Bytes,
     DefaultValuedParameter<"int64_t", "49152">:$sharedBytes,   // of one block, GPU only
-    DefaultValuedParameter<"int64_t", "1024">:$maxThreads);    // of one block, GPU only
+    DefaultValuedParameter<"int64_t", "1024">:$maxThreads,     // of one block, GPU only
+    DefaultValuedParameter<"int64_t", "0">:$largeSharedBytes,  // of a block whose launch asks for more, GPU only
+    StringRefParameter<"product of a warp's matrix unit: \"m16n8k16\" (bf16 and f16 into f32, fed by asynchronous copies)", "\"none\"">:$matrix);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -61,7 +63,9 @@ def Sinter_ContractionSchedule : Sinter_Schedule<"Contraction", "contraction"> {
   let parameters = (ins
     DefaultValuedParameter<"int64_t", "64">:$tileM, DefaultValuedParameter<"int64_t", "64">:$tileN,
     DefaultValuedParameter<"int64_t", "16">:$tileK, DefaultValuedParameter<"int64_t", "1">:$splitK,
-    DefaultValuedParameter<"int64_t", "256">:$threads);
+    DefaultValuedParameter<"int64_t", "256">:$threads,
+    // By the target's matrix unit, with this many tiles on their way; 0: by ordinary arithmetic. GPU only.
+    DefaultValuedParameter<"int64_t", "0">:$stages);
 }
 def Sinter_StagedSchedule : AttrDef<Sinter_Dialect, "StagedSchedule"> {
   let mnemonic = "staged";

@@ -1,3 +1,4 @@
+#include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 #include "sinter/codegen/contraction/TiledContraction.h"
 
@@ -120,6 +121,7 @@ private:
 LogicalResult lowerContraction(KernelFrame &frame) {
   ContractionElements points(frame);
   LogicalResult tiled = success();
+  if (lowerMatrixContraction(frame, points, tiled)) return tiled;
   if (lowerTiledContraction(frame, points, tiled)) return tiled;
   if (!PackedPlan::suits(frame, points)) return PlainContraction(frame, points).run();
   PackedPlan plan(frame, points);

@@ -306,7 +306,7 @@ Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted
   };
   context.loadDialect<ir::SinterDialect>();
   return ir::TargetAttr::get(&context, "cpu", isa, bytes, size(_SC_LEVEL1_DCACHE_SIZE, 32768),
-                             size(_SC_LEVEL2_CACHE_SIZE, 1 << 20), 0, 1);
+                             size(_SC_LEVEL2_CACHE_SIZE, 1 << 20), 0, 1, 0, "none");
 }
 
 Result<std::unique_ptr<Backend>> cpuBackend(CpuBackendOptions options) {

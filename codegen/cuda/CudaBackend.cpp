@@ -79,6 +79,21 @@ std::string wholeText(ir::KernelOp kernel, const PrintedKernel &printed) {
   return text + printed.text.source;
 }
 
+/// Adds the device headers `names` and those that they include to `all`.
+void withIncluded(ArrayRef<std::string> names, std::set<std::string> &all) {
+  for (const std::string &name : names) {
+    if (!all.insert(name).second) continue;
+    for (const DeviceHeader &header : deviceHeaders()) {
+      if (header.name != name) continue;
+      const StringRef include = "#include \"", text = header.text;
+      for (size_t at = 0; (at = text.find(include, at)) != StringRef::npos;) {
+        at += include.size();
+        withIncluded({text.slice(at, text.find('"', at)).str()}, all);
+      }
+    }
+  }
+}
+
 class CudaBackend : public Backend {
 public:
   explicit CudaBackend(DumpText dump) : dump(std::move(dump)) {}
@@ -96,16 +111,19 @@ public:
       FailureOr<PrintedKernel> printed = printKernel(kernel);
       if (failed(printed)) return failure();
       if (dump) dump(kernel.getSymName().str() + ".cu", wholeText(kernel, *printed));
-      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block) {
+      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block,
+                     int64_t sharedBytes) {
         CompiledPart part;
         part.kernel = program.kernels.size();
         part.shape.grid = {uint32_t(grid), 1, 1};
         part.shape.block = {uint32_t(block), 1, 1};
+        part.shape.sharedBytes = uint32_t(sharedBytes);
         runtime::Kernel entry;
         entry.name = name;
         entry.source = std::move(text.source);
-        for (const std::string &header : text.headers)
-          entry.headers.push_back(headerIndex.at(header));
+        std::set<std::string> headers;
+        withIncluded(text.headers, headers);
+        for (const std::string &header : headers) entry.headers.push_back(headerIndex.at(header));
         program.kernels.push_back(std::move(entry));
         return part;
       };
@@ -113,11 +131,11 @@ public:
       CompiledKernel result;
       if (printed->first) {
         result.first = add(kernel.getSymName().str() + "_parts", *printed->first, lowered.firstGrid,
-                           lowered.firstBlock);
+                           lowered.firstBlock, lowered.firstSharedBytes);
         result.scratchBytes = lowered.scratchBytes;
       }
-      static_cast<CompiledPart &>(result) =
-          add(kernel.getSymName().str(), printed->text, lowered.grid, lowered.block);
+      static_cast<CompiledPart &>(result) = add(kernel.getSymName().str(), printed->text,
+                                                lowered.grid, lowered.block, lowered.sharedBytes);
       compiled.push_back(result);
     }
     return compiled;
@@ -145,16 +163,19 @@ FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architectur
   struct Limits {
     StringRef name;
     int64_t sharedBytes, l2Bytes;
+    StringRef matrix = "m16n8k16";
   };
-  static const Limits known[] = {{"sm_75", 64 << 10, 6 << 20},     {"sm_80", 163 << 10, 40 << 20},
-                                 {"sm_86", 99 << 10, 6 << 20},     {"sm_89", 99 << 10, 72 << 20},
-                                 {"sm_90", 227 << 10, 50 << 20},   {"sm_90a", 227 << 10, 50 << 20},
-                                 {"sm_100", 227 << 10, 126 << 20}, {"sm_120", 99 << 10, 96 << 20}};
+  static const Limits known[] = {
+      {"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
+      {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
+      {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20},
+      {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
   for (const Limits &limits : known)
     if (limits.name == architecture)
-      // Static shared arrays end at 48 KiB on every architecture; templates that want more ask for it.
+      // Static shared arrays end at 48 KiB on every architecture; a launch may ask for more.
       return ir::TargetAttr::get(&context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
-                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024);
+                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024,
+                                 limits.sharedBytes, limits.matrix);
   InFlightDiagnostic error = emitError(UnknownLoc::get(&context))
                              << "unknown GPU architecture '" << architecture << "'; known are";
   for (const Limits &limits : known) error << (&limits == known ? " " : ", ") << limits.name;

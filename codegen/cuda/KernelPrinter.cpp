@@ -5,6 +5,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -37,8 +38,9 @@ FailureOr<CudaText> printCudaKernel(func::FuncOp kernel, int64_t block) {
   return KernelPrinter(kernel, block).print();
 }
 
-llvm::StringRef KernelPrinter::typeName(Type type) const {
-  return narrow && type.isIndex() ? "i32" : cudaTypeName(type);
+std::string KernelPrinter::typeName(Type type) const {
+  if (auto vector = dyn_cast<VectorType>(type)) return fragmentName(vector);
+  return narrow && type.isIndex() ? "i32" : cudaTypeName(type).str();
 }
 
 static bool isShared(MemRefType type) {
@@ -70,14 +72,14 @@ LogicalResult KernelPrinter::printSignature() {
          kernel.getName().str() + "(";
   for (BlockArgument argument : kernel.getArguments()) {
     auto type = dyn_cast<MemRefType>(argument.getType());
-    StringRef element = type ? typeName(type.getElementType()) : "";
+    std::string element = type ? typeName(type.getElementType()) : "";
     if (element.empty())
       return kernel.emitError() << "a CUDA kernel cannot take a " << argument.getType();
-    bool written = llvm::any_of(argument.getUsers(),
-                                [](Operation *user) { return isa<memref::StoreOp>(user); });
+    bool written = llvm::any_of(argument.getUsers(), [](Operation *user) {
+      return isa<memref::StoreOp, vector::StoreOp>(user);
+    });
     if (argument.getArgNumber()) out += ", ";
-    out += (written ? "SINTER_GLOBAL(" : "SINTER_GLOBAL_CONST(") + element.str() + ") " +
-           name(argument);
+    out += (written ? "SINTER_GLOBAL(" : "SINTER_GLOBAL_CONST(") + element + ") " + name(argument);
   }
   out += ") {\n";
   return success();
@@ -111,8 +113,8 @@ LogicalResult KernelPrinter::printGlobals() {
       for (APInt value : values.getValues<APInt>())
         list += (list.empty() ? "" : ", ") + std::to_string(value.getSExtValue());
     }
-    line("__device__ const " + typeName(element).str() + " " + global.getName().str() + "[] = {" +
-         list + "};");
+    line("__device__ const " + typeName(element) + " " + global.getName().str() + "[] = {" + list +
+         "};");
   }
   return success();
 }
@@ -129,7 +131,7 @@ std::string KernelPrinter::name(Value value) {
 }
 
 std::string KernelPrinter::declare(Value value) {
-  return typeName(value.getType()).str() + " " + name(value);
+  return typeName(value.getType()) + " " + name(value);
 }
 
 /// An op that can be printed where its value is used: nothing between may change what it computes.
@@ -195,6 +197,9 @@ LogicalResult KernelPrinter::printOp(Operation &op) {
          text(shuffle.getWidth(), Binding::select) + ");");
     return success();
   }
+  FailureOr<bool> printed = printMatrixOp(op);
+  if (failed(printed)) return failure();
+  if (*printed) return success();
   FailureOr<Expression> expression = expressionOf(op);
   if (failed(expression)) return failure();
   Value result = op.getResult(0);
@@ -209,7 +214,7 @@ LogicalResult KernelPrinter::printOp(Operation &op) {
 
 LogicalResult KernelPrinter::printAlloca(Operation &op) {
   auto type = cast<MemRefType>(op.getResult(0).getType());
-  StringRef element = typeName(type.getElementType());
+  std::string element = typeName(type.getElementType());
   if (element.empty() || !type.hasStaticShape() || type.getRank() > 2)
     return op.emitError() << "an array of type " << type << " has no spelling in CUDA";
   std::string id = name(op.getResult(0));
@@ -217,34 +222,41 @@ LogicalResult KernelPrinter::printAlloca(Operation &op) {
   for (int64_t extent : type.getShape()) extents.push_back(std::to_string(extent));
   if (extents.empty()) extents.push_back("1");
   if (isShared(type))
-    line((extents.size() == 2 ? "SINTER_SHARED_2D(" : "SINTER_SHARED(") + element.str() + ", " +
-         id + ", " + llvm::join(extents, ", ") + ");");
+    line((extents.size() == 2 ? "SINTER_SHARED_2D(" : "SINTER_SHARED(") + element + ", " + id +
+         ", " + llvm::join(extents, ", ") + ");");
   else
-    line(element.str() + " " + id + "[" + llvm::join(extents, "][") + "];");
+    line((cast<memref::AllocaOp>(op).getAlignment() == 16 ? "alignas(16) " : "") + element + " " +
+         id + "[" + llvm::join(extents, "][") + "];");
   return success();
 }
 
-LogicalResult KernelPrinter::printYield(Operation &yield, ValueRange targets) {
+LogicalResult KernelPrinter::printYield(Operation &yield, ValueRange allTargets) {
+  SmallVector<Value> sources, targets;
+  for (auto [value, target] : llvm::zip(yield.getOperands(), allTargets)) {
+    if (isToken(value.getType())) continue;
+    sources.push_back(value);
+    targets.push_back(target);
+  }
   // All values are read before any target is written, in case one target is another's new value.
   SmallVector<std::string> values;
-  for (auto [value, target] : llvm::zip(yield.getOperands(), targets)) {
+  for (auto [value, target] : llvm::zip(sources, targets)) {
     std::string source = text(value, Binding::select);
     bool isTarget = llvm::is_contained(targets, value) && value != target;
     if (isTarget) {
       std::string copy = "t" + std::to_string(nextName++);
-      line("const " + typeName(value.getType()).str() + " " + copy + " = " + source + ";");
+      line("const " + typeName(value.getType()) + " " + copy + " = " + source + ";");
       source = copy;
     }
     values.push_back(source);
   }
   bool overlaps = false;
-  for (Value value : yield.getOperands())
+  for (Value value : sources)
     if (inlined.contains(value) && targets.size() > 1) overlaps = true;
   if (overlaps) // An expression printed inside may read a target: name them all first.
-    for (auto [value, operand] : llvm::zip(values, yield.getOperands())) {
+    for (auto [value, operand] : llvm::zip(values, sources)) {
       if (!inlined.contains(operand) || operand.getDefiningOp<arith::ConstantOp>()) continue;
       std::string copy = "t" + std::to_string(nextName++);
-      line("const " + typeName(operand.getType()).str() + " " + copy + " = " + value + ";");
+      line("const " + typeName(operand.getType()) + " " + copy + " = " + value + ";");
       value = copy;
     }
   for (auto [value, target] : llvm::zip(values, targets))
@@ -256,6 +268,7 @@ LogicalResult KernelPrinter::printFor(Operation &op) {
   auto loop = cast<scf::ForOp>(op);
   for (auto [argument, init, result] :
        llvm::zip(loop.getRegionIterArgs(), loop.getInitArgs(), loop.getResults())) {
+    if (isToken(argument.getType())) continue;
     line(declare(argument) + " = " + text(init, Binding::select) + ";");
     names[result] = name(argument);
   }

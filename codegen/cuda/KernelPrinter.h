@@ -34,6 +34,9 @@ struct Expression {
   Binding binding = Binding::primary;
 };
 
+/// Whether values of the type are order alone, and not printed.
+bool isToken(mlir::Type type);
+
 /// Prints one kernel. Pure ops with one use are printed inside their user; everything else gets a
 /// name (v0, v1, ...) in program order.
 class KernelPrinter {
@@ -53,6 +56,13 @@ private:
   mlir::LogicalResult printSignature();
   void line(const std::string &text) { out += std::string(2 * depth, ' ') + text + "\n"; }
 
+  // What matrix units and asynchronous copies need (PrintMatrix.cpp). False: no op of theirs.
+  mlir::FailureOr<bool> printMatrixOp(mlir::Operation &op);
+  mlir::FailureOr<Expression> matrixExpression(mlir::Operation &op);
+  std::string address(mlir::Value memref, mlir::ValueRange indices);
+  /// The device library's type of a lane's share of a tile or of neighbours, or nothing.
+  static std::string fragmentName(mlir::VectorType type);
+
   // Expressions (PrintExpression.cpp).
   mlir::FailureOr<Expression> expressionOf(mlir::Operation &op);
   mlir::FailureOr<Expression> arithmetic(mlir::Operation &op);
@@ -67,8 +77,8 @@ private:
   std::string element(mlir::Value memref, mlir::ValueRange indices);
   bool printsInside(mlir::Operation &op) const;
 
-  /// As cudaTypeName; index values are i32 in a narrow kernel.
-  llvm::StringRef typeName(mlir::Type type) const;
+  /// As cudaTypeName, and fragments; index values are i32 in a narrow kernel.
+  std::string typeName(mlir::Type type) const;
   std::string name(mlir::Value value);
   std::string declare(mlir::Value value);
 

@@ -3,6 +3,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -80,7 +82,7 @@ FailureOr<Expression> KernelPrinter::constant(Operation &op) {
   std::string digits = std::to_string(integer);
   // Overloads and templates must see the declared type.
   if (!type.isIndex() && !type.isInteger(32))
-    return Expression{typeName(type).str() + "(" + digits + ")"};
+    return Expression{typeName(type) + "(" + digits + ")"};
   return Expression{digits, integer < 0 ? Binding::unary : Binding::primary};
 }
 
@@ -97,7 +99,7 @@ FailureOr<Expression> KernelPrinter::comparison(Operation &op) {
       bool isUnsigned = predicate >= P::ult && !compare.getLhs().getType().isInteger(1);
       if (!isUnsigned) // bool has no sign: it compares as 0 and 1
         return infix(op, sign, predicate <= P::ne ? Binding::equality : Binding::relation);
-      std::string type = "u" + typeName(compare.getLhs().getType()).substr(1).str();
+      std::string type = "u" + typeName(compare.getLhs().getType()).substr(1);
       return Expression{"(" + type + ")" + text(compare.getLhs(), Binding::unary) + " " + sign +
                             " (" + type + ")" + text(compare.getRhs(), Binding::unary),
                         Binding::relation};
@@ -154,27 +156,27 @@ FailureOr<Expression> KernelPrinter::comparison(Operation &op) {
 
 FailureOr<Expression> KernelPrinter::conversion(Operation &op) {
   Value from = op.getOperand(0);
-  StringRef to = typeName(op.getResult(0).getType()), source = typeName(from.getType());
+  std::string to = typeName(op.getResult(0).getType()), source = typeName(from.getType());
   if (to.empty() || source.empty())
     return op.emitError() << "no conversion from " << from.getType() << " to "
                           << op.getResult(0).getType() << " in CUDA";
   auto cast = [&](const std::string &inner) {
-    return Expression{"(" + to.str() + ")" + inner, Binding::unary};
+    return Expression{"(" + to + ")" + inner, Binding::unary};
   };
   if (isa<arith::BitcastOp>(op))
-    return Expression{"bitCast<" + to.str() + ">(" + text(from, Binding::select) + ")"};
+    return Expression{"bitCast<" + to + ">(" + text(from, Binding::select) + ")"};
   // bf16 and f16 are classes, whose constructors round.
   if (isa<arith::TruncFOp>(op) && (to == "bf16" || to == "f16"))
-    return Expression{to.str() + "(" + text(from, Binding::select) + ")"};
+    return Expression{to + "(" + text(from, Binding::select) + ")"};
   if (isa<arith::FPToSIOp, arith::FPToUIOp>(op)) {
     headers.insert("sinter/math.cuh");
-    return Expression{"floatToInt<" + to.str() + ">(" + text(from, Binding::select) + ")"};
+    return Expression{"floatToInt<" + to + ">(" + text(from, Binding::select) + ")"};
   }
   bool isUnsigned = isa<arith::ExtUIOp, arith::UIToFPOp, arith::IndexCastUIOp>(op);
   if (isUnsigned && source != "i1")
-    return cast("(u" + source.substr(1).str() + ")" + text(from, Binding::unary));
+    return cast("(u" + source.substr(1) + ")" + text(from, Binding::unary));
   if (isa<arith::ExtSIOp, arith::SIToFPOp>(op) && source == "i1")
-    return Expression{"-(" + to.str() + ")" + text(from, Binding::unary), Binding::unary};
+    return Expression{"-(" + to + ")" + text(from, Binding::unary), Binding::unary};
   if (isa<arith::TruncIOp>(op) && to == "i1") // the lowest bit
     return Expression{"(" + text(from, Binding::bitAnd) + " & 1) != 0", Binding::equality};
   if (to == source) return use(from);
@@ -203,7 +205,7 @@ FailureOr<Expression> KernelPrinter::arithmetic(Operation &op) {
     StringRef sign = isDivision ? "/" : "%";
     if (isIndex) return infix(op, sign, Binding::product);
     if (!isUnsigned) return call(isDivision ? "truncDiv" : "truncRem", operands, math);
-    std::string own = typeName(type).str(), other = "u" + own.substr(1);
+    std::string own = typeName(type), other = "u" + own.substr(1);
     headers.insert(math.str());
     return Expression{"(" + own + ")" + (isDivision ? "truncDiv" : "truncRem") + "((" + other +
                           ")" + text(operands[0], Binding::unary) + ", (" + other + ")" +
@@ -215,7 +217,7 @@ FailureOr<Expression> KernelPrinter::arithmetic(Operation &op) {
   if (name == "maxsi") return call("maximum", operands, math);
   if (name == "minsi") return call("minimum", operands, math);
   if (name == "maxui" || name == "minui") {
-    std::string own = typeName(type).str(), other = "u" + own.substr(1);
+    std::string own = typeName(type), other = "u" + own.substr(1);
     headers.insert(math.str());
     return Expression{"(" + own + ")" + (name == "maxui" ? "maximum" : "minimum") + "((" + other +
                           ")" + text(operands[0], Binding::unary) + ", (" + other + ")" +
@@ -287,6 +289,9 @@ FailureOr<Expression> KernelPrinter::function(Operation &op) {
 }
 
 FailureOr<Expression> KernelPrinter::expressionOf(Operation &op) {
+  if (isa<nvgpu::NVGPUDialect, vector::VectorDialect>(op.getDialect()) ||
+      (isa<arith::ConstantOp>(op) && isa<VectorType>(op.getResult(0).getType())))
+    return matrixExpression(op);
   if (isa<arith::ConstantOp>(op)) return constant(op);
   if (isa<arith::CmpIOp, arith::CmpFOp>(op)) return comparison(op);
   if (isa<arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp,
@@ -295,7 +300,7 @@ FailureOr<Expression> KernelPrinter::expressionOf(Operation &op) {
     return conversion(op);
   if (isa<math::MathDialect>(op.getDialect())) return function(op);
   auto place = [&](StringRef word, gpu::Dimension dimension) {
-    return Expression{"(" + typeName(op.getResult(0).getType()).str() + ")" + word.str() + "." +
+    return Expression{"(" + typeName(op.getResult(0).getType()) + ")" + word.str() + "." +
                           gpu::stringifyDimension(dimension).str(),
                       Binding::unary};
   };

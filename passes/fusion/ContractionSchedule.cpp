@@ -13,6 +13,9 @@ namespace {
 struct Tile {
   int64_t m, n, k, threads;
 };
+struct Sizes {
+  int64_t batch, m, n, k;
+};
 // Register tiles of 8x8 where the result is large, smaller ones to fill the machine with small results.
 constexpr Tile tiles[] = {
     {128, 128, 8, 256}, {128, 64, 8, 128},  {64, 128, 8, 128}, {64, 64, 16, 256}, {64, 64, 16, 64},
@@ -45,20 +48,117 @@ double cyclesOf(const Tile &tile, double m, double n, double k, double batch, do
   return cycles;
 }
 
-} // namespace
+// --- Matrix units.
 
-ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAttr target) {
-  ContractionDims dims = op.getContractionDims();
+// Warps of 64x64 where the result is large; 16 rows for few rows, and smaller tiles to fill the machine.
+constexpr MatrixTile tilesOfUnits[] = {{128, 128, 32, 128}, {128, 64, 32, 128}, {64, 128, 32, 128},
+                                       {64, 64, 32, 128},   {128, 32, 32, 128}, {32, 128, 32, 128},
+                                       {64, 32, 32, 64},    {32, 64, 32, 64},   {32, 32, 32, 64},
+                                       {16, 128, 32, 128},  {128, 16, 32, 128}, {16, 64, 32, 64},
+                                       {64, 16, 32, 64},    {16, 32, 32, 64},   {32, 16, 32, 64}};
+// Multiply-adds of a multiprocessor's matrix units a cycle; bytes of bf16 and f16.
+constexpr double matrixLanes = 1024, narrowBytes = 2;
+
+/// How many instructions an element of a side costs on its way into shared memory: next to none where the side is
+/// one run of memory, index arithmetic where its place is found from several loops (im2col).
+double instructionsOf(ArrayRef<int64_t> mn, ArrayRef<int64_t> k) {
+  auto loops = [](ArrayRef<int64_t> group) {
+    return llvm::count_if(group, [](int64_t extent) { return extent > 1; });
+  };
+  return loops(mn) > 1 && loops(k) > 1 ? instructionsPerLoad : 0.5;
+}
+
+double matrixCyclesOf(const MatrixTile &tile, const Sizes &sizes, double splits, double processors,
+                      double perLhs, double perRhs) {
+  double m = double(sizes.m), n = double(sizes.n), k = double(sizes.k);
+  double blocks =
+      std::ceil(m / double(tile.m)) * std::ceil(n / double(tile.n)) * double(sizes.batch) * splits;
+  double loaded = double(tile.m + tile.n) * double(tile.k) * narrowBytes;
+  double compute = double(tile.m * tile.n * tile.k) / matrixLanes;
+  double moved = (perLhs * double(tile.m) + perRhs * double(tile.n)) * double(tile.k) / lanes;
+  // A warp of w x w reads 2w rows for w * w products.
+  double warp = std::sqrt(double(tile.m * tile.n) * 32 / double(tile.threads));
+  double shared = loaded / sharedBytes +
+                  2 * double(tile.m * tile.n) / warp * double(tile.k) * narrowBytes / sharedBytes;
+  double step = std::max({compute, shared, loaded / l2Bytes}) + moved;
+  double steps = std::ceil(k / splits / double(tile.k));
+  double throughput = std::ceil(blocks / processors) * step * steps;
+  double cycles = std::max(throughput, steps * stepLatency / double(mostMatrixStages - 1)) +
+                  0.05 * throughput + startAndEnd;
+  if (splits > 1) cycles += launch + 2 * splits * m * n * double(sizes.batch) * 4 / memoryBytes;
+  return cycles;
+}
+
+/// Whether the target's matrix unit multiplies what `op` multiplies.
+bool suitsMatrixUnit(ContractionOpInterface op, TargetAttr target) {
+  if (target.getMatrix() != "m16n8k16") return false;
+  Type lhs = elementOf(op->getOperand(op.getSideOperand(0))),
+       rhs = elementOf(op->getOperand(op.getSideOperand(1)));
+  return lhs == rhs && (lhs.isBF16() || lhs.isF16()) &&
+         computeType(elementOf(op->getResult(0))).isF32();
+}
+
+Sizes sizesOf(const ContractionDims &dims) {
   auto product = [](ArrayRef<int64_t> extents) {
     return std::accumulate(extents.begin(), extents.end(), int64_t(1), std::multiplies<>());
   };
-  int64_t batch = product(dims.batch), m = product(dims.m), n = product(dims.n),
-          k = product(dims.k);
+  return {product(dims.batch), product(dims.m), product(dims.n), product(dims.k)};
+}
+
+/// Null where no tile fits.
+ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr target) {
+  ContractionDims dims = op.getContractionDims();
+  Sizes sizes = sizesOf(dims);
+  double perLhs = instructionsOf(dims.m, dims.k), perRhs = instructionsOf(dims.n, dims.k),
+         processors = multiprocessorsOf(target), best = 0;
+  MatrixTile chosen{};
+  int64_t splitK = 1;
+  for (MatrixTile tile : tilesOfUnits) {
+    if (sizes.k <= 16) tile.k = 16;
+    // The slots of all stages, or the sums of the tile with eight columns more.
+    int64_t shared =
+        std::max(mostMatrixStages * (tile.m + tile.n) * tile.k * 2, tile.m * (tile.n + 8) * 4);
+    if (shared > target.getLargeSharedBytes() || tile.threads > target.getMaxThreads()) continue;
+    for (int64_t splits = 1; splits <= 64; splits *= 2) {
+      bool worthwhile = sizes.k / splits >= 4 * tile.k &&
+                        splits * sizes.batch * sizes.m * sizes.n * 4 <= (8 << 20);
+      if (splits > 1 && !worthwhile) break;
+      double cycles = matrixCyclesOf(tile, sizes, double(splits), processors, perLhs, perRhs);
+      if (best != 0 && cycles >= best) continue;
+      best = cycles, chosen = tile, splitK = splits;
+    }
+  }
+  if (best == 0) return nullptr;
+  return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
+                                      chosen.threads, mostMatrixStages);
+}
+
+} // namespace
+
+ArrayRef<MatrixTile> matrixTiles() { return tilesOfUnits; }
+
+MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAttr schedule,
+                               TargetAttr target) {
+  ContractionDims dims = op.getContractionDims();
+  Sizes sizes = sizesOf(dims);
+  MatrixTile tile{schedule.getTileM(), schedule.getTileN(), schedule.getTileK(),
+                  schedule.getThreads()};
+  double processors = multiprocessorsOf(target);
+  double cycles = matrixCyclesOf(tile, sizes, double(schedule.getSplitK()), processors,
+                                 instructionsOf(dims.m, dims.k), instructionsOf(dims.n, dims.k));
+  double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
+  return {cycles, products / matrixLanes / processors / cycles};
+}
+
+ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAttr target) {
+  auto [batch, m, n, k] = sizesOf(op.getContractionDims());
   int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
   // So little work, or so little to share, that tiles would be mostly empty.
   if (batch * m * n * k <= 1024 || k < 4)
-    return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256);
+    return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0);
   double processors = multiprocessorsOf(target), best = 0;
+  if (suitsMatrixUnit(op, target))
+    if (auto schedule = matrixSchedule(op, target)) return schedule;
   Tile chosen{};
   int64_t splitK = 1;
   for (const Tile &tile : tiles) {
@@ -77,7 +177,7 @@ ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAtt
     }
   }
   return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
-                                      chosen.threads);
+                                      chosen.threads, 0);
 }
 
 } // namespace sinter::passes::fusion

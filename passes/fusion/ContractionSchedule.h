@@ -10,4 +10,20 @@ namespace sinter::passes::fusion {
 ir::ContractionScheduleAttr contractionSchedule(ir::ContractionOpInterface op,
                                                 ir::TargetAttr target);
 
+/// A tile for a matrix unit: rows, columns, steps of k, and threads of a block.
+struct MatrixTile {
+  int64_t m, n, k, threads;
+};
+/// Those that are chosen from, and how many steps ahead tiles are copied at most.
+llvm::ArrayRef<MatrixTile> matrixTiles();
+inline constexpr int64_t mostMatrixStages = 4;
+
+/// What the model says of a schedule by a matrix unit: cycles until the last block has ended, and the share of them
+/// that the units of all multiprocessors would need.
+struct MatrixPrediction {
+  double cycles, share;
+};
+MatrixPrediction predictMatrix(ir::ContractionOpInterface op, ir::ContractionScheduleAttr schedule,
+                               ir::TargetAttr target);
+
 } // namespace sinter::passes::fusion

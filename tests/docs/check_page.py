@@ -46,6 +46,9 @@ def main():
         for command, expected in blocks:
             # Of `COMMAND | head` the command may end at a closed pipe.
             done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
+            if done.returncode == 77:  # cannot run here, and says why
+                print(done.stdout)
+                sys.exit(77)
             if done.returncode:
                 sys.exit(f"$ {command}\nexit status {done.returncode}\n{done.stdout}{done.stderr}")
             printed = done.stdout.rstrip("\n") + "\n" if done.stdout.strip() else ""

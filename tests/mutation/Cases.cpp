@@ -121,6 +121,51 @@ std::optional<MutationCase> updateCase(Ir &ir, std::vector<std::string> &problem
                  inputs, problems);
 }
 
+/// Matrix units: copies several steps ahead on both sides, on one, on none; tiles that are cut on every side.
+struct Product {
+  const char *title, *text;
+};
+const Product products[] = {
+    {"matrix product, both sides copied",
+     "func.func @f(%x: tensor<40x136xbf16>, %w: tensor<136x72xbf16>, %b: tensor<72xbf16>) -> "
+     "tensor<40x72xbf16> {\n"
+     "  %p = sinter.matmul %x, %w : (tensor<40x136xbf16>, tensor<136x72xbf16>) -> "
+     "tensor<40x72xbf16>\n"
+     "  %c = sinter.broadcast %b : (tensor<72xbf16>) -> tensor<40x72xbf16>\n"
+     "  %r = sinter.add %p, %c : tensor<40x72xbf16>\n"
+     "  return %r : tensor<40x72xbf16>\n}\n"},
+    {"matrix product, transposed",
+     "func.func @f(%x: tensor<104x72xf16>, %w: tensor<88x104xf16>) -> tensor<72x88xf16> {\n"
+     "  %r = sinter.matmul %x, %w {transpose_a = true, transpose_b = true} : (tensor<104x72xf16>, "
+     "tensor<88x104xf16>) -> tensor<72x88xf16>\n"
+     "  return %r : tensor<72x88xf16>\n}\n"},
+    {"convolution, one side copied",
+     "func.func @f(%x: tensor<2x16x9x9xbf16>, %w: tensor<40x16x3x3xbf16>) -> tensor<2x40x9x9xbf16> "
+     "{\n"
+     "  %r = sinter.conv2d %x, %w {padding = array<i64: 1, 1>} : (tensor<2x16x9x9xbf16>, "
+     "tensor<40x16x3x3xbf16>) -> tensor<2x40x9x9xbf16>\n"
+     "  return %r : tensor<2x40x9x9xbf16>\n}\n"},
+    {"matrix product, odd sizes",
+     "func.func @f(%x: tensor<35x70xbf16>, %w: tensor<70x49xbf16>) -> tensor<35x49xbf16> {\n"
+     "  %r = sinter.matmul %x, %w : (tensor<35x70xbf16>, tensor<70x49xbf16>) -> "
+     "tensor<35x49xbf16>\n"
+     "  return %r : tensor<35x49xbf16>\n}\n"}};
+
+std::optional<MutationCase> productCase(Ir &ir, const Product &product,
+                                        std::vector<std::string> &problems) {
+  auto module = ir.parse(product.text);
+  std::vector<HostTensor> inputs;
+  std::mt19937 random(3);
+  if (module)
+    for (mlir::Type type : Ir::function(*module, "f").getArgumentTypes()) {
+      auto tensor = llvm::cast<mlir::RankedTensorType>(type);
+      std::vector<double> numbers(tensor.getNumElements());
+      for (double &x : numbers) x = std::uniform_real_distribution<double>(-1, 1)(random);
+      inputs.push_back(codegen::fromNumbers(tensor, numbers));
+    }
+  return caseFor(ir, product.title, product.text, inputs, problems);
+}
+
 } // namespace
 
 void eachCase(bool all, const std::string &filter, std::vector<std::string> &problems,
@@ -144,6 +189,8 @@ void eachCase(bool all, const std::string &filter, std::vector<std::string> &pro
       return caseFor(ir, title, text, inputsOf(ir, *c, choice.dtype, choice.gradient), problems);
     });
   }
+  for (const Product &product : products)
+    visit(product.title, [&](Ir &ir) { return productCase(ir, product, problems); });
   visit("update of 3 parameters", [&](Ir &ir) { return updateCase(ir, problems); });
 }
 

@@ -15,6 +15,10 @@ const char *name(MutantKind kind) {
   switch (kind) {
   case MutantKind::barrier:
     return "barrier";
+  case MutantKind::wait:
+    return "wait";
+  case MutantKind::commit:
+    return "commit";
   case MutantKind::check:
     return "check";
   case MutantKind::loopBound:
@@ -134,6 +138,7 @@ public:
     for (size_t at = 0; at < lines.size(); ++at) {
       places.define(lines[at]);
       barrier(at);
+      copies(at);
       if (!loop(at)) comparisons(at);
     }
     return std::move(mutants);
@@ -146,12 +151,22 @@ private:
                        probeLine.empty() ? "" : withLine(lines, at, probeLine)});
   }
 
-  void barrier(size_t at) {
-    const std::string call = "__syncthreads();";
+  void leaveOut(MutantKind kind, size_t at, const std::string &call) {
     for (size_t found = 0; (found = lines[at].find(call, found)) != std::string::npos;
          found += call.size())
-      add(MutantKind::barrier, at, call,
-          lines[at].substr(0, found) + ";" + lines[at].substr(found + call.size()));
+      add(kind, at, call, lines[at].substr(0, found) + ";" + lines[at].substr(found + call.size()));
+  }
+  void barrier(size_t at) { leaveOut(MutantKind::barrier, at, "__syncthreads();"); }
+
+  void copies(size_t at) {
+    leaveOut(MutantKind::commit, at, "copyAsyncCommit();");
+    static const std::regex wait(R"((\s*)copyAsyncWait<(\d+)>\(\);)");
+    std::smatch match;
+    if (!std::regex_match(lines[at], match, wait)) return;
+    std::string call = trimmed(lines[at]);
+    add(MutantKind::wait, at, call, match[1].str() + ";");
+    add(MutantKind::wait, at, call + " for one group less",
+        fmt::format("{}copyAsyncWait<{}>();", match[1].str(), std::stoi(match[2]) + 1));
   }
 
   /// A loop that threads start at their own places: its last turn is not for all of them.

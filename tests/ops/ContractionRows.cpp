@@ -25,6 +25,7 @@ OpRow matmulRow() {
   matmul("33x70", "70x49", "33x49");
   matmul("70x33", "70x49", "33x49", true);
   matmul("64x64", "64x64", "64x64");
+  matmul("40x136", "136x72", "40x72"); // words of eight, several steps, tiles cut on both sides
   return row;
 }
 
@@ -47,6 +48,7 @@ constexpr Convolution convolutions[] = {
     {"groups", "2x4x5x5", "6x2x3x3", "2x6x3x3", "1, 1", "0, 0", "1, 1", 2},
     {"depthwise", "1x3x5x5", "3x1x3x3", "1x3x5x5", "1, 1", "1, 1", "1, 1", 3},
     {"pointwise", "2x5x4x4", "7x5x1x1", "2x7x4x4", "1, 1", "0, 0", "1, 1", 1},
+    {"pointwise_larger", "2x24x8x8", "40x24x1x1", "2x40x8x8", "1, 1", "0, 0", "1, 1", 1},
     {"left_over", "1x1x6x6", "1x1x3x3", "1x1x2x2", "2, 2", "0, 0", "1, 1", 1},
     {"strided_larger", "1x3x40x41", "4x3x3x3", "1x4x20x21", "2, 2", "1, 1", "1, 1", 1},
     {"larger", "3x16x9x9", "20x16x3x3", "3x20x9x9", "1, 1", "1, 1", "1, 1", 1}};

@@ -40,7 +40,7 @@ std::vector<fs::path> programsIn(const std::vector<std::string> &places) {
 } // namespace
 
 int main(int argc, char **argv) {
-  std::vector<std::string> places, architectures{"sm_80", "sm_90"};
+  std::vector<std::string> places, architectures{"sm_80", "sm_90", "sm_100"};
   CLI::App app(
       "Compiles the kernels of Programs and prints their registers, shared memory and spills.");
   app.add_option("place", places, "Programs, or folders with some")->required();

@@ -18,6 +18,15 @@ template <int N, class T>
 SINTER_DEVICE void storeVec(sinter_emu::Ptr<T> p, i64 i, const Vec<T, N> &v) {
   p.writeWords(i, &v, N, alignof(Vec<T, N>));
 }
+// A thread's own arrays.
+template <int N, class T> SINTER_DEVICE Vec<T, N> loadVec(const T *p, i64 i) {
+  Vec<T, N> v;
+  memcpy(&v, p + i, sizeof(v));
+  return v;
+}
+template <int N, class T> SINTER_DEVICE void storeVec(T *p, i64 i, const Vec<T, N> &v) {
+  memcpy(p + i, &v, sizeof(v));
+}
 template <class T> SINTER_DEVICE sinter_emu::RemoveConst<T> loadOnce(sinter_emu::Ptr<T> p, i64 i) {
   return p[i];
 }

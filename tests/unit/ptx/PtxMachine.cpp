@@ -1,10 +1,9 @@
 #include "PtxMachine.h"
+#include "PtxNumbers.h"
 
 #include "../../support/FragmentTables.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <sstream>
 
@@ -32,40 +31,6 @@ std::vector<std::string> split(const std::string &text, char separator) {
   }
   for (std::string &part : parts) part = trimmed(part);
   return parts;
-}
-
-unsigned bitsOf(const std::string &type) {
-  return type == "pred"                     ? 1
-         : type == "bf16" || type == "tf32" ? (type == "bf16" ? 16 : 32)
-                                            : unsigned(std::stoi(type.substr(1)));
-}
-uint64_t cut(uint64_t value, unsigned bits) {
-  return bits >= 64 ? value : value & ((uint64_t(1) << bits) - 1);
-}
-int64_t extended(uint64_t value, const std::string &type) {
-  unsigned bits = bitsOf(type);
-  if (type[0] != 's' || bits >= 64) return int64_t(cut(value, bits));
-  return int64_t(value << (64 - bits)) >> (64 - bits);
-}
-float asFloat(uint64_t bits) { return std::bit_cast<float>(uint32_t(bits)); }
-uint64_t fromFloat(float x) { return std::bit_cast<uint32_t>(x); }
-double fromHalf(uint16_t h, const std::string &type) {
-  if (type == "bf16") return asFloat(uint64_t(h) << 16);
-  int exponent = h >> 10 & 31, fraction = h & 1023;
-  double magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
-                     : exponent == 0 ? std::ldexp(fraction, -24)
-                                     : std::ldexp(1024 + fraction, exponent - 25);
-  return h >> 15 ? -magnitude : magnitude;
-}
-/// Round to nearest, ties to even, of a finite number within the type's range.
-uint16_t toHalf(float x, const std::string &type) {
-  int digits = type == "bf16" ? 8 : 11, least = type == "bf16" ? -126 : -14, exponent = least;
-  double magnitude = std::fabs(double(x));
-  if (magnitude != 0) std::frexp(magnitude, &exponent);
-  int unit = std::max(exponent - digits, least - digits + 1);
-  auto whole = uint64_t(std::nearbyint(std::ldexp(magnitude, -unit)));
-  uint64_t bits = whole + (uint64_t(unit - (least - digits + 1)) << (digits - 1));
-  return uint16_t(bits | (std::signbit(x) ? 0x8000 : 0));
 }
 
 } // namespace
@@ -371,100 +336,6 @@ void PtxMachine::shuffle(const Instruction &instruction) {
     results[lane] = value(instruction.operands[1][0], from);
   }
   registers[to] = results;
-}
-
-void PtxMachine::scalar(const Instruction &instruction, int lane) {
-  const auto &word = instruction.word;
-  const std::string &name = word[0], &type = word.back();
-  auto operand = [&](size_t i) { return value(instruction.operands[i][0], lane); };
-  auto give = [&](uint64_t bits) { set(instruction.operands[0][0], lane, bits); };
-  if (name == "cvta") return give(operand(1));                // one address space
-  if (name == "mov" && instruction.operands[1].size() == 2) { // packs
-    unsigned half = bitsOf(type) / 2;
-    return give(cut(value(instruction.operands[1][0], lane), half) |
-                value(instruction.operands[1][1], lane) << half);
-  }
-  if (name == "mov" && instruction.operands[0].size() == 2) { // unpacks
-    unsigned half = bitsOf(type) / 2;
-    set(instruction.operands[0][0], lane, cut(operand(1), half));
-    return set(instruction.operands[0][1], lane, operand(1) >> half);
-  }
-  if (name == "mov") return give(cut(operand(1), bitsOf(type)));
-  if (name == "cvt") {
-    const std::string &to = word[word.size() - 2];
-    if (type == "f32" && to == "tf32") { // .rna: ties away from zero
-      uint64_t bits = operand(1);
-      bool finite = (bits & 0x7f800000) != 0x7f800000;
-      return give(finite ? cut((bits + 0x1000) & ~uint64_t(0x1fff), 32) : bits);
-    }
-    if (type == "f32" && (to == "f16" || to == "bf16"))
-      return give(toHalf(asFloat(operand(1)), to));
-    if (to == "f32" && type == "f16")
-      return give(fromFloat(float(fromHalf(uint16_t(operand(1)), type))));
-    if (type[0] == 'f' || to[0] == 'f') return fail("conversion to " + to + " from " + type);
-    return give(cut(uint64_t(extended(operand(1), type)), bitsOf(to)));
-  }
-  if (name == "selp") return give(operand(3) ? operand(1) : operand(2));
-  if (type == "f32" && (name == "add" || name == "mul" || name == "fma")) {
-    float x = asFloat(operand(1)), y = asFloat(operand(2));
-    return give(fromFloat(name == "add"   ? x + y
-                          : name == "mul" ? x * y
-                                          : std::fma(x, y, asFloat(operand(3)))));
-  }
-  if (type[0] == 'f') return fail("no " + name + " of " + type);
-  int64_t x = extended(operand(1), type),
-          y = instruction.operands.size() > 2 ? extended(operand(2), type) : 0;
-  unsigned bits = bitsOf(type);
-  if (name == "setp") {
-    const std::string &how = word[1];
-    bool isUnsigned = type[0] == 'u';
-    auto less = [&](int64_t p, int64_t q) {
-      return isUnsigned ? uint64_t(p) < uint64_t(q) : p < q;
-    };
-    return give(how == "eq"   ? x == y
-                : how == "ne" ? x != y
-                : how == "lt" ? less(x, y)
-                : how == "gt" ? less(y, x)
-                : how == "le" ? !less(y, x)
-                              : !less(x, y));
-  }
-  if (name == "mul" && word[1] == "wide") return give(uint64_t(x * y));
-  if (name == "mad" && word[1] == "wide") return give(uint64_t(x * y) + operand(3));
-  if (name == "mul" && word[1] == "hi" && bits == 32) return give(cut(uint64_t(x * y) >> 32, 32));
-  uint64_t result = 0;
-  if (name == "add")
-    result = uint64_t(x) + uint64_t(y);
-  else if (name == "sub")
-    result = uint64_t(x) - uint64_t(y);
-  else if (name == "mul" && word[1] == "lo")
-    result = uint64_t(x) * uint64_t(y);
-  else if (name == "mad" && word[1] == "lo")
-    result = uint64_t(x) * uint64_t(y) + operand(3);
-  else if (name == "and")
-    result = uint64_t(x & y);
-  else if (name == "or")
-    result = uint64_t(x | y);
-  else if (name == "xor")
-    result = uint64_t(x ^ y);
-  else if (name == "not")
-    result = ~uint64_t(x);
-  else if (name == "neg")
-    result = uint64_t(-x);
-  else if (name == "min")
-    result = uint64_t(std::min(x, y));
-  else if (name == "max")
-    result = uint64_t(std::max(x, y));
-  else if (name == "rem" && y)
-    result = uint64_t(x % y);
-  else if (name == "div" && y)
-    result = uint64_t(x / y);
-  else if (name == "shl")
-    result = uint64_t(x) << (operand(2) & 63);
-  else if (name == "shr")
-    result = uint64_t(x >> (operand(2) & 63));
-  else
-    return fail("unknown instruction " + name + " of " + type);
-  give(cut(result, bits));
 }
 
 } // namespace sinter::test

@@ -1,0 +1,348 @@
+#include "sinter/codegen/contraction/MatrixContraction.h"
+#include "sinter/codegen/contraction/ContractionTiles.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+// After the sm_80 pipelines of CUTLASS (media/docs, "Efficient GEMM in CUDA"): slots of shared memory hold the
+// tiles of several steps. A side that lies in memory as the tile wants it is copied there asynchronously, 16 bytes
+// at a time; every other one (im2col, padding, fused producers, odd sizes) goes through registers, element by
+// element. Fragments come from shared memory by ldmatrix, whose rows are swizzled so that no two meet in a bank.
+
+using namespace mlir;
+using namespace sinter::ir;
+
+namespace sinter::codegen {
+namespace {
+
+constexpr int64_t unit = 16;     // rows, and steps of k, of a product; its columns are half of that
+constexpr int64_t word = 8;      // elements of the 16 bytes that travel at once
+constexpr int64_t sumsExtra = 8; // columns: stores of neighbouring rows then meet in no bank
+
+class MatrixContraction : public ContractionTiles {
+public:
+  using ContractionTiles::ContractionTiles;
+
+  bool suits() {
+    auto schedule = dyn_cast<ContractionScheduleAttr>(frame.kernel.getSchedule());
+    if (!frame.options.gpu || frame.options.matrix != "m16n8k16" || !schedule ||
+        schedule.getStages() < 1 || points.window)
+      return false;
+    number = elementOf(points.operand(0));
+    if (number != elementOf(points.operand(1)) || !(number.isBF16() || number.isF16()) ||
+        !points.accumulatorType().isF32())
+      return false;
+    readSchedule(schedule);
+    stages = std::max<int64_t>(2, schedule.getStages());
+    for (int64_t size : {tileM, tileN, tileK, threads})
+      if (!llvm::isPowerOf2_64(uint64_t(size))) return false;
+    return std::min({tileM, tileN, tileK}) >= unit && threads % 32 == 0 && splits >= 1 &&
+           arrangeWarps() && sharedBytes(stages) <= frame.options.largeSharedBytes;
+  }
+
+private:
+  int64_t wantedLanes() const override { return word; }
+
+  /// Gives each warp a part of the tile, as square as it gets.
+  bool arrangeWarps() {
+    int64_t warps = threads / 32;
+    for (int64_t count = 1; count <= warps; count *= 2) {
+      int64_t ownM = tileM / count, ownN = tileN * count / warps;
+      if (ownM < unit || ownN < unit) continue;
+      if (warpM && ownM + ownN >= warpM + warpN) continue;
+      warpM = ownM, warpN = ownN;
+    }
+    return warpM != 0;
+  }
+
+  int64_t sharedBytes(int64_t slots) const {
+    return std::max(slots * (tileM + tileN) * tileK * 2, tileM * (tileN + sumsExtra) * 4);
+  }
+
+  /// The kernel's input that a side is copied from, or null.
+  Value copiedFrom(unsigned side) {
+    if (sides[side].lanes != word || sides[side].positions.size() != 1) return nullptr;
+    Value source = points.operand(side);
+    while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
+    auto argument = dyn_cast<BlockArgument>(source);
+    if (!argument) return nullptr;
+    auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
+    return function.getArgument(argument.getArgNumber());
+  }
+
+  // --- Shared memory.
+
+  Attribute workgroup() {
+    return gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  }
+  void divideShared() {
+    auto layout = MemRefLayoutAttrInterface();
+    Value whole = gpu::DynamicSharedMemoryOp::create(
+        b, frame.loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(), layout, workgroup()));
+    auto part = [&](int64_t offset, int64_t count, Type element) -> Value {
+      return memref::ViewOp::create(b, frame.loc,
+                                    MemRefType::get({count}, element, layout, workgroup()), whole,
+                                    frame.constant(offset), ValueRange());
+    };
+    sides[0].tile = part(0, slots * tileM * tileK, number);
+    sides[1].tile = part(slots * tileM * tileK * 2, slots * tileN * tileK, number);
+    finished = part(0, tileM * (tileN + sumsExtra), b.getF32Type()); // when the tiles are used up
+    frame.lowered.sharedBytes = sharedBytes(slots);
+  }
+
+  /// Where word `along` of row `across` of a slot lies. Eight rows that ldmatrix reads together take eight
+  /// different places of 16 bytes in 128: the word's number is crossed with the row's.
+  Value placeInTile(Elements &elements, const Side &side, Value slot, Value across, Value along) {
+    int64_t words = (side.alongK ? tileK : side.rows) / word,
+            rows = side.alongK ? side.rows : tileK;
+    AffineExpr turn = words >= 8 ? d(0) % 8 : d(0).floorDiv(8 / words) % words;
+    Value crossed = arith::XOrIOp::create(b, frame.loc, along, elements.apply(turn, across));
+    variable(elements, crossed, 0, words - 1);
+    return elements.apply(((d(0) * rows + d(1)) * words + d(2)) * word, {slot, across, crossed});
+  }
+
+  void copy(Elements &elements, unsigned side, Value step, Value slot) {
+    const Side &own = sides[side];
+    overItems(elements, own, [&](Value, Item item) {
+      Place place = placeOf(elements, own, step, item);
+      Value mn = elements.apply(d(0) * lanesMn(own), place.mn),
+            k = elements.apply(d(0) * lanesK(own), place.k), none = elements.index(0);
+      Value from = elements.apply(own.positions[0],
+                                  {batch, side == 0 ? mn : none, side == 1 ? mn : none, k});
+      Value to = placeInTile(elements, own, slot, item.across, item.along);
+      Value count; // beyond the matrix nothing is read, and zeros are written
+      if (place.inside)
+        count = arith::SelectOp::create(b, frame.loc, place.inside, frame.constant(word),
+                                        frame.constant(0));
+      nvgpu::DeviceAsyncCopyOp::create(b, frame.loc, tokenType(), own.tile, ValueRange(to),
+                                       copied[side], ValueRange(from), b.getIndexAttr(word), count,
+                                       /*bypassL1=*/b.getUnitAttr());
+    });
+  }
+
+  /// Moves what `fetch` read into shared memory.
+  void put(Elements &elements, const Side &side, Value slot) {
+    overItems(elements, side, [&](Value turn, Item item) {
+      Value along = item.along, within;
+      if (side.lanes == 1) {
+        along = elements.apply(d(0).floorDiv(word), item.along);
+        within = elements.apply(d(0) % word, item.along);
+      }
+      Value start = placeInTile(elements, side, slot, item.across, along);
+      scf::ForOp loop = unrolled(elements, side.lanes, [&](Value lane) {
+        store(load(side.stage, {turn, lane}), side.tile,
+              elements.apply(d(0) + d(1), {start, within ? within : lane}));
+      });
+      joinNeighbours(elements, loop, side.lanes);
+    });
+  }
+
+  // --- Products.
+
+  /// Four 8x8 matrices of a side, at `mn` in its tile and step `k` of 16: two along k for each half of 16 rows or
+  /// columns. `halvesFirst`: the order of A's fragments (both halves, then along k), else of two of B's.
+  Value fragments(Elements &elements, const Side &side, Value slot, Value mn, Value k,
+                  bool halvesFirst) {
+    // Lanes 0-7, 8-15, ... name the rows of matrices 0, 1, ...: which of them moves along k.
+    AffineExpr row = d(0) % 8, low = d(0).floorDiv(8) % 2, high = d(0).floorDiv(16);
+    AffineExpr half = halvesFirst ? low : high, further = halvesFirst ? high : low;
+    Value across, along;
+    if (side.alongK) {
+      across = elements.apply(d(1) + half * 8 + row, {lane, mn});
+      along = elements.apply(d(1) * 2 + further, {lane, k});
+    } else {
+      across = elements.apply(d(1) * unit + further * 8 + row, {lane, k});
+      along = elements.apply(d(1).floorDiv(word) + half, {lane, mn});
+    }
+    Value place = placeInTile(elements, side, slot, across, along);
+    return nvgpu::LdMatrixOp::create(b, frame.loc, VectorType::get({4, 2}, number), side.tile,
+                                     ValueRange(place), /*transpose=*/!side.alongK,
+                                     /*numTiles=*/4);
+  }
+
+  void multiply(Elements &elements, Value slot) {
+    unrolled(elements, tileK / unit, [&](Value k) {
+      unrolled(elements, warpM / unit, [&](Value i) {
+        Value m = elements.apply(d(0) * warpM + d(1) * unit, {warpRow, i});
+        store(fragments(elements, sides[0], slot, m, k, true), left, i);
+      });
+      unrolled(elements, warpN / unit, [&](Value j) {
+        Value n = elements.apply(d(0) * warpN + d(1) * unit, {warpColumn, j});
+        Value right = fragments(elements, sides[1], slot, n, k, false);
+        unrolled(elements, warpM / unit, [&](Value i) {
+          Value a = load(left, i);
+          for (int64_t half : {0, 1}) {
+            Value own = vector::ExtractStridedSliceOp::create(
+                b, frame.loc, right, ArrayRef<int64_t>{half * 2, 0}, ArrayRef<int64_t>{2, 2},
+                ArrayRef<int64_t>{1, 1});
+            Value column = elements.apply(d(0) * 2 + half, j);
+            Value sum = nvgpu::MmaSyncOp::create(b, frame.loc, a, own, load(sums, {i, column}),
+                                                 ArrayRef<int64_t>{unit, unit / 2, unit});
+            store(sum, sums, {i, column});
+          }
+        });
+      });
+    });
+  }
+
+  // --- The whole.
+
+  Type tokenType() { return nvgpu::DeviceAsyncTokenType::get(b.getContext()); }
+
+  void emitTiles(Elements &elements, Value scratch) override {
+    for (unsigned side : {0u, 1u}) copied[side] = copiedFrom(side);
+    // What goes through registers travels beside the products: two slots do.
+    bool copies = copied[0] || copied[1];
+    slots = copies ? std::min(stages, std::max<int64_t>(2, stepsPerSplit)) : 2;
+    placeBlock(elements);
+    int64_t warpsN = tileN / warpN;
+    lane = elements.apply(d(0) % 32, thread);
+    warpColumn = elements.apply(d(0).floorDiv(32) % warpsN, thread);
+    warpRow = elements.apply(d(0).floorDiv(32 * warpsN), thread);
+    markAligned();
+    divideShared();
+    auto sumType = VectorType::get({2, 2}, b.getF32Type());
+    sums = array({warpM / unit, warpN / word}, sumType);
+    left = array({warpM / unit}, VectorType::get({4, 2}, number));
+    for (unsigned side : {0u, 1u})
+      if (!copied[side])
+        sides[side].stage = array(
+            {int64_t(llvm::divideCeil(itemsOf(sides[side]), threads)), sides[side].lanes}, number);
+    Value nothing = arith::ConstantOp::create(b, frame.loc, b.getZeroAttr(sumType));
+    unrolled(elements, warpM / unit, [&](Value i) {
+      unrolled(elements, warpN / word, [&](Value j) { store(nothing, sums, {i, j}); });
+    });
+    pipeline(elements, copies);
+    overResults(elements,
+                [&](Value sum, const Point &point) { finish(elements, sum, point, scratch); });
+  }
+
+  /// Turn t sends for step t and multiplies step t - (slots - 1). The barrier at its start makes the latter's tiles
+  /// visible, and the slot that is filled next free: it was multiplied in the turn before.
+  void pipeline(Elements &elements, bool copies) {
+    int64_t turns = stepsPerSplit + slots - 1;
+    SmallVector<Value> tokens;
+    if (copies) tokens.push_back(ub::PoisonOp::create(b, frame.loc, tokenType()));
+    emitLoop(b, frame.loc, frame.constant(0), frame.constant(turns), frame.constant(1), tokens,
+             [&](Value turn, ValueRange carried) {
+               variable(elements, turn, 0, turns - 1);
+               if (copies)
+                 nvgpu::DeviceAsyncWaitOp::create(b, frame.loc, carried[0],
+                                                  b.getI32IntegerAttr(int32_t(slots - 2)));
+               gpu::BarrierOp::create(b, frame.loc);
+               Value more = below(turn, stepsPerSplit), slot;
+               onlyIf(more, [&] {
+                 Value inside = known(elements, turn, stepsPerSplit);
+                 Value step = elements.apply(d(0) * stepsPerSplit + d(1), {split, inside});
+                 slot = elements.apply(d(0) % slots, inside);
+                 for (unsigned side : {0u, 1u})
+                   if (copied[side])
+                     copy(elements, side, step, slot);
+                   else
+                     fetch(elements, side, step, number);
+               });
+               SmallVector<Value> next;
+               if (copies)
+                 next.push_back(nvgpu::DeviceAsyncCreateGroupOp::create(b, frame.loc, tokenType(),
+                                                                        ValueRange()));
+               Value started = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::sge, turn,
+                                                     frame.constant(slots - 1));
+               onlyIf(started,
+                      [&] { multiply(elements, elements.apply((d(0) + 1) % slots, turn)); });
+               if (!copied[0] || !copied[1])
+                 onlyIf(more, [&] {
+                   for (unsigned side : {0u, 1u})
+                     if (!copied[side])
+                       put(elements, sides[side], elements.apply(d(0) % slots, turn));
+                 });
+               return next;
+             });
+  }
+
+  /// Calls `body` with each sum that exists, and where it is: through shared memory, so that neighbours along n are
+  /// a thread's own and its neighbours'.
+  void overResults(Elements &elements, llvm::function_ref<void(Value, const Point &)> body) {
+    int64_t stride = tileN + sumsExtra;
+    // The last step's tiles are all that may still be read.
+    int64_t last = (stepsPerSplit - 1) % slots, bytes = tileM * stride * 4;
+    if (bytes > last * tileM * tileK * 2 || bytes > (slots * tileM + last * tileN) * tileK * 2)
+      gpu::BarrierOp::create(b, frame.loc);
+    unrolled(elements, warpM / unit, [&](Value i) {
+      unrolled(elements, warpN / word, [&](Value j) {
+        Value sum = load(sums, {i, j});
+        for (int64_t half : {0, 1}) {
+          Value row = elements.apply(d(0) * warpM + d(1) * unit + half * 8 + d(2).floorDiv(4),
+                                     {warpRow, i, lane});
+          for (int64_t next : {0, 1}) {
+            Value column = elements.apply(d(0) * warpN + d(1) * word + d(2) % 4 * 2 + next,
+                                          {warpColumn, j, lane});
+            store(vector::ExtractOp::create(b, frame.loc, sum, ArrayRef<int64_t>{half, next}),
+                  finished, elements.apply(d(0) * stride + d(1), {row, column}));
+          }
+        }
+      });
+    });
+    gpu::BarrierOp::create(b, frame.loc);
+
+    int64_t run = word;
+    while (sizes[2] % run) run /= 2; // one condition for the neighbours that share it
+    int64_t inRow = tileN / run, items = tileM * inRow;
+    bool cutM = sizes[1] % tileM, cutN = sizes[2] % tileN;
+    auto oneItem = [&](Value item) {
+      Value row = elements.apply(d(0).floorDiv(inRow), item),
+            group = elements.apply(d(0) % inRow, item);
+      Value m = elements.apply(d(0) * tileM + d(1), {blockM, row}),
+            n = elements.apply(d(0) * inRow + d(1), {blockN, group});
+      onlyIf(both(cutM ? below(m, sizes[1]) : Value(), cutN ? below(n, sizes[2] / run) : Value()),
+             [&] {
+               Value mIn = cutM ? known(elements, m, sizes[1]) : m;
+               Value nIn = cutN ? known(elements, n, sizes[2] / run) : n;
+               scf::ForOp loop = unrolled(elements, run, [&](Value lane) {
+                 Value from = elements.apply(d(0) * stride + d(1) * run + d(2), {row, group, lane});
+                 body(load(finished, from),
+                      {batch, mIn, elements.apply(d(0) * run + d(1), {nIn, lane}), {}});
+               });
+               joinNeighbours(elements, loop, run);
+             });
+    };
+    int64_t turns = llvm::divideCeil(items, threads);
+    auto oneTurn = [&](Value turn) {
+      Value item = elements.apply(d(0) * threads + d(1), {turn, thread});
+      bool some = items % threads;
+      onlyIf(some ? below(item, items) : Value(),
+             [&] { oneItem(some ? known(elements, item, items) : item); });
+    };
+    if (turns == 1) return oneTurn(elements.index(0));
+    emitLoop(b, frame.loc, frame.constant(0), frame.constant(turns), frame.constant(1), {},
+             [&](Value turn, ValueRange) {
+               oneTurn(variable(elements, turn, 0, turns - 1));
+               return SmallVector<Value>();
+             });
+  }
+
+  Type number; // of both operands
+  int64_t stages = 2, slots = 2;
+  int64_t warpM = 0, warpN = 0; // of a warp
+
+  // Of the kernel being emitted.
+  Value copied[2]; // where a side is copied from; null: through registers
+  Value lane, warpRow, warpColumn, sums, left, finished;
+};
+
+} // namespace
+
+bool lowerMatrixContraction(KernelFrame &frame, const ContractionElements &points,
+                            LogicalResult &result) {
+  MatrixContraction contraction(frame, points);
+  if (!contraction.suits()) return false;
+  result = contraction.run();
+  return true;
+}
+
+} // namespace sinter::codegen

@@ -1,0 +1,112 @@
+#include "TileCheck.h"
+
+#include "../../support/OnDevice.h"
+
+#include "sinter/codegen/BuildProgram.h"
+#include "sinter/frontend/detail/CompileModule.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+#include <regex>
+#include <set>
+
+using testing::HasSubstr;
+
+namespace sinter::test {
+namespace {
+
+std::string textOf(const TileCase &c) {
+  std::string arguments, types = c.types;
+  for (size_t number = 0, at = 0; at != std::string::npos; ++number) {
+    size_t end = types.find(", ", at);
+    arguments += (number ? ", %" : "%") + std::string("x") + std::to_string(number) + ": " +
+                 types.substr(at, end == std::string::npos ? end : end - at);
+    at = end == std::string::npos ? end : end + 2;
+  }
+  std::string body = c.body;
+  for (size_t at = 0; (at = body.find('%', at)) != std::string::npos; ++at)
+    if (std::isdigit(static_cast<unsigned char>(body[at + 1]))) body.insert(at + 1, "x");
+  return "func.func @f(" + arguments + ") -> " + c.result + " {\n" + body +
+         "return %r : " + c.result + "\n}\n";
+}
+
+/// NVRTC is given a kernel's headers and no others: what they include is among them.
+void expectWholeHeaders(const runtime::Program &program) {
+  static const std::regex include("#include \"([^\"]+)\"");
+  for (const runtime::Kernel &kernel : program.kernels) {
+    std::set<std::string> names;
+    for (uint32_t header : kernel.headers) names.insert(program.headers[header].name);
+    for (uint32_t header : kernel.headers) {
+      const std::string &text = program.headers[header].text;
+      for (std::sregex_iterator at(text.begin(), text.end(), include), end; at != end; ++at)
+        EXPECT_TRUE(names.contains((*at)[1])) << (*at)[1] << " of " << kernel.name;
+    }
+  }
+}
+
+} // namespace
+
+std::string nameOf(const TileCase &c, const Tile &tile) {
+  return std::string(c.name) + "_" + std::to_string(tile.m) + "x" + std::to_string(tile.n) + "x" +
+         std::to_string(tile.k) + "_parts" + std::to_string(tile.splits);
+}
+
+void checkTile(const TileCase &c, const Tile &tile, std::string &text,
+               const std::function<void(std::string &source)> &edit) {
+  Ir ir;
+  auto module = ir.parse(textOf(c)), reference = ir.parse(textOf(c));
+  ASSERT_TRUE(module) << ir.errors << textOf(c);
+  sinter::detail::ModuleOptions options;
+  options.device = "cuda";
+  options.architecture = "sm_90";
+  ASSERT_TRUE(succeeded(sinter::detail::planModule(*module, options))) << ir.errors;
+  int contractions = 0;
+  module->walk([&](ir::KernelOp kernel) {
+    if (!isa<ir::ContractionScheduleAttr>(kernel.getSchedule())) return;
+    kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(
+        &ir.context, tile.m, tile.n, tile.k, tile.splits, tile.threads, tile.stages));
+    ++contractions;
+  });
+  ASSERT_EQ(contractions, 1);
+  codegen::CodegenOptions codegenOptions;
+  codegenOptions.target = runtime::TargetKind::cuda;
+  auto program = codegen::compileToProgram(*module, codegenOptions);
+  ASSERT_TRUE(succeeded(program)) << ir.errors;
+  expectWholeHeaders(*program);
+  for (runtime::Kernel &kernel : program->kernels) {
+    if (edit) edit(kernel.source);
+    text += kernel.source;
+  }
+  if (tile.splits > 1) { EXPECT_THAT(text, HasSubstr("_parts(")); }
+
+  auto function = Ir::function(*reference, "f");
+  std::mt19937 random(7);
+  std::vector<HostTensor> inputs;
+  for (mlir::Type type : function.getArgumentTypes()) {
+    std::vector<double> numbers(llvm::cast<mlir::RankedTensorType>(type).getNumElements());
+    for (double &number : numbers) number = std::uniform_real_distribution<double>(-1, 1)(random);
+    inputs.push_back(codegen::fromNumbers(llvm::cast<mlir::RankedTensorType>(type), numbers));
+  }
+  auto expected = codegen::evaluate(function, inputs);
+  ASSERT_TRUE(succeeded(expected)) << ir.errors;
+
+  auto device = runtime::emulatedCudaDevice({.schedules = 2, .seed = 1});
+  if (!device.ok()) GTEST_SKIP() << device.error().message;
+  auto executor = runtime::Executor::create(
+      std::make_shared<const runtime::Program>(std::move(*program)), *device);
+  ASSERT_TRUE(executor.ok()) << executor.error().message;
+  std::vector<std::vector<uint8_t>> in;
+  std::vector<const void *> addresses;
+  for (const HostTensor &input : inputs) in.push_back(codegen::toBytes(input));
+  for (const auto &bytes : in) addresses.push_back(bytes.data());
+  auto type = resultTypes(*reference, "f")[0];
+  std::vector<uint8_t> out(codegen::tensorTypeOf(type).numBytes(), uint8_t(0xA5));
+  void *outAddress = out.data();
+  runtime::Status status = (*executor)->run(0, addresses, {&outAddress, 1});
+  ASSERT_TRUE(status.ok()) << status.error().message << "\n" << text;
+  std::vector<HostTensor> results(expected->begin(), expected->end());
+  EXPECT_EQ(disagreement(results, {codegen::fromBytes(type, out.data())}), "") << text;
+}
+
+} // namespace sinter::test

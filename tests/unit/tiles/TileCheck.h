@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace sinter::test {
+
+struct Tile {
+  int64_t m, n, k, splits, threads, stages = 0;
+};
+
+/// A function of one contraction: the types of its arguments (%0, %1, ... in the body), its result's type, and
+/// its body, which ends in %r.
+struct TileCase {
+  const char *name, *types, *result, *body;
+};
+
+/// "odd_64x64x16_parts1".
+std::string nameOf(const TileCase &c, const Tile &tile);
+
+/// Compiles the case for CUDA with this tile, runs it on the emulated device and compares it with the evaluator,
+/// within its bounds. Failures are gtest's; `text` gets the kernels, as `edit` leaves them.
+void checkTile(const TileCase &c, const Tile &tile, std::string &text,
+               const std::function<void(std::string &source)> &edit = nullptr);
+
+} // namespace sinter::test
