@@ -182,9 +182,13 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
   double label_smoothing = 0;
   int64_t ignore_index = -100;
+  std::vector<double> weight = {}; // of each class; the mean is over the weights of the targets
 };
 /// logits [N, C, ...], target [N, ...] with class indices.
 Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options = {},
+                     Where where = Where::current());
+/// What cross_entropy weighs each target by, f32: its class's weight, 0 where it is ignored.
+Tensor class_weights(const Tensor &target, const CrossEntropyOptions &options,
                      Where where = Where::current());
 struct LossOptions {
   Reduction reduction = Reduction::mean;

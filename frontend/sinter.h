@@ -3,6 +3,7 @@
 /// Sinter: models in C++, compiled to native code and to CUDA. This is the whole public interface.
 
 #include "sinter/frontend/Array.h"
+#include "sinter/frontend/Callbacks.h"
 #include "sinter/frontend/Checkpoint.h"
 #include "sinter/frontend/Compile.h"
 #include "sinter/frontend/Device.h"
@@ -11,6 +12,7 @@
 #include "sinter/frontend/Ops.h"
 #include "sinter/frontend/Optim.h"
 #include "sinter/frontend/Precision.h"
+#include "sinter/frontend/TensorBoard.h"
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/data/Files.h"
 #include "sinter/frontend/data/Loader.h"

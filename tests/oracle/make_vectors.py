@@ -20,6 +20,7 @@ try:
     import numpy as np
     import torch
     import torch.nn.functional as F
+    from training_vectors import training
 except ImportError as error:
     print(f"skipped: {error} (packages python3-torch, python3-numpy)")
     sys.exit(77)
@@ -739,6 +740,7 @@ def main():
     for family in (elementwise, binary, reductions, contractions, pooling, softmaxes_and_losses, normalisation, indexing,
                    shapes, recurrent, optimisers, loss_scaling):
         family()
+    training(case, Source)
     for op, cases in CASES.items():
         names = [record["name"] for record in cases]
         assert len(set(names)) == len(names), (op, names)

@@ -88,8 +88,10 @@ const std::set<std::string> &notInTheDialect() {
                                             "silu",
                                             "smooth_l1_loss",
                                             "softplus",
+                                            "training",
                                             "tril",
-                                            "var"};
+                                            "var",
+                                            "weighted_cross_entropy"};
   return ops;
 }
 
