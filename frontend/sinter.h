@@ -9,6 +9,7 @@
 #include "sinter/frontend/Device.h"
 #include "sinter/frontend/Errors.h"
 #include "sinter/frontend/Loss.h"
+#include "sinter/frontend/Metrics.h"
 #include "sinter/frontend/Ops.h"
 #include "sinter/frontend/Optim.h"
 #include "sinter/frontend/Precision.h"
