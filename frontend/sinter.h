@@ -17,6 +17,7 @@
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/data/Files.h"
 #include "sinter/frontend/data/Loader.h"
+#include "sinter/frontend/keras/Model.h"
 #include "sinter/frontend/nn/Layers.h"
 #include "sinter/frontend/nn/Sequential.h"
 
