@@ -174,4 +174,28 @@ Traced value_and_grad(const Traced &loss, const std::vector<Tensor> &parameters,
   return differentiate("value_and_grad", loss, parameters, true, where);
 }
 
+std::vector<Tensor> grad(const Tensor &scalar, const std::vector<Tensor> &inputs, Where where) {
+  SmallVector<const Tensor *> operands{&scalar};
+  for (const Tensor &input : inputs) operands.push_back(&input);
+  detail::Emitter e("grad", where, operands);
+  if (!scalar.shape().empty() || !runtime::isFloat(scalar.dtype()))
+    e.fail(fmt::format("{} is not one floating-point scalar", scalar.spec().text()));
+  if (inputs.empty()) e.fail("no inputs to differentiate by");
+  SmallVector<Value> values{e[scalar]};
+  for (const Tensor &input : inputs) {
+    if (!runtime::isFloat(input.dtype()))
+      e.fail(fmt::format("an input is {}, which has no gradient", input.spec().text()));
+    values.push_back(e[input]);
+  }
+  ValueRange wrt = ValueRange(values).drop_front();
+  std::vector<int32_t> segments{1, static_cast<int32_t>(wrt.size()), 0};
+  Operation *gradient = e.makeOp(
+      ir::GradientOp::getOperationName(), values,
+      e.attribute("operandSegmentSizes", DenseI32ArrayAttr::get(&detail::context(), segments)),
+      wrt.getTypes());
+  std::vector<Tensor> results;
+  for (Value each : gradient->getResults()) results.push_back(e.tensor(each));
+  return results;
+}
+
 } // namespace sinter

@@ -100,6 +100,13 @@ Traced grad(const Traced &loss, const std::vector<Tensor> &parameters,
 Traced value_and_grad(const Traced &loss, const std::vector<Tensor> &parameters,
                       Where where = Where::current());
 
+/// In a trace: the gradients of a scalar with respect to values that it is computed from, such as the trace's
+/// inputs. They are values of the trace like any other.
+///
+///   auto saliency = trace([&](Tensor x) { return abs(grad(amax(model(x), 1).sum(), {x})[0]); }, {spec});
+std::vector<Tensor> grad(const Tensor &scalar, const std::vector<Tensor> &inputs,
+                         Where where = Where::current());
+
 /// Passes from outside, put into the compiler's pipeline at "before-STAGE" or "after-STAGE".
 struct PassInsertion {
   std::string place;

@@ -35,6 +35,10 @@ public:
             return isfinite(select(target, 1, 0, where), where);
           return ne(Arg(target, where), Arg(options.ignore_index, where));
         };
+      if constexpr (requires { options.weight; }) {
+        if (!options.weight.empty())
+          weights = [=](const Tensor &target) { return class_weights(target, options, where); };
+      }
     }
   }
   Loss(Tensor (*function)(const Tensor &, const Tensor &, Where), Where where = Where::current())
@@ -52,6 +56,8 @@ public:
   Function elements;
   /// Which elements count in the mean; all without it.
   std::function<Tensor(const Tensor &target)> counts;
+  /// What an element adds to the divisor of the mean, f32; 1 without it.
+  std::function<Tensor(const Tensor &target)> weights;
   bool isMean = true; // `value` is the mean of `elements`, not their sum
 };
 
@@ -60,6 +66,10 @@ public:
 struct Metric {
   std::string name;
   std::function<Tensor(const Tensor &output, const Tensor &target)> value;
+  /// Which of the values count, booleans; all without it.
+  std::function<Tensor(const Tensor &target)> counts = {};
+  /// Of the mean: what is reported.
+  std::function<double(double mean)> finish = {};
 };
 
 namespace metrics {
@@ -70,6 +80,13 @@ Tensor absoluteError(const Tensor &output, const Tensor &target);
 /// The share of samples whose largest output (along dimension 1) is the target's class.
 inline const Metric accuracy{"accuracy", detail::isCorrect};
 inline const Metric mean_absolute_error{"mean_absolute_error", detail::absoluteError};
+/// The share of samples whose class is among the k largest outputs (along dimension 1): "top_5_accuracy".
+/// Classes with an output equal to the target's count as smaller.
+Metric top_k_accuracy(int64_t k, Where where = Where::current());
+/// exp of the mean cross entropy of logits [N, classes, ...]; targets that are `ignore_index` do not count.
+Metric perplexity(int64_t ignore_index = -100);
+/// The same under another name, for several of them.
+Metric perplexity_of(std::string name, int64_t ignore_index);
 } // namespace metrics
 
 } // namespace sinter

@@ -256,12 +256,15 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
   double label_smoothing = 0;
   int64_t ignore_index = -100;
-  bool from_logits =
-      true; // false: the input has probabilities, clipped to [1e-7, 1 - 1e-7] as Keras's
+  std::vector<double> weight = {}; // of each class; the mean is over the weights of the targets
+  bool from_logits = true; // false: the input is probabilities, clipped to [1e-7, 1 - 1e-7] as Keras
 };
 /// logits [N, C, ...], target [N, ...] with class indices, or of the logits' shape with probabilities.
 /// Probabilities that a softmax made are replaced by its logits.
 Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options = {},
+                     Where where = Where::current());
+/// What cross_entropy weighs each target by, f32: its class's weight, 0 where it is ignored.
+Tensor class_weights(const Tensor &target, const CrossEntropyOptions &options,
                      Where where = Where::current());
 struct LossOptions {
   Reduction reduction = Reduction::mean;

@@ -41,6 +41,40 @@ static Tensor softCrossEntropy(const Tensor &logits, const Tensor &target,
                                               : sum(losses, {}, false, where);
 }
 
+Tensor class_weights(const Tensor &target, const CrossEntropyOptions &options, Where where) {
+  detail::PinnedPlace pinned(where);
+  auto classes = static_cast<int64_t>(options.weight.size());
+  Tensor table = constant(Array(options.weight, {classes, 1}).to(f32), where);
+  Tensor counts = ne(target, options.ignore_index);
+  Tensor share = embedding(sinter::where(counts, target, 0), table, {}, where);
+  return sinter::where(counts, reshape(share, target.shape(), where), 0.0);
+}
+
+static Tensor weightedCrossEntropy(const Emitter &e, const Tensor &logits, const Tensor &target,
+                                   const CrossEntropyOptions &options, Where where) {
+  auto classes = static_cast<int64_t>(options.weight.size());
+  if (logits.rank() < 2 || logits.shape()[1] != classes)
+    e.fail(fmt::format("weight has {} values, logits {} have {} classes", classes,
+                       logits.spec().text(), logits.rank() < 2 ? 0 : logits.shape()[1]));
+  detail::PinnedPlace pinned(where);
+  Tensor each = cross_entropy(
+      logits, target, {.reduction = Reduction::none, .ignore_index = options.ignore_index}, where);
+  Tensor share = to(class_weights(target, options, where), each.dtype());
+  each = each * share;
+  if (options.label_smoothing != 0) {
+    Shape aligned(static_cast<size_t>(logits.rank()), 1);
+    aligned[1] = classes;
+    Tensor table = constant(Array(options.weight, aligned).to(each.dtype()), where);
+    Tensor smooth = sum(log_softmax(to(logits, each.dtype()), 1) * table, 1);
+    smooth = sinter::where(ne(target, options.ignore_index), smooth, 0.0);
+    each = each * (1 - options.label_smoothing) -
+           smooth * (options.label_smoothing / static_cast<double>(classes));
+  }
+  if (options.reduction == Reduction::none) return each;
+  Tensor total = sum(each);
+  return options.reduction == Reduction::mean ? total / sum(share) : total;
+}
+
 Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOptions options,
                      Where where) {
   Emitter e("cross_entropy", where, {&logits, &target});
@@ -53,11 +87,15 @@ Tensor cross_entropy(const Tensor &logits, const Tensor &target, CrossEntropyOpt
       input = e.make<ir::LogOp>(
           e.make<ir::ClampOp>(input, {e.number("max", 1 - 1e-7), e.number("min", 1e-7)}));
   }
-  if (runtime::isFloat(target.dtype()) && target.rank() > 1 && target.shape() == logits.shape())
+  if (runtime::isFloat(target.dtype()) && target.rank() > 1 && target.shape() == logits.shape()) {
+    if (!options.weight.empty()) e.fail("weight goes with class indices, not with probabilities");
     return softCrossEntropy(e.tensor(input), target, options, where);
+  }
   if (runtime::isFloat(target.dtype()) || target.dtype() == i1)
     e.fail(fmt::format("target is {}, expected class indices (integers) or probabilities {}",
                        target.spec().text(), text(logits.shape())));
+  if (!options.weight.empty())
+    return weightedCrossEntropy(e, e.tensor(input), target, options, where);
   return e.tensor(e.make<ir::CrossEntropyOp>({input, classes},
                                              {e.integer("ignore_index", options.ignore_index),
                                               e.number("label_smoothing", options.label_smoothing),
@@ -246,7 +284,7 @@ template <class OpT> static Tensor draw(const char *name, Shape shape, DType dty
   SmallVector<NamedAttribute> attributes;
   if (p) attributes.push_back(e.number("p", *p));
   attributes.push_back(e.integer("stream", e.inTrace().newStream(where)));
-  return e.tensor(e.make<OpT>({e.inTrace().seed(), e.inTrace().step()}, attributes,
+  return e.tensor(e.make<OpT>({e.inTrace().seed(), e.inTrace().randomStep()}, attributes,
                               detail::typeOf({std::move(shape), dtype})));
 }
 
@@ -269,7 +307,7 @@ Tensor dropout(const Tensor &x, DropoutOptions options, Where where) {
   if (options.p == 1)
     return e.tensor(e.make<ir::MulOp>({value, e.splat(detail::specOf(value.getType()), 0)}));
   return e.tensor(e.make<ir::DropoutOp>(
-      {value, e.inTrace().seed(), e.inTrace().step()},
+      {value, e.inTrace().seed(), e.inTrace().randomStep()},
       {e.number("p", options.p), e.integer("stream", e.inTrace().newStream(where))}));
 }
 

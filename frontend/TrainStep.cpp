@@ -11,11 +11,30 @@ TrainStep::TrainStep(nn::Module &model, detail::ForwardFunction forward, Loss lo
 }
 
 double TrainStep::operator()(const Array &x, const Array &y, Where where) {
-  return session_->train(x, y, where);
+  return session_->train({x, y}, false, where);
+}
+double TrainStep::operator()(const data::Example &batch, Where where) {
+  return session_->train(batch, false, where);
 }
 void TrainStep::set_epoch(int64_t epoch) { session_->setEpoch(epoch); }
 int64_t TrainStep::steps() const { return session_->steps(); }
 std::optional<double> TrainStep::loss_scale() const { return session_->lossScale(); }
+double TrainStep::lr(size_t group) const { return session_->rateOf(group); }
+bool TrainStep::report(double metric, Where where) { return session_->report(metric, where); }
+std::optional<double> TrainStep::grad_norm() const { return session_->gradientNorm(); }
+void TrainStep::update_average(Where where) { session_->updateAverage(where); }
+
+Averaged::Averaged(TrainStep &step, Where where) : session_(step.session()) {
+  session_->swapAverages(where);
+}
+Averaged::~Averaged() {
+  try {
+    session_->swapAverages(Where::current());
+  } catch (const Error &error) {
+    // A device that fails here fails in whatever comes next.
+    fmt::print(stderr, "sinter: {}\n", error.what());
+  }
+}
 
 static const detail::Runner &latest(const detail::Session &session) {
   if (!session.latestStep()) throw Error("train_step: no step was run yet");

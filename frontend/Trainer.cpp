@@ -1,7 +1,7 @@
 #include "sinter/frontend/Trainer.h"
 
 #include "sinter/frontend/data/Loader.h"
-#include "sinter/frontend/detail/Progress.h"
+#include "sinter/frontend/detail/FitLoop.h"
 #include "sinter/frontend/detail/Session.h"
 
 #include <fmt/format.h>
@@ -11,11 +11,6 @@
 
 namespace sinter {
 
-using Clock = std::chrono::steady_clock;
-static double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 double Scores::operator[](const Name &name) const {
   auto found = values.find(name.text);
   if (found != values.end()) return found->second;
@@ -24,98 +19,32 @@ double Scores::operator[](const Name &name) const {
   throw UserError(fmt::format("no score '{}': there are {}", name.text, known), name.where);
 }
 
-namespace detail {
-struct TrainerImpl {
-  TrainStep step;
-  int64_t batchSize = 32;
-  std::vector<Metric> metrics = {};
-  int64_t epochsDone = 0;
-};
-} // namespace detail
+double EpochRecord::metric(const std::string &name, Where where) const {
+  if (name == "loss") return train_loss;
+  std::string known = "loss";
+  if (validation)
+    for (const auto &[other, value] : validation->values) {
+      if (name == "val_" + other) return value;
+      known += ", val_" + other;
+    }
+  throw UserError(fmt::format("no metric '{}' at the end of the epoch: there are {}", name, known),
+                  where);
+}
 
 Trainer::Trainer(nn::Module &model, detail::ForwardFunction forward, Loss loss,
                  optim::Optimizer optimizer, TrainerOptions options, Where where)
-    : impl_(new detail::TrainerImpl{TrainStep(model, std::move(forward), std::move(loss),
-                                              std::move(optimizer), std::move(options), where)}) {}
+    : impl_(new detail::TrainerImpl{model,
+                                    TrainStep(model, std::move(forward), std::move(loss),
+                                              std::move(optimizer), std::move(options), where)}) {
+  impl_->shuffleSeed = impl_->step.session()->seed();
+}
 Trainer::~Trainer() = default;
 
 TrainStep &Trainer::step() { return impl_->step; }
-
-static void checkFit(const data::Dataset &train, const FitOptions &options, Where where) {
-  auto fail = [&](const std::string &message) { throw UserError("fit: " + message, where); };
-  if (train.size() == 0) fail("the training data are empty");
-  if (options.batch_size < 1) fail(fmt::format("batch_size is {}", options.batch_size));
-  if (options.epochs < 0) fail(fmt::format("epochs is {}", options.epochs));
-  if (options.drop_last && train.size() < options.batch_size)
-    fail(fmt::format("{} samples make no batch of {}, and drop_last leaves nothing", train.size(),
-                     options.batch_size));
-}
-
-/// The step for the last, smaller batch is compiled while the first ones train.
-static void prepareLast(detail::Session &session, const data::Example &batch, int64_t rows,
-                        Where where) {
-  if (rows == 0 || rows == batch.x.shape()[0]) return;
-  TensorSpec x = batch.x.spec(), y = batch.y.spec();
-  x.shape[0] = y.shape[0] = rows;
-  session.prepareStep(x, y, where);
-}
+nn::Module &Trainer::model() { return impl_->model; }
 
 History Trainer::fit(const data::Dataset &train, FitOptions options, Where where) {
-  checkFit(train, options, where);
-  impl_->batchSize = std::min(options.batch_size, train.size());
-  impl_->metrics = options.metrics;
-  data::Loader loader(train, {.batch_size = options.batch_size,
-                              .shuffle = options.shuffle,
-                              .seed = impl_->step.session()->seed(),
-                              .drop_last = options.drop_last});
-  detail::Progress progress(options, loader.numBatches());
-  detail::InterruptGuard interrupt;
-  History history;
-  auto start = Clock::now();
-  int64_t total = 0;
-  bool wantsLast =
-      !options.drop_last && (options.max_steps <= 0 || options.max_steps >= loader.numBatches());
-  auto full = [&] { return options.max_steps > 0 && total >= options.max_steps; };
-
-  for (int64_t number = 1; number <= options.epochs && !history.interrupted && !full(); ++number) {
-    impl_->step.set_epoch(impl_->epochsDone);
-    auto epochStart = Clock::now();
-    EpochRecord record;
-    record.epoch = number;
-    double sum = 0;
-    int64_t samples = 0, before = impl_->step.steps();
-    data::Loader::Epoch batches = loader.epoch(impl_->epochsDone);
-    for (const data::Example &batch : batches) {
-      auto stepStart = Clock::now();
-      double loss = impl_->step(batch.x, batch.y, where);
-      history.step_ms.push_back(1e3 * secondsSince(stepStart));
-      int64_t rows = batch.x.shape()[0];
-      if (total++ == 0) {
-        history.compile_seconds = secondsSince(start);
-        prepareLast(*impl_->step.session(), batch,
-                    wantsLast ? train.size() % options.batch_size : 0, where);
-      }
-      sum += loss * static_cast<double>(rows);
-      samples += rows;
-      progress.step(number, ++record.steps, sum / static_cast<double>(samples));
-      if ((history.interrupted = detail::InterruptGuard::requested()) || full()) break;
-    }
-    record.train_loss = samples ? sum / static_cast<double>(samples) : 0;
-    record.seconds = secondsSince(epochStart);
-    if ((record.loss_scale = impl_->step.loss_scale()))
-      record.skipped_steps = record.steps - (impl_->step.steps() - before);
-    bool whole = record.steps == loader.numBatches();
-    if (whole) ++impl_->epochsDone;
-    if (options.validation && whole && !history.interrupted)
-      record.validation = evaluate(*options.validation, {}, where);
-    progress.epoch(record);
-    history.epochs.push_back(record);
-    if (options.on_epoch) options.on_epoch(history.epochs.back());
-    history.interrupted |= detail::InterruptGuard::requested();
-  }
-  if (history.interrupted)
-    progress.note(fmt::format("interrupted after {} steps; the state is kept", total));
-  return history;
+  return detail::FitLoop(*this, train, options, where).run();
 }
 
 /// The first `rows` rows of `array` and copies of its first row up to `wanted`.
@@ -135,6 +64,8 @@ static Array padded(const Array &array, int64_t wanted) {
 
 Scores Trainer::evaluate(const data::Dataset &dataset, EvaluateOptions options, Where where) {
   if (dataset.size() == 0) throw UserError("evaluate: the data are empty", where);
+  std::optional<Averaged> averaged;
+  if (options.average) averaged.emplace(impl_->step, where);
   detail::Session &session = *impl_->step.session();
   std::vector<Metric> metrics = options.metrics.empty() ? impl_->metrics : options.metrics;
   int64_t batchSize =
@@ -146,8 +77,12 @@ Scores Trainer::evaluate(const data::Dataset &dataset, EvaluateOptions options, 
   for (const data::Example &batch : batches) {
     int64_t rows = batch.x.shape()[0];
     bool pad = session.canMask() && rows < batchSize;
-    auto part = session.evaluate(pad ? padded(batch.x, batchSize) : batch.x,
-                                 pad ? padded(batch.y, batchSize) : batch.y, rows, metrics, where);
+    data::Example whole = batch;
+    if (pad) {
+      whole.x = padded(batch.x, batchSize), whole.y = padded(batch.y, batchSize);
+      if (batch.weight) whole.weight = padded(*batch.weight, batchSize);
+    }
+    auto part = session.evaluate(whole, rows, metrics, where);
     loss += part.loss;
     count += session.lossIsMean() ? part.lossCount : static_cast<double>(rows);
     for (size_t i = 0; i < metrics.size(); ++i) {
@@ -157,15 +92,49 @@ Scores Trainer::evaluate(const data::Dataset &dataset, EvaluateOptions options, 
   }
   Scores scores;
   scores.values["loss"] = loss / count;
-  for (size_t i = 0; i < metrics.size(); ++i) scores.values[metrics[i].name] = sums[i] / counts[i];
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    double mean = sums[i] / counts[i];
+    scores.values[metrics[i].name] = metrics[i].finish ? metrics[i].finish(mean) : mean;
+  }
   return scores;
 }
 
 Array Trainer::predict(const Array &x, Where where) {
   return impl_->step.session()->predict(x, where);
 }
-void Trainer::save(const std::string &path) const { impl_->step.session()->save(path); }
-void Trainer::load(const std::string &path) { impl_->step.session()->load(path); }
+
+Array Trainer::predict(const data::Dataset &dataset, int64_t batch_size, Where where) {
+  if (dataset.size() == 0) throw UserError("predict: the data are empty", where);
+  batch_size = std::min(batch_size, dataset.size());
+  data::Loader loader(dataset, {.batch_size = batch_size}, where);
+  Array result;
+  int64_t done = 0;
+  data::Loader::Epoch batches = loader.epoch(0);
+  for (const data::Example &batch : batches) {
+    int64_t rows = batch.x.shape()[0];
+    Array output = predict(padded(batch.x, batch_size), where);
+    if (output.rank() == 0 || output.shape()[0] != batch_size)
+      throw UserError(fmt::format("predict: the model gives {} for {} samples",
+                                  output.spec().text(), batch_size),
+                      where);
+    if (done == 0) {
+      Shape shape = output.shape();
+      shape[0] = dataset.size();
+      result = Array::empty(shape, output.dtype());
+    }
+    int64_t rowBytes = output.numBytes() / batch_size;
+    std::copy_n(static_cast<const std::byte *>(output.raw()), rows * rowBytes,
+                static_cast<std::byte *>(result.raw()) + done * rowBytes);
+    done += rows;
+  }
+  return result;
+}
+void Trainer::save(const std::string &path) const {
+  impl_->step.session()->save(path, {.notes = detail::placeNotes(*impl_)});
+}
+void Trainer::load(const std::string &path) {
+  detail::readPlace(*impl_, impl_->step.session()->load(path).notes);
+}
 void Trainer::save_program(const std::string &path, const TensorSpec &x, const TensorSpec &y,
                            Where where) {
   impl_->step.session()->saveProgram(path, x, y, where);

@@ -17,6 +17,7 @@ namespace sinter {
 
 namespace detail {
 class Session;
+class FitLoop;
 struct TrainerImpl;
 using ForwardFunction = std::function<Tensor(const Tensor &)>;
 template <class M> ForwardFunction forwardOf(M &model) {
@@ -37,6 +38,18 @@ struct LossScaling {
   int64_t growth_interval = 2000;
 };
 
+/// What is done to gradients before an optimiser gets them, in this order.
+struct GradientOptions {
+  /// A step is made of so many batches: their gradients are added up, and the last one's call moves the
+  /// parameters, as one batch of all their samples would (but for layers whose statistics are a batch's).
+  int64_t accumulate = 1;
+  /// PyTorch's clip_grad_norm_: gradients are multiplied by min(1, clip_norm / (norm + 1e-6)), where norm is
+  /// that of all of them together; 0: they are not.
+  double clip_norm = 0;
+  /// clip_grad_value_: elements are brought into [-clip_value, clip_value]; 0: they are not.
+  double clip_value = 0;
+};
+
 struct TrainerOptions {
   Device device = Device::best();
   Precision precision = Precision::f32;
@@ -47,6 +60,8 @@ struct TrainerOptions {
       0; // most bytes of working memory of a compiled step, as in CompileOptions
   LossScaling loss_scaling = {}; // with f16 only
   Numerics numerics = Numerics::standard;
+  GradientOptions gradients = {};
+  optim::Averaging average = {};
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and
@@ -64,10 +79,20 @@ public:
   /// Trains on a batch and returns its loss. Another batch size compiles once. A loss that is not
   /// finite throws NonFiniteLoss and changes nothing (but the loss scale, where there is one).
   double operator()(const Array &x, const Array &y, Where where = Where::current());
+  /// With the weights of samples in the batch, if it has any.
+  double operator()(const data::Example &batch, Where where = Where::current());
   /// The epoch that schedules count with.
   void set_epoch(int64_t epoch);
   /// Steps that were made; those that loss scaling skipped are not.
   int64_t steps() const;
+  /// The learning rate of the next step; group i + 1 is the optimiser's groups[i].
+  double lr(size_t group = 0) const;
+  /// A metric, for a plateau schedule; whether it changed the rate. `fit` reports by itself.
+  bool report(double metric, Where where = Where::current());
+  /// The norm of all gradients in the latest step, before it was clipped; none where it is not.
+  std::optional<double> grad_norm() const;
+  /// Moves the averages to where the parameters are now; those that count steps move by themselves.
+  void update_average(Where where = Where::current());
   /// What the loss is multiplied by now (read from the device); none where nothing runs in f16, or
   /// before the first step.
   std::optional<double> loss_scale() const;
@@ -99,6 +124,18 @@ TrainStep train_step(M &model, Loss loss, optim::Optimizer optimizer, TrainerOpt
   return TrainStep(model, std::move(loss), std::move(optimizer), std::move(options), where);
 }
 
+/// While it lives, the model has the averages of its parameters in place of the parameters: to evaluate,
+/// predict or save with. Training meanwhile is an error.
+class Averaged {
+public:
+  explicit Averaged(TrainStep &step, Where where = Where::current());
+  ~Averaged();
+  Averaged(const Averaged &) = delete;
+
+private:
+  std::shared_ptr<detail::Session> session_;
+};
+
 /// What an evaluation found: "loss" and the metrics, by name.
 class Scores {
 public:
@@ -118,18 +155,45 @@ public:
 struct EpochRecord {
   int64_t epoch = 0; // from 1
   double train_loss = 0;
-  std::optional<Scores> validation;
+  std::optional<Scores> validation = {};
   double seconds = 0; // of training
   int64_t steps = 0;
   std::optional<double> loss_scale = {}; // at the end of the epoch, where losses are scaled
   int64_t skipped_steps = 0;             // of `steps`, by loss scaling
+  double lr = 0;                         // of the epoch's last step
+
+  /// "loss", or "val_NAME" of the validation. Throws UserError, listing the names there are.
+  double metric(const std::string &name, Where where = Where::current()) const;
+};
+
+/// What a step was: of a group of batches, where gradients are accumulated.
+struct StepRecord {
+  int64_t epoch = 0; // from 1
+  int64_t step = 0;  // of the whole fit, from 1
+  double loss = 0;
+  double lr = 0;
 };
 
 struct History {
   std::vector<EpochRecord> epochs;
   bool interrupted = false;    // by Ctrl-C
+  std::string stopped = {};    // why a callback ended it; empty: none did
   double compile_seconds = 0;  // from trace to the end of the first step
-  std::vector<double> step_ms; // of each step
+  std::vector<double> step_ms; // of each batch
+};
+
+class Callback;
+
+/// Checkpoints of a fit, from which another process goes on bit for bit: parameters, buffers, the optimiser's
+/// state, loss scale, random numbers, averages, schedules, the place in the data, the history, and what
+/// callbacks keep. The file is replaced in one step.
+struct CheckpointOptions {
+  std::string path = {}; // none: none are written
+  int64_t every_steps = 0;
+  double every_minutes = 0;
+  bool every_epoch = true;
+  /// Goes on from the file if it is there; then `epochs` and `max_steps` are those of the whole fit.
+  bool resume = false;
 };
 
 enum class Verbosity {
@@ -145,17 +209,21 @@ struct FitOptions {
   const data::Dataset *validation = nullptr; // evaluated after each epoch
   std::vector<Metric> metrics = {};
   bool shuffle = true;
-  int64_t log_every = 0;  // steps between lines; 0: one line an epoch
+  int64_t log_every = 0;  // batches between lines; 0: one line an epoch
   int64_t max_steps = 0;  // stop after this many; 0: never
   bool drop_last = false; // leave out a last batch that is smaller
   Verbosity verbosity = Verbosity::automatic;
   int64_t line_every_epochs = 1; // where lines are printed: one each so many epochs
   std::function<void(const EpochRecord &)> on_epoch = {};
+  std::vector<std::shared_ptr<Callback>> callbacks = {};
+  CheckpointOptions checkpoint = {};
+  bool validate_average = false; // validation is of the averages, once there are any
 };
 
 struct EvaluateOptions {
   int64_t batch_size = 0;           // 0: that of the latest fit, else 32
   std::vector<Metric> metrics = {}; // none: those of the latest fit
+  bool average = false;             // of the averages of the parameters (TrainerOptions::average)
 };
 
 /// Trains and evaluates a model. The model must outlive it.
@@ -176,17 +244,23 @@ public:
                   Where where = Where::current());
   /// The model's output in evaluation mode.
   Array predict(const Array &x, Where where = Where::current());
+  /// Of all samples of a data set, in batches; the last one is padded, so that nothing is compiled for it.
+  Array predict(const data::Dataset &dataset, int64_t batch_size = 32,
+                Where where = Where::current());
 
-  /// Parameters, buffers, moments, step and rates, to go on later as if never stopped.
+  /// Parameters, buffers, moments, step, rates, schedules and averages, to go on later as if never stopped
+  /// (for the place in the data see FitOptions::checkpoint).
   void save(const std::string &path) const;
   void load(const std::string &path);
 
   TrainStep &step();
+  nn::Module &model();
   /// Writes init, train_step, eval_step and predict for batches of `x`'s and `y`'s shapes.
   void save_program(const std::string &path, const TensorSpec &x, const TensorSpec &y,
                     Where where = Where::current());
 
 private:
+  friend class detail::FitLoop;
   std::unique_ptr<detail::TrainerImpl> impl_;
 };
 

@@ -48,10 +48,28 @@ static sinter::data::TensorDataset read(const std::string &folder, const std::st
   return {images, labels.to(sinter::i64), sinter::data::transforms::to_float()};
 }
 
+template <class Model> static void run(const examples::Options &options,
+                                       const sinter::data::Dataset &train,
+                                       const sinter::data::Dataset &test) {
+  Model model;
+  sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
+                          options.trainer());
+  auto outcome = examples::train({.example = "cnn112",
+                                  .options = options,
+                                  .model = model,
+                                  .trainer = trainer,
+                                  .train = train,
+                                  .test = &test,
+                                  .metrics = {sinter::metrics::accuracy}});
+  fmt::print("test accuracy {:.2f}%\n", 100 * outcome.test["accuracy"]);
+}
+
 int main(int argc, char **argv) {
+  bool deep = false;
   auto options = examples::parse(
       argc, argv, "Trains a CNN on images of 3x112x112; generated ones without --data.",
-      {.epochs = 3, .batch_size = 32, .lr = 1e-3});
+      {.epochs = 3, .batch_size = 32, .lr = 1e-3},
+      {{"--deep", "four convolutions of 16 to 128 channels in place of two", &deep}});
   return examples::guarded([&] {
     bool generated = options.data.empty();
     // Some steps need no more images than they train on.
@@ -60,17 +78,10 @@ int main(int argc, char **argv) {
     auto train = generated ? generate(count, options.seed) : read(options.data, "train");
     auto test = generated ? generate(few ? options.batch_size : 160, options.seed + 1)
                           : read(options.data, "test");
-    examples::Cnn112 model;
-    sinter::Trainer trainer(model, sinter::cross_entropy, sinter::optim::Adam{.lr = options.lr},
-                            options.trainer());
-    auto outcome = examples::train({.example = "cnn112",
-                                    .options = options,
-                                    .model = model,
-                                    .trainer = trainer,
-                                    .train = train,
-                                    .test = &test,
-                                    .metrics = {sinter::metrics::accuracy}});
-    fmt::print("test accuracy {:.2f}%\n", 100 * outcome.test["accuracy"]);
+    if (deep)
+      run<examples::Cnn112Deep>(options, train, test);
+    else
+      run<examples::Cnn112>(options, train, test);
     return 0;
   });
 }

@@ -36,7 +36,8 @@ static CLI::Validator writable() {
           "FILE"};
 }
 
-Options parse(int argc, char **argv, const std::string &description, Options o) {
+Options parse(int argc, char **argv, const std::string &description, Options o,
+              const std::vector<Flag> &flags) {
   CLI::App app(description);
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
@@ -70,6 +71,7 @@ Options parse(int argc, char **argv, const std::string &description, Options o) 
       ->check(writable());
   app.add_flag("--summary", o.summary, "say what the step consists of at the end");
   app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
+  for (const Flag &flag : flags) app.add_flag(flag.name, *flag.on, flag.help);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }

@@ -3,6 +3,7 @@
 #include <sinter/sinter.h>
 
 #include <string>
+#include <vector>
 
 namespace examples {
 
@@ -27,8 +28,15 @@ struct Options {
   sinter::TrainerOptions trainer() const;
 };
 
+/// A flag that only one example has.
+struct Flag {
+  std::string name, help; // "--deep"
+  bool *on;
+};
+
 /// Reads the command line over an example's own defaults. Ends the program after --help or a mistake.
-Options parse(int argc, char **argv, const std::string &description, Options defaults);
+Options parse(int argc, char **argv, const std::string &description, Options defaults,
+              const std::vector<Flag> &flags = {});
 
 /// Runs `main` and prints what it throws; the exit status.
 int guarded(const std::function<int()> &main);

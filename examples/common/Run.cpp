@@ -48,8 +48,9 @@ static double median(std::vector<double> values) {
   return *middle;
 }
 
-static void writeRecord(const Run &run, const Outcome &outcome) {
+void writeRecord(const Run &run, const Outcome &outcome) {
   const Options &options = run.options;
+  if (options.json.empty()) return;
   // The first step compiles; it is counted there.
   std::vector<double> steps = outcome.history.step_ms;
   if (steps.size() > 1) steps.erase(steps.begin());
@@ -141,7 +142,7 @@ Outcome train(const Run &run) {
     sinter::save(run.model, options.save);
     fmt::print("wrote {}\n", options.save);
   }
-  if (!options.json.empty()) writeRecord(run, outcome);
+  writeRecord(run, outcome);
   inspect(run);
   return outcome;
 }

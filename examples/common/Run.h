@@ -27,4 +27,7 @@ struct Outcome {
 /// lower_bound_bytes, test.
 Outcome train(const Run &run);
 
+/// Writes the record of a training that was done otherwise, where the options ask for one.
+void writeRecord(const Run &run, const Outcome &outcome);
+
 } // namespace examples

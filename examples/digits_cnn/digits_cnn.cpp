@@ -1,24 +1,9 @@
 // Handwritten digits, 8x8: a small convolutional network, trained in seconds.
+#include "../common/Digits.h"
 #include "../common/Run.h"
 #include "../models/DigitsCnn.h"
 
 #include <algorithm>
-
-/// 64 pixels from 0 to 16 and the digit, row by row.
-static sinter::data::TensorDataset readDigits(const std::string &path) {
-  sinter::Array table = sinter::data::read_csv(path);
-  if (table.shape()[1] != 65)
-    throw std::runtime_error(path + ": rows of 64 pixels and a digit are expected");
-  int64_t rows = table.shape()[0];
-  std::vector<float> pixels;
-  std::vector<int64_t> digits;
-  for (int64_t i = 0; i < rows * 65; ++i)
-    if (i % 65 == 64)
-      digits.push_back(static_cast<int64_t>(table.at(i)));
-    else
-      pixels.push_back(static_cast<float>(table.at(i) / 16));
-  return {sinter::Array(pixels, {rows, 1, 8, 8}), sinter::Array(digits)};
-}
 
 /// Some test images side by side, with what the network says of them.
 static void show(sinter::Trainer &trainer, const sinter::data::Dataset &test) {
@@ -68,7 +53,7 @@ int main(int argc, char **argv) {
       argc, argv, "Trains a small CNN on 1,797 handwritten digits of 8x8 pixels.",
       {.epochs = 20, .batch_size = 32, .lr = 2e-3, .data = SINTER_EXAMPLES_DATA "/digits.csv.gz"});
   return examples::guarded([&] {
-    auto digits = readDigits(options.data);
+    auto digits = examples::readDigits(options.data);
     auto [train, test] = sinter::data::random_split(digits, 0.2, /*seed=*/0);
     examples::DigitsCnn model;
     sinter::Trainer trainer(model, sinter::cross_entropy, examples::digitsOptimizer(options.lr),

@@ -39,14 +39,17 @@ static Array stackRows(const std::vector<Array> &rows) {
 }
 
 Example Dataset::batch(std::span<const int64_t> indices) const {
-  std::vector<Array> x, y;
+  std::vector<Array> x, y, weights;
   for (int64_t index : indices) {
     Example sample = get(index);
     x.push_back(std::move(sample.x));
     y.push_back(std::move(sample.y));
+    if (sample.weight) weights.push_back(sample.weight->to(f32).reshape({}));
   }
   if (x.empty()) return {};
-  return {stackRows(x), stackRows(y)};
+  if (weights.empty()) return {stackRows(x), stackRows(y)};
+  if (weights.size() != x.size()) throw Error("dataset: some samples have weights, others none");
+  return {stackRows(x), stackRows(y), stackRows(weights)};
 }
 
 TensorDataset::TensorDataset(Array x, Array y, Transform transform, Where where)
@@ -57,9 +60,20 @@ TensorDataset::TensorDataset(Array x, Array y, Transform transform, Where where)
                     where);
 }
 
+TensorDataset::TensorDataset(Array x, Array y, Array weights, Transform transform, Where where)
+    : TensorDataset(std::move(x), std::move(y), std::move(transform), where) {
+  if (weights.shape() != Shape{size()})
+    throw UserError(fmt::format("TensorDataset: weights {} for {} samples, expected one each",
+                                weights.spec().text(), size()),
+                    where);
+  weights_ = weights.to(f32);
+}
+
 Example TensorDataset::batch(std::span<const int64_t> indices) const {
   Array x = pick(x_, indices);
-  return {transform_ ? transform_(x) : x, pick(y_, indices)};
+  Example batch{transform_ ? transform_(x) : x, pick(y_, indices)};
+  if (weights_) batch.weight = pick(*weights_, indices);
+  return batch;
 }
 
 Example TensorDataset::get(int64_t index) const {
@@ -67,7 +81,9 @@ Example TensorDataset::get(int64_t index) const {
   auto first = [](const Array &array) {
     return array.reshape(Shape(array.shape().begin() + 1, array.shape().end()));
   };
-  return {first(one.x), first(one.y)};
+  Example sample{first(one.x), first(one.y)};
+  if (one.weight) sample.weight = first(*one.weight);
+  return sample;
 }
 
 Example Subset::batch(std::span<const int64_t> indices) const {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ namespace sinter::data {
 /// One sample, or a batch of them along a new first dimension.
 struct Example {
   Array x, y;
+  std::optional<Array> weight = {}; // of the sample in the loss: a number
 };
 
 /// Samples by number. Two methods make one; they are called from a loading thread.
@@ -46,6 +48,9 @@ public:
   TensorDataset() = default;
   /// The transform is applied to x when a sample is fetched, and to whole batches at once.
   TensorDataset(Array x, Array y, Transform transform = {}, Where where = Where::current());
+  /// With a weight per sample, by which its loss is multiplied.
+  TensorDataset(Array x, Array y, Array weights, Transform transform = {},
+                Where where = Where::current());
 
   int64_t size() const override { return x_.rank() ? x_.shape()[0] : 0; }
   Example get(int64_t index) const override;
@@ -59,6 +64,7 @@ public:
 
 private:
   Array x_, y_;
+  std::optional<Array> weights_;
   Transform transform_;
 };
 

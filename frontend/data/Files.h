@@ -30,4 +30,30 @@ struct CsvOptions {
 /// error with its line.
 Array read_csv(const std::string &path, CsvOptions options = {});
 
+struct CsvDatasetOptions {
+  std::string label = {};                 // the label's column; the last one without it
+  std::vector<std::string> features = {}; // the inputs' columns, in order; all others without it
+  /// The label is a number (y is f32 [N]); otherwise a class, whose index among the words that occur, ascending, is
+  /// the target (y is i64 [N]).
+  bool regression = false;
+  std::optional<bool> header =
+      {}; // the first row has names; by default where one of them, the last apart, is no number
+  char delimiter = ',';
+};
+/// A table of numeric features and a label: x is f32 [N, features]. Words may stand in double quotes. A word that is no
+/// number, a row of another length or an absent value: a RuntimeError with file, line and column. A name of a column
+/// that is not there: a UserError that lists the columns. Without a header columns are named "0", "1" and so on.
+class Csv : public TensorDataset {
+public:
+  explicit Csv(const std::string &path, CsvDatasetOptions options = {},
+               Where where = Where::current());
+
+  const std::vector<std::string> &feature_names() const { return features_; }
+  /// Words of the label by index: numbers in their order, else by letters. None in a regression.
+  const std::vector<std::string> &classes() const { return classes_; }
+
+private:
+  std::vector<std::string> features_, classes_;
+};
+
 } // namespace sinter::data

@@ -31,8 +31,8 @@ struct Loader::Epoch::Impl {
     return dataset->batch({order.data() + begin, count});
   }
 
-  void work() {
-    for (int64_t i = 0; i < numBatches; ++i) {
+  void work(int64_t first) {
+    for (int64_t i = first; i < numBatches; ++i) {
       Example batch;
       std::exception_ptr error;
       try {
@@ -93,7 +93,7 @@ int64_t Loader::numBatches() const {
   return full + (rest && !options_.drop_last ? 1 : 0);
 }
 
-Loader::Epoch Loader::epoch(int64_t number) const {
+Loader::Epoch Loader::epoch(int64_t number, int64_t first) const {
   auto impl = std::make_unique<Epoch::Impl>();
   impl->dataset = dataset_;
   if (options_.shuffle) {
@@ -104,9 +104,10 @@ Loader::Epoch Loader::epoch(int64_t number) const {
   }
   impl->batchSize = options_.batch_size;
   impl->numBatches = numBatches();
+  impl->given = std::min(first, impl->numBatches);
   impl->ahead = static_cast<size_t>(std::max(options_.prefetch, 0));
-  if (impl->ahead && impl->numBatches)
-    impl->worker = std::thread([state = impl.get()] { state->work(); });
+  if (impl->ahead && impl->given < impl->numBatches)
+    impl->worker = std::thread([state = impl.get(), first = impl->given] { state->work(first); });
   return Epoch(std::move(impl));
 }
 

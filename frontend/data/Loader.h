@@ -62,7 +62,8 @@ public:
     explicit Epoch(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
   };
-  Epoch epoch(int64_t number) const;
+  /// From batch `first` on.
+  Epoch epoch(int64_t number, int64_t first = 0) const;
 
 private:
   const Dataset *dataset_;

@@ -30,7 +30,7 @@ static std::optional<int64_t> firstNonFinite(const codegen::HostTensor &tensor) 
 }
 
 void Session::explainNonFinite(const Array &x, const Array &y) {
-  int64_t step = numSteps + 1;
+  int64_t step = progress.steps + 1;
   std::string start = fmt::format(
       "the loss of step {} is not finite (parameters and state are unchanged{}): ", step,
       scalesLoss ? " but for the loss scale" : "");

@@ -26,7 +26,8 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
                                    .require = options.require,
                                    .memory_budget = options.memory_budget,
                                    .numerics = options.numerics},
-      scaling(options.loss_scaling), table(options.device, options.seed) {
+      scaling(options.loss_scaling), gradients(options.gradients), averaging(options.average),
+      table(options.device, options.seed) {
   if (options.memory_budget < 0)
     throw UserError(
         fmt::format("memory_budget is {}, expected bytes, or 0 for any", options.memory_budget),
@@ -43,6 +44,20 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
     refuse("backoff_factor", scaling.backoff_factor, "a number between 0 and 1");
   if (scaling.growth_interval < 1 || scaling.growth_interval > std::numeric_limits<int32_t>::max())
     refuse("growth_interval", static_cast<double>(scaling.growth_interval), "a positive i32");
+  if (gradients.accumulate < 1)
+    throw UserError(fmt::format("gradients: accumulate is {}, expected a number of batches",
+                                gradients.accumulate),
+                    where);
+  if (!(gradients.clip_norm >= 0))
+    throw UserError(fmt::format("gradients: clip_norm is {}", gradients.clip_norm), where);
+  if (!(gradients.clip_value >= 0))
+    throw UserError(fmt::format("gradients: clip_value is {}", gradients.clip_value), where);
+  if (this->optimizer.schedule.momentum && !this->optimizer.rule->hasMomentum())
+    throw UserError(
+        "the schedule sets a momentum (cycle_momentum), which this optimiser does not have", where);
+  if (this->optimizer.schedule.plateau)
+    for (size_t group = 0; group <= this->optimizer.groups.size(); ++group)
+      progress.plateau.rates.push_back(this->optimizer.rateOf(group, 0));
 }
 
 std::vector<VariablePtr> Session::modelVariables() const {
@@ -84,20 +99,54 @@ std::shared_ptr<Runner> Session::runnerOf(const std::string &entry, const std::s
     };
     runner = prepare(trace(), entry, compileOptions, table, modelVariables(), given, entry);
     store.attach(table.state());
-    ratesWritten = false;
+    written.clear();
   }
   return runner;
 }
 
-void Session::noteShapes(const std::string &entry, const TensorSpec &x, const TensorSpec &y,
-                         Where where) {
-  auto [known, isFirst] = shapes.try_emplace(entry, x, y);
-  const auto &[knownX, knownY] = known->second;
-  if (isFirst || (knownX == x && knownY == y)) return;
-  std::string change;
-  if (knownX != x) change = fmt::format("x was {}, is {}", knownX.text(), x.text());
-  if (knownY != y)
-    change += fmt::format("{}y was {}, is {}", change.empty() ? "" : "; ", knownY.text(), y.text());
+std::string Session::Batch::text() const {
+  return x.text() + y.text() + (weights ? weights->text() : "");
+}
+
+Session::Batch Session::batchOf(const data::Example &batch) {
+  return {batch.x.spec(), batch.y.spec(),
+          batch.weight ? std::optional(batch.weight->spec()) : std::nullopt};
+}
+
+/// Which parameters are trained, as a part of a step's key; empty where all are.
+std::string Session::trainedKey() {
+  int64_t now = model.store()->trainedGeneration;
+  if (now == trainedGeneration) return trained;
+  trainedGeneration = now;
+  trained = " trains ";
+  bool all = true;
+  for (const Tensor &parameter : model.parameters()) {
+    bool one = parameter.impl()->variable->trainable;
+    all &= one || !runtime::isFloat(parameter.dtype());
+    trained += one ? '1' : '0';
+  }
+  if (all) trained.clear();
+  return trained;
+}
+
+void Session::noteShapes(const std::string &entry, const Batch &batch, Where where) {
+  bool trains = entry == "train_step" || entry == "gradient_step";
+  std::string frozen = trains ? trainedKey() : "";
+  auto [known, isFirst] = shapes.try_emplace(entry, batch, frozen);
+  const auto &[first, firstFrozen] = known->second;
+  if (isFirst || (first == batch && firstFrozen == frozen)) return;
+  std::vector<std::string> changes;
+  auto compare = [&](const char *what, const TensorSpec &was, const TensorSpec &is) {
+    if (was != is) changes.push_back(fmt::format("{} was {}, is {}", what, was.text(), is.text()));
+  };
+  compare("x", first.x, batch.x);
+  compare("y", first.y, batch.y);
+  if (first.weights && batch.weights)
+    compare("the weights", *first.weights, *batch.weights);
+  else if (first.weights || batch.weights)
+    changes.push_back(batch.weights ? "samples have weights" : "samples have no weights");
+  if (firstFrozen != frozen) changes.push_back("other parameters are trained");
+  std::string change = fmt::format("{}", fmt::join(changes, "; "));
   if (compileOptions.require.no_recompile)
     throw UserError(
         fmt::format("{}: require.no_recompile: this batch would be compiled for anew: {}", entry,
@@ -108,11 +157,13 @@ void Session::noteShapes(const std::string &entry, const TensorSpec &x, const Te
                where.line(), change);
 }
 
-void Session::prepareStep(const TensorSpec &x, const TensorSpec &y, Where where) {
-  std::string key = "train_step" + x.text() + y.text();
+void Session::prepareStep(const TensorSpec &x, const TensorSpec &y, Where where,
+                          const std::optional<TensorSpec> &weights) {
+  Batch batch{x, y, weights};
+  std::string key = "train_step" + batch.text() + trainedKey();
   if (isCompiled(key)) return;
-  noteShapes("train_step", x, y, where);
-  Function traced = traceTrain(x, y); // the user's code runs in the user's thread
+  noteShapes("train_step", batch, where);
+  Function traced = traceTrain(batch, Pass::update); // the user's code runs in the user's thread
   if (!table.missing(traced->variables).empty()) return;
   pending[key] = {traced, std::async(std::launch::async, [traced, options = compileOptions] {
                     return compileFunctions({traced.get()}, options, "train_step");
@@ -121,66 +172,154 @@ void Session::prepareStep(const TensorSpec &x, const TensorSpec &y, Where where)
 
 int64_t Session::steps() const {
   // What was skipped only the device knows.
-  return scalesLoss && latest ? static_cast<int64_t>(table.get(stepName).item()) : numSteps;
+  return scalesLoss && latest ? static_cast<int64_t>(table.get(stepName).item()) : progress.steps;
 }
 
 std::optional<double> Session::lossScale() const {
-  if (!scalesLoss || !latest) return {};
+  // Before the first step it is that of a checkpoint, if one was loaded.
+  bool there = latest ? scalesLoss : table.state() && table.state()->find(lossScaleName) >= 0;
+  if (!there) return {};
   return table.get(lossScaleName).item();
 }
 
-void Session::setEpoch(int64_t next) {
-  if (next != epoch) ratesWritten = false;
-  epoch = next;
+std::optional<double> Session::gradientNorm() const {
+  if (!table.state() || table.state()->find(gradientNormName) < 0) return {};
+  return table.get(gradientNormName).item();
 }
 
+void Session::setEpoch(int64_t next) { progress.epoch = next; }
+
+double Session::rateOf(size_t group) const {
+  if (optimizer.schedule.plateau) return progress.plateau.rates.at(group);
+  bool epochs = optimizer.schedule.every == optim::Every::epoch;
+  return optimizer.rateOf(group, epochs ? progress.epoch : progress.updates);
+}
+
+bool Session::report(double metric, Where where) {
+  if (!optimizer.schedule.plateau)
+    throw UserError("report: the optimiser's schedule is no plateau_schedule", where);
+  return progress.plateau.report(*optimizer.schedule.plateau, metric);
+}
+
+/// Rates as they are for the next step; only what has changed is written.
 void Session::writeRates() {
-  if (ratesWritten) return;
-  for (size_t group = 0; group <= optimizer.groups.size(); ++group) {
-    std::string name = fmt::format("lr.{}", group);
-    if (table.state()->find(name) >= 0)
-      table.set(name, Array::scalar(optimizer.rateOf(group, epoch)));
-  }
-  ratesWritten = true;
+  size_t groups = optimizer.groups.size() + 1;
+  written.resize(groups + 1, std::numeric_limits<double>::quiet_NaN());
+  auto write = [&](size_t at, const std::string &name, double value) {
+    if (written[at] == value) return;
+    written[at] = value;
+    if (table.state()->find(name) >= 0) table.set(name, Array::scalar(value));
+  };
+  for (size_t group = 0; group < groups; ++group)
+    write(group, fmt::format("lr.{}", group), rateOf(group));
+  if (optimizer.schedule.momentum)
+    write(groups, momentumName, optimizer.schedule.momentum(progress.updates));
 }
 
-double Session::train(const Array &x, const Array &y, Where where) {
+std::shared_ptr<Runner> Session::stepRunner(const Batch &batch, Pass pass, Where where) {
+  std::string entry = pass == Pass::update ? "train_step" : "gradient_step";
+  std::string key = batch.text() + trainedKey();
+  if (!isCompiled(entry + key)) noteShapes(entry, batch, where);
+  return runnerOf(entry, key, [&] { return traceTrain(batch, pass); });
+}
+
+double Session::train(const data::Example &batch, bool last, Where where) {
+  const Array &x = batch.x, &y = batch.y;
   if (x.rank() == 0 || y.rank() == 0 || x.shape()[0] != y.shape()[0])
     throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number",
                                 x.spec().text(), y.spec().text()),
                     where);
+  if (batch.weight &&
+      (batch.weight->shape() != Shape{x.shape()[0]} || batch.weight->dtype() != f32))
+    throw UserError(fmt::format("train_step: weights {} for {} samples, expected f32[{}]",
+                                batch.weight->spec().text(), x.shape()[0], x.shape()[0]),
+                    where);
+  if (swapped)
+    throw UserError("train_step: the model has its averages in place of its parameters", where);
   acquire();
-  if (!latest || latestX != x.spec() || latestY != y.spec()) {
-    if (!isCompiled("train_step" + x.spec().text() + y.spec().text()))
-      noteShapes("train_step", x.spec(), y.spec(), where);
-    latest = runnerOf("train_step", x.spec().text() + y.spec().text(),
-                      [&] { return traceTrain(x.spec(), y.spec()); });
-    latestX = x.spec(), latestY = y.spec();
+  Pass pass =
+      last || progress.accumulated + 1 >= gradients.accumulate ? Pass::update : Pass::accumulate;
+  if (!latestPass || latestKind != pass || latestBatch != batchOf(batch) ||
+      trainedGeneration != model.store()->trainedGeneration) {
+    latestBatch = batchOf(batch), latestKind = pass;
+    latestPass = stepRunner(latestBatch, pass, where);
   }
-  writeRates();
-  double value = latest->run({x, y}, device(), table)[0].item();
+  std::vector<Array> inputs{x, y};
+  if (batch.weight) inputs.push_back(*batch.weight);
+  if (pass == Pass::update) {
+    latest = latestPass;
+    writeRates();
+  }
+  double value = latestPass->run(inputs, device(), table)[0].item();
   if (!std::isfinite(value)) explainNonFinite(x, y);
-  ++numSteps;
+  if (pass == Pass::accumulate) {
+    ++progress.accumulated;
+    return value;
+  }
+  progress.accumulated = 0;
+  ++progress.steps;
+  ++progress.updates;
+  if (averaging.kind != optim::Averaging::Kind::none && averaging.unit == optim::Every::step &&
+      progress.updates > averaging.start &&
+      (progress.updates - averaging.start - 1) % averaging.every == 0)
+    updateAverage(where);
   return value;
 }
 
+void Session::updateAverage(Where where) {
+  if (averaging.kind == optim::Averaging::Kind::none)
+    throw UserError("update_average: the options ask for no average (TrainerOptions::average)",
+                    where);
+  if (swapped)
+    throw UserError("update_average: the model has its averages in place of its parameters", where);
+  auto runner = runnerOf("average", "", [&] { return traceAverage(); });
+  double share = averaging.kind == optim::Averaging::Kind::equal
+                     ? 1 / static_cast<double>(progress.averages + 1)
+                     : 1 - averaging.decay;
+  table.set(averageShareName, Array::scalar(progress.averages == 0 ? 1 : share));
+  runner->run({}, device(), table);
+  ++progress.averages;
+}
+
+void Session::endEpoch(int64_t number, Where where) {
+  if (averaging.kind != optim::Averaging::Kind::none && averaging.unit == optim::Every::epoch &&
+      number >= averaging.start && (number - averaging.start) % averaging.every == 0)
+    updateAverage(where);
+}
+
+void Session::swapAverages(Where where) {
+  if (averaging.kind == optim::Averaging::Kind::none)
+    throw UserError("the parameters have no averages (TrainerOptions::average)", where);
+  if (progress.averages == 0) throw UserError("nothing has been averaged yet", where);
+  acquire();
+  for (const Tensor &parameter : averagedParameters()) {
+    const std::string &name = parameter.impl()->variable->name;
+    Array own = table.get(name), average = table.get(name + averageSuffix);
+    table.set(name, average);
+    table.set(name + averageSuffix, own);
+  }
+  swapped = !swapped;
+}
+
 Profile Session::profile(const Array &x, const Array &y, int64_t runs, Where where) {
-  train(x, y, where); // compiles, and says what is wrong with the batch
+  train({x, y}, true, where); // compiles, and says what is wrong with the batch
   Profile profile = latest->profile({x, y}, compileOptions, table, runs);
-  numSteps += profile.runs + 1;
+  progress.steps += profile.runs + 1;
+  progress.updates += profile.runs + 1;
   return profile;
 }
 
-Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
+Session::Sums Session::evaluate(const data::Example &batch, int64_t rows,
                                 const std::vector<Metric> &metrics, Where where) {
-  std::string key = x.spec().text() + y.spec().text();
+  Batch specs = batchOf(batch);
+  std::string key = specs.text();
   for (const Metric &metric : metrics) key += " " + metric.name;
-  if (!isCompiled("eval_step" + key)) noteShapes("eval_step", x.spec(), y.spec(), where);
-  auto runner =
-      runnerOf("eval_step", key, [&] { return traceEvaluate(x.spec(), y.spec(), metrics); });
-  std::vector<Array> inputs{x, y};
+  if (!isCompiled("eval_step" + key)) noteShapes("eval_step", specs, where);
+  auto runner = runnerOf("eval_step", key, [&] { return traceEvaluate(specs, metrics); });
+  std::vector<Array> inputs{batch.x, batch.y};
+  if (batch.weight) inputs.push_back(*batch.weight);
   if (canMask()) {
-    Array mask = Array::zeros({x.shape()[0]}, i1);
+    Array mask = Array::zeros({batch.x.shape()[0]}, i1);
     std::fill_n(mask.data<bool>().begin(), rows, true);
     inputs.push_back(mask);
   }
@@ -196,73 +335,16 @@ Session::Sums Session::evaluate(const Array &x, const Array &y, int64_t rows,
   }
   for (size_t i = 0; i < metrics.size(); ++i) {
     sums.metrics.push_back(out[at++].item());
-    sums.metricCounts.push_back(out[at++].item() * static_cast<double>(rows));
+    double count = out[at++].item();
+    sums.metricCounts.push_back(metrics[i].counts ? count : count * static_cast<double>(rows));
   }
   return sums;
 }
 
 Array Session::predict(const Array &x, Where where) {
-  if (!isCompiled("predict" + x.spec().text())) noteShapes("predict", x.spec(), {}, where);
+  if (!isCompiled("predict" + x.spec().text())) noteShapes("predict", {x.spec(), {}, {}}, where);
   auto runner = runnerOf("predict", x.spec().text(), [&] { return tracePredict(x.spec()); });
   return runner->run({x}, device(), table)[0];
-}
-
-void Session::save(const std::string &path) {
-  acquire();
-  if (!table.state())
-    throw RuntimeError({runtime::ErrorCode::invalidArgument, "save: nothing was trained yet"});
-  check(runtime::saveState(*table.state(), path));
-}
-
-void Session::load(const std::string &path) {
-  auto file = check(runtime::SafetensorsFile::open(path));
-  std::vector<VariablePtr> fromFile = modelVariables();
-  Differences differences;
-  for (const VariablePtr &variable : fromFile)
-    differences.expect(file, variable->name, variable->spec);
-  // Moments, rates and counters that the state does not have before the first step come with the file.
-  const size_t ofModel = fromFile.size();
-  for (const auto &tensor : file.tensors()) {
-    bool isModels = false, isState = tensor.name == seedName || tensor.name == stepName ||
-                                     tensor.name == lossScaleName ||
-                                     tensor.name == growthTrackerName;
-    bool isRate = tensor.name.starts_with("lr.");
-    for (size_t i = 0; i < ofModel; ++i) {
-      isModels |= tensor.name == fromFile[i]->name;
-      isState |= tensor.name.starts_with(fromFile[i]->name + ".");
-    }
-    if (isModels) continue;
-    if (!isState && !isRate) {
-      differences.unexpected.push_back(fmt::format("'{}'", tensor.name));
-      continue;
-    }
-    auto role = tensor.name == seedName ? runtime::StateRole::seed
-                : isRate                ? runtime::StateRole::scalar
-                                        : runtime::StateRole::state;
-    fromFile.push_back(state(tensor.name, {tensor.type.shape, tensor.type.dtype}, role));
-  }
-  differences.check(path, "this training");
-  acquire();
-  table.add(table.missing(fromFile));
-  check(runtime::loadState(*table.state(), path, /*strict=*/false));
-  model.store()->attach(table.state());
-  if (file.find(stepName)) numSteps = static_cast<int64_t>(table.get(stepName).item());
-  ratesWritten = false;
-}
-
-void Session::saveProgram(const std::string &path, const TensorSpec &x, const TensorSpec &y,
-                          Where) {
-  Function train = traceTrain(x, y), evaluation = traceEvaluate(x, y, {}),
-           prediction = tracePredict(x);
-  std::vector<VariablePtr> all = modelVariables();
-  for (const VariablePtr &variable : train->variables)
-    if (variable->role != runtime::StateRole::seed && !llvm::is_contained(all, variable))
-      all.push_back(variable);
-  auto init = traceInit(all, compileOptions.seed);
-  Compiled compiled =
-      compileFunctions({init.get(), train.get(), evaluation.get(), prediction.get()},
-                       compileOptions, "program", /*savable=*/true);
-  check(runtime::saveProgram(*compiled.program, path));
 }
 
 } // namespace sinter::detail

@@ -7,6 +7,13 @@
 
 namespace sinter::detail {
 
+/// What a checkpoint holds besides the state: texts, and tensors whose names start with `prefix`.
+struct CheckpointExtra {
+  static constexpr const char *prefix = "training/";
+  std::map<std::string, std::string> notes = {};
+  std::map<std::string, Array> tensors = {};
+};
+
 /// A model in training on a device: the compiled functions, by the shapes they are for, and the one
 /// state that they share.
 class Session {
@@ -14,19 +21,21 @@ public:
   Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::Optimizer optimizer,
           TrainerOptions options, Where where);
 
-  /// One step; its loss. Throws NonFiniteLoss.
-  double train(const Array &x, const Array &y, Where where);
+  /// One step; its loss. Throws NonFiniteLoss. With accumulation only every so many calls move parameters,
+  /// and the one that is the `last` of its group. `weights` of samples may be empty.
+  double train(const data::Example &batch, bool last, Where where);
   /// A step, then `runs` steps with a clock on every launch.
   Profile profile(const Array &x, const Array &y, int64_t runs, Where where);
   /// Starts compiling the step for batches of another shape beside what runs now.
-  void prepareStep(const TensorSpec &x, const TensorSpec &y, Where where);
+  void prepareStep(const TensorSpec &x, const TensorSpec &y, Where where,
+                   const std::optional<TensorSpec> &weights = {});
   /// Sums over a batch of which the first `rows` samples count.
   struct Sums {
     double loss = 0, lossCount = 0;
     std::vector<double> metrics; // sums
     std::vector<double> metricCounts;
   };
-  Sums evaluate(const Array &x, const Array &y, int64_t rows, const std::vector<Metric> &metrics,
+  Sums evaluate(const data::Example &batch, int64_t rows, const std::vector<Metric> &metrics,
                 Where where);
   Array predict(const Array &x, Where where);
 
@@ -36,6 +45,22 @@ public:
 
   void setEpoch(int64_t epoch);
   int64_t steps() const;
+  /// Updates that were asked for: steps, and those that loss scaling skipped.
+  int64_t updates() const { return progress.updates; }
+  /// Batches that wait for the rest of their group.
+  int64_t accumulated() const { return progress.accumulated; }
+  double rateOf(size_t group) const;
+  std::optional<double> gradientNorm() const;
+  /// A metric for a plateau schedule; whether rates changed.
+  bool report(double metric, Where where);
+  const optim::Schedule &schedule() const { return optimizer.schedule; }
+  /// Moves the average of the parameters to where they are now.
+  void updateAverage(Where where);
+  /// After an epoch: moves an average that counts epochs.
+  void endEpoch(int64_t epoch, Where where);
+  int64_t averages() const { return progress.averages; }
+  /// Exchanges the parameters and their averages.
+  void swapAverages(Where where);
   std::optional<double> lossScale() const;
   const Device &device() const { return compileOptions.device; }
   const CompileOptions &options() const { return compileOptions; }
@@ -44,29 +69,51 @@ public:
   /// The runner of the latest training step; null before the first.
   const std::shared_ptr<Runner> &latestStep() const { return latest; }
 
-  /// All variables of the state by name.
-  void save(const std::string &path);
-  void load(const std::string &path);
+  using Extra = CheckpointExtra;
+  /// All variables of the state by name, where the training stands, and what the caller adds.
+  void save(const std::string &path, const Extra &extra = {});
+  Extra load(const std::string &path);
   void saveProgram(const std::string &path, const TensorSpec &x, const TensorSpec &y, Where where);
+
+  /// What of a training is kept outside of the device's state.
+  struct Progress {
+    int64_t epoch = 0, steps = 0, updates = 0, accumulated = 0, averages = 0;
+    optim::PlateauState plateau = {};
+  };
+  const Progress &at() const { return progress; }
 
 private:
   using Function = std::shared_ptr<const TracedImpl>;
-  Function traceTrain(const TensorSpec &x, const TensorSpec &y);
-  Function traceEvaluate(const TensorSpec &x, const TensorSpec &y,
-                         const std::vector<Metric> &metrics);
+  /// What a step is given; `weights` has no shape where samples have none.
+  struct Batch {
+    TensorSpec x, y;
+    std::optional<TensorSpec> weights;
+    std::string text() const;
+    friend bool operator==(const Batch &, const Batch &) = default;
+  };
+  static Batch batchOf(const data::Example &batch);
+  /// A pass over a batch: the whole step, or one that only adds up gradients.
+  enum class Pass { update, accumulate };
+  struct TrainTracer;
+  Function traceTrain(const Batch &batch, Pass pass);
+  Function traceAverage();
+  Function traceEvaluate(const Batch &batch, const std::vector<Metric> &metrics);
   Function tracePredict(const TensorSpec &x);
   Function traceForward(const TensorSpec &x, const TensorSpec &y);
   std::shared_ptr<Runner> runnerOf(const std::string &entry, const std::string &key,
                                    const std::function<Function()> &trace);
   VariablePtr state(const std::string &name, const TensorSpec &spec, runtime::StateRole role);
-  struct Scale;
-  void updateScale(Trace &trace, const Scale &scale, const Tensor &finite);
+  Tensor checkedLoss(const Tensor &value) const;
+  Tensor lossOf(const Tensor &output, const std::vector<Tensor> &in) const;
+  std::vector<Tensor> averagedParameters() const;
+  std::string trainedKey();
+  std::shared_ptr<Runner> stepRunner(const Batch &batch, Pass pass, Where where);
   std::vector<VariablePtr> modelVariables() const;
   void acquire();
   bool isCompiled(const std::string &key) const { return runners.count(key) || pending.count(key); }
   /// To be called before `entry` is compiled for a batch: what makes it compile again is logged, or an
   /// error where the options forbid it.
-  void noteShapes(const std::string &entry, const TensorSpec &x, const TensorSpec &y, Where where);
+  void noteShapes(const std::string &entry, const Batch &batch, Where where);
   void writeRates();
   [[noreturn]] void explainNonFinite(const Array &x, const Array &y);
 
@@ -77,6 +124,8 @@ private:
   Where place;
   CompileOptions compileOptions;
   LossScaling scaling;
+  GradientOptions gradients;
+  optim::Averaging averaging;
   StateTable table;
   std::map<std::string, std::shared_ptr<Runner>> runners;
   struct Pending {
@@ -84,13 +133,17 @@ private:
     std::future<Compiled> compiled;
   };
   std::map<std::string, Pending> pending;
-  std::shared_ptr<Runner> latest;
-  TensorSpec latestX, latestY;
-  std::map<std::string, std::pair<TensorSpec, TensorSpec>>
-      shapes;                                      // that each entry was compiled for first
+  std::shared_ptr<Runner> latest, latestPass; // the latest update, and the latest pass of any kind
+  Batch latestBatch;
+  Pass latestKind = Pass::update;
+  std::map<std::string, std::pair<Batch, std::string>>
+      shapes; // that each entry was compiled for first, and what was trained
   std::map<std::string, VariablePtr> ownVariables; // moments, rates
-  int64_t epoch = 0, numSteps = 0;
-  bool ratesWritten = false, scalesLoss = false;
+  Progress progress;
+  std::string trained;            // which parameters are, where some are not
+  int64_t trainedGeneration = -1; // of the model's choice
+  std::vector<double> written;    // rates, and the momentum, as the state has them
+  bool scalesLoss = false, swapped = false;
 };
 
 } // namespace sinter::detail

@@ -12,7 +12,8 @@ namespace sinter::detail {
 /// host, else still to be drawn.
 class Store {
 public:
-  uint64_t seed = 0; // of initial values
+  uint64_t seed = 0;             // of initial values
+  int64_t trainedGeneration = 0; // counts the changes of what is trained
 
   Array get(const VariablePtr &variable) const;
   void set(const VariablePtr &variable, const Array &value);

@@ -200,7 +200,7 @@ uint32_t Trace::newStream(Where where) {
 void Trace::finish(ArrayRef<Value> results, Where where) {
   Location loc = locationOf(where, {});
   // Random numbers of the next run are others.
-  if (theStep && !llvm::is_contained(written, theStep)) {
+  if (stepAdvances && theStep && !llvm::is_contained(written, theStep)) {
     Value one = ir::splat(b, loc, typeOf(theStep->spec), 1);
     write(theStep, ir::AddOp::create(b, loc, step(), one));
   }

@@ -62,11 +62,14 @@ public:
   }
   const std::vector<VariablePtr> &writtenVariables() const { return written; }
 
-  /// The variables that random ops need; the step advances by itself unless something writes it.
+  /// The variables that random ops need.
   const VariablePtr &seedVariable();
   const VariablePtr &stepVariable();
   mlir::Value seed() { return read(seedVariable()); }
   mlir::Value step() { return initial(stepVariable()); }
+  /// What random ops count with: the step, unless a step is made of several passes.
+  mlir::Value randomStep() { return randomCounter ? randomCounter : step(); }
+  void setRandomStep(mlir::Value value) { randomCounter = value; }
   /// The id of a random stream of this place; distinct in the trace.
   uint32_t newStream(Where where);
 
@@ -79,6 +82,8 @@ public:
 
   /// Set where an op is to run in f16 whatever the graph is compiled with.
   bool needsLossScale = false;
+  /// Whether the step advances by itself unless something writes it.
+  bool stepAdvances = true;
 
   bool isOpen() const { return open; }
   mlir::OpBuilder &builder() { return b; }
@@ -105,6 +110,7 @@ private:
   std::vector<std::string> labels;
   std::map<std::string, VariablePtr> byName;
   VariablePtr theSeed, theStep;
+  mlir::Value randomCounter;
   std::map<std::string, int> streamCounts;
   std::map<uint32_t, std::string> streams;
 };

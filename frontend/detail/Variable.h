@@ -36,5 +36,14 @@ inline constexpr const char *stepName = "step", *seedName = "seed";
 /// Those of a step that scales its loss.
 inline constexpr const char *lossScaleName = "loss_scale",
                             *growthTrackerName = "loss_scale.growth_tracker";
+/// Those of a step that is made of several passes, of a clipped gradient, of a schedule with momentum and of
+/// averages.
+inline constexpr const char *gradientSamplesName = "gradient.samples",
+                            *gradientPassesName = "gradient.passes",
+                            *gradientNormName = "gradient.norm",
+                            *momentumName = "optimizer.momentum",
+                            *averageShareName = "average.share";
+/// Of the average of a parameter, after its name.
+inline constexpr const char *averageSuffix = ".average";
 
 } // namespace sinter::detail

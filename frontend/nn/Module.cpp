@@ -106,7 +106,23 @@ int64_t Module::num_parameters() const {
 }
 
 void Module::requires_grad(bool on) {
-  for (const Tensor &tensor : parameters()) tensor.impl()->variable->trainable = on;
+  for (const Tensor &tensor : parameters())
+    tensor.impl()->variable->trainable = on && runtime::isFloat(tensor.dtype());
+  ++store_->trainedGeneration;
+}
+
+void Module::requires_grad(const std::string &name, bool on, Where where) {
+  for (const Named &named : named_parameters()) {
+    if (named.name != name) continue;
+    if (on && !runtime::isFloat(named.tensor.dtype()))
+      throw UserError(fmt::format("requires_grad: '{}' is {}, which has no gradient", name,
+                                  named.tensor.spec().text()),
+                      where);
+    named.tensor.impl()->variable->trainable = on;
+    ++store_->trainedGeneration;
+    return;
+  }
+  throw UserError(fmt::format("requires_grad: the module has no parameter '{}'", name), where);
 }
 
 void Module::tie(Tensor &mine, const Tensor &other, Where where) {

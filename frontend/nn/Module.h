@@ -57,8 +57,11 @@ public:
   /// Elements of all parameters, tied ones once.
   int64_t num_parameters() const;
 
-  /// Whether training changes the parameters of this module and all inside it.
+  /// Whether training changes the parameters of this module and all inside it; those that it does not have no
+  /// gradient computed. A change makes the next step another one, which compiles once.
   void requires_grad(bool on);
+  /// The same for one of them, by its whole path.
+  void requires_grad(const std::string &name, bool on, Where where = Where::current());
   /// Makes `mine`, a parameter of this module, the same variable as `other`.
   void tie(Tensor &mine, const Tensor &other, Where where = Where::current());
 

@@ -21,6 +21,7 @@ try:
     import torch
     import torch.nn.functional as F
     from torch.nn.utils.stateless import functional_call
+    from training_vectors import training
 except ImportError as error:
     print(f"skipped: {error} (packages python3-torch, python3-numpy)")
     sys.exit(77)
@@ -820,6 +821,7 @@ def main():
     for family in (elementwise, binary, reductions, contractions, pooling, softmaxes_and_losses, normalisation, indexing,
                    shapes, recurrent, recurrent_layers, transformers, optimisers, loss_scaling):
         family()
+    training(case, Source)
     for op, cases in CASES.items():
         names = [record["name"] for record in cases]
         assert len(set(names)) == len(names), (op, names)

@@ -86,10 +86,12 @@ const std::set<std::string> &notInTheDialect() {
                                             "scaled_dot_product_attention",
                                             "sgd",
                                             "smooth_l1_loss",
+                                            "training",
                                             "transformer_decoder_layer",
                                             "transformer_encoder_layer",
                                             "tril",
-                                            "var"};
+                                            "var",
+                                            "weighted_cross_entropy"};
   return ops;
 }
 
