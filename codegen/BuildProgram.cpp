@@ -1,5 +1,6 @@
 #include "sinter/codegen/BuildProgram.h"
 
+#include "sinter/codegen/StepPlaces.h"
 #include "sinter/codegen/cpu/CpuBackend.h"
 #include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/codegen/reference/HostTensor.h"
@@ -305,67 +306,11 @@ private:
       append(runtime::Copy{operands[i], outputs[i], source}, {operands[i]}, {outputs[i]});
     runtime::Loop loop;
     loop.count = int64_t(scan.getCount());
-    StepPlaces places{scan, operands, outputs, scratch};
-    for (auto [number, instruction] : llvm::enumerate(step->body))
-      moveOperands(instruction, uint32_t(number), places, loop.offsets);
+    loop.offsets = StepPlaces{scan, operands, outputs, scratch}.moveInto(step->body);
     loop.body = std::make_shared<runtime::Block>(std::move(step->body));
     append(std::move(loop), std::vector(operands.begin() + states, operands.end()),
            std::vector(writes.begin(), writes.end()));
     return success();
-  }
-
-  /// Where the memory of a step lies in the entry that runs it.
-  struct StepPlaces {
-    ScanOp scan;
-    ArrayRef<runtime::Location> operands, outputs;
-    runtime::Location scratch;
-
-    /// Moves `location` to its place at the first step; returns how far it moves from one to the next.
-    int64_t move(runtime::Location &location) {
-      size_t states = scan.getInit().size(), slices = scan.getXs().size();
-      auto within = [&](const runtime::Location &outer, int64_t offset) {
-        location = {outer.space, outer.index, outer.offset + offset + location.offset,
-                    location.bytes};
-      };
-      auto slice = [&](const runtime::Location &outer) -> int64_t {
-        int64_t count = int64_t(scan.getCount());
-        int64_t bytes = count ? outer.bytes / count : 0;
-        within(outer, scan.getReverse() ? (count - 1) * bytes : 0);
-        return scan.getReverse() ? -bytes : bytes;
-      };
-      switch (location.space) {
-      case runtime::Space::state:
-        within(outputs[location.index], 0);
-        return 0;
-      case runtime::Space::input:
-        if (location.index < slices) return slice(operands[states + location.index]);
-        within(operands[states + location.index], 0);
-        return 0;
-      case runtime::Space::output:
-        return slice(outputs[states + location.index]);
-      case runtime::Space::arena:
-        within(scratch, 0);
-        return 0;
-      default:
-        return 0; // constants are the program's
-      }
-    }
-  };
-
-  static void moveOperands(runtime::Instruction &instruction, uint32_t number, StepPlaces &places,
-                           std::vector<runtime::LoopOffset> &offsets) {
-    auto move = [&](runtime::Location &location, size_t param) {
-      if (int64_t stride = places.move(location))
-        offsets.push_back({number, uint32_t(param), stride});
-    };
-    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) {
-      for (auto [param, each] : llvm::enumerate(launch->params))
-        if (auto *pointer = std::get_if<runtime::PointerParam>(&each))
-          move(pointer->location, param);
-    } else if (auto *copy = std::get_if<runtime::Copy>(&instruction.op)) {
-      move(copy->from, 0);
-      move(copy->to, 1);
-    }
   }
 
   /// Scratch memory of one launch: after everything that is planned, shared by all that need some.
