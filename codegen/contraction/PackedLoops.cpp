@@ -167,7 +167,17 @@ void PackedEmitter::alongK(PointBody body) {
   unsigned last = extents.size() - 1;
   if (plan.kInnerFirst == last + 1) {
     // Blocks of several dimensions may cross ends of the last one: one by one.
-    if (extents.size() > 1) return overInnerK(last + 1, body);
+    if (!plan.runsAlongK()) return overInnerK(last + 1, body);
+    if (extents.size() > 1)
+      return loop(constant(0), kCount, plan.kPerBlock, kRange, [&](Value block) {
+        Indices all = delinearized(affine(d(0) + d(1), {kBase, block}), extents);
+        Value start = all.back();
+        runs(start, add(start, constant(plan.kPerBlock)), extents[last], plan.kPerBlock % W == 0,
+             [&](Value index) {
+               all.back() = index;
+               body(all, affine(d(0) - d(1) + d(2), {index, start, block}));
+             });
+      });
     bool whole = extents[0] % W == 0 && plan.kPerBlock % W == 0;
     return runs(kBase, add(kBase, kCount), extents[0], whole, [&](Value index) {
       body({index}, affine(d(0) - d(1), {index, kBase}));

@@ -172,8 +172,7 @@ Value PackedEmitter::columnElement(Indices column, Indices k, Value offset) {
 void PackedEmitter::packColumns() {
   int64_t W = plan.W;
   unsigned allOfK = plan.groups[3].extents.size();
-  if (plan.columnsAlongK && (allOfK == 1 || plan.kInnerFirst < allOfK))
-    return packColumnsTransposed();
+  if (plan.columnsAlongK && plan.runsAlongK()) return packColumnsTransposed();
   packColumnBox();
   overInnerK(allOfK, [&](Indices k, Value offset) {
     if (plan.blockColumns % W) { // lanes beyond the last column are numbers, not what memory held

@@ -373,6 +373,11 @@ void PackedPlan::chooseK() {
   kPerBlock = std::max<int64_t>(1, mostK / kInner);
   kPerBlock = llvm::divideCeil(kOuter, llvm::divideCeil(kOuter, kPerBlock));
   if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, onTiles ? 2 * W : W);
+  if (kInnerFirst == k.size() && k.size() > 1) { // blocks inside one line of the last dimension
+    int64_t inside = kPerBlock;
+    while (k.back() % inside) --inside;
+    if (inside >= 64) kPerBlock = inside;
+  }
   if ((rowsBoxed || columnsBoxed) && kInnerFirst > 1) // a block stays inside one image
     while (k[kInnerFirst - 1] % kPerBlock) --kPerBlock;
   kBlocks = llvm::divideCeil(kOuter, kPerBlock);

@@ -82,6 +82,12 @@ struct PackedPlan {
   unsigned kInnerFirst = 0;
   int64_t kInner = 1, kOuter = 1, kPerBlock = 1, kBlocks = 1, kMost = 1, kInRows = 1;
 
+  /// Whether a block's elements of k are runs along its last dimension.
+  bool runsAlongK() const {
+    llvm::ArrayRef<int64_t> k = groups[3].extents;
+    return k.size() == 1 || kInnerFirst < k.size() || k.back() % kPerBlock == 0;
+  }
+
 private:
   static bool suitsTiles(const KernelFrame &frame, const ContractionElements &points);
   bool tileRowBoxSuits(unsigned side, const LoopGroup &own);

@@ -132,6 +132,9 @@ const Conv convolutions[] = {
     {"2x4x15x16", "6x4x3x5", "2x6x9x5", "padding = array<i64: 2, 1>, stride = array<i64: 2, 3>"},
     {"1x4x15x16", "6x2x3x3", "1x6x11x12", "groups = 2 : i64, dilation = array<i64: 2, 2>"},
     {"3x8x7x7", "5x8x1x1", "3x5x7x7", ""},
+    // Weight gradients over images that are larger than a block: blocks in them, and across their ends.
+    {"3x8x24x24", "20x8x1x1", "3x20x24x24", ""},
+    {"2x8x19x23", "20x8x1x1", "2x20x19x23", ""},
     // Weight gradients whose input is read from a box: of one image, of several, of lines of one, with
     // a last block or a last unit that is smaller, strided, dilated, in groups.
     {"3x20x14x15", "32x20x3x3", "3x32x14x15", "padding = array<i64: 1, 1>"},
