@@ -67,6 +67,10 @@ TensorDataset::TensorDataset(Array x, Array y, Array weights, Transform transfor
                                 weights.spec().text(), size()),
                     where);
   weights_ = weights.to(f32);
+  for (int64_t i = 0; i < weights_->size(); ++i)
+    if (!std::isfinite(weights_->at(i)))
+      throw UserError(
+          fmt::format("TensorDataset: the weight of sample {} is {}", i, weights_->at(i)), where);
 }
 
 Example TensorDataset::batch(std::span<const int64_t> indices) const {

@@ -20,9 +20,15 @@ std::map<std::string, std::string> placeNotes(const TrainerImpl &trainer) {
 void readPlace(TrainerImpl &trainer, const std::map<std::string, std::string> &notes) {
   auto note = notes.find(placeNote);
   if (note == notes.end()) return;
-  json place = json::parse(note->second);
-  trainer.epochsDone = place.at("epochs");
-  trainer.shuffleSeed = place.at("shuffle_seed");
+  try {
+    json place = json::parse(note->second);
+    trainer.epochsDone = place.at("epochs");
+    trainer.shuffleSeed = place.at("shuffle_seed");
+  } catch (const json::exception &error) {
+    throw RuntimeError(
+        {runtime::ErrorCode::corrupt,
+         fmt::format("a checkpoint's place in the data cannot be read: {}", error.what())});
+  }
 }
 
 static json toJson(const EpochRecord &record) {
@@ -151,8 +157,12 @@ bool FitLoop::resume() {
       CallbackState state;
       for (const auto &[name, value] : one.at("numbers").items())
         state.numbers[name] = exactFrom(value);
-      for (const std::string name : one.at("arrays"))
-        state.arrays[name] = extra.tensors.at(arrayName(i, name));
+      for (const std::string name : one.at("arrays")) {
+        if (auto found = extra.tensors.find(arrayName(i, name)); found != extra.tensors.end())
+          state.arrays[name] = found->second;
+        else
+          fail(runtime::ErrorCode::corrupt, fmt::format("it lacks '{}'", arrayName(i, name)));
+      }
       options.callbacks[i]->restore(state);
     }
   } catch (const json::exception &error) {

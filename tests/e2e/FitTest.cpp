@@ -197,6 +197,30 @@ TEST_P(Fits, ResumeFromACheckpointBitForBit) {
   EXPECT_EQ(again.state, whole.state);
 }
 
+TEST_P(Fits, CheckpointsAreWrittenByTime) {
+  test::TemporaryFolder folder;
+  auto data = test::stripes(12, 1);
+  test::SmallNet net;
+  Trainer trainer(net, cross_entropy, optim::SGD{.lr = 0.1}, options());
+  std::vector<bool> there;
+  auto look = callback({.on_step_end = [&](Fit &, const StepRecord &) {
+    there.push_back(std::filesystem::exists(folder / "a"));
+    std::filesystem::remove(folder / "a");
+  }});
+  for (double minutes : {1e-9, 1e3}) {
+    there.clear();
+    trainer.fit(data, {.batch_size = 4,
+                       .verbosity = Verbosity::silent,
+                       .callbacks = {look},
+                       .checkpoint = {
+                           .path = folder / "a", .every_minutes = minutes, .every_epoch = false}});
+    bool often = minutes < 1;
+    EXPECT_THAT(there, ElementsAre(false, often, often));
+    EXPECT_EQ(std::filesystem::exists(folder / "a"), often);
+    std::filesystem::remove(folder / "a");
+  }
+}
+
 TEST_P(Fits, ACheckpointOfAnotherFitIsRefused) {
   test::TemporaryFolder folder;
   auto data = test::stripes(12, 1);

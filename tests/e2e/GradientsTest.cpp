@@ -185,6 +185,9 @@ TEST_P(Gradients, WeightsOfSamplesAreFactorsOfTheirLosses) {
               data::TensorDataset(data.x(), data.y(), Array({1.f, 2.f}));
             }),
             "TensorDataset: weights f32[2] for 8 samples, expected one each");
+  Array withNan({1.f, NAN, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f});
+  EXPECT_EQ(messageOf([&] { data::TensorDataset(data.x(), data.y(), withNan); }),
+            "TensorDataset: the weight of sample 1 is nan");
 }
 
 TEST_P(Gradients, AClassWeightedMeanIsEvaluatedAsAWhole) {
@@ -269,3 +272,34 @@ TEST_P(Gradients, OptionsThatMakeNoSenseAreRefused) {
 }
 
 SINTER_ON_DEVICES(Gradients, "reference", "cpu");
+
+TEST(Emulated, AGpuMakesTheSameSteps) {
+  struct Net : nn::Module {
+    nn::Linear fc{this, "fc", {.in_features = 16, .out_features = 3}};
+    Tensor forward(Tensor x) { return fc(flatten(x, 1)); }
+  };
+  std::vector<std::vector<double>> seen;
+  for (const char *name : {"cpu", "cuda-emulated"}) {
+    Net net;
+    TrainStep step(
+        net, Loss(cross_entropy, {.weight = {1, 2, 0.5}}),
+        optim::RMSprop{.lr = 0.02,
+                       .momentum = 0.5,
+                       .centered = true,
+                       .schedule = optim::one_cycle_schedule({.max_lr = 0.02, .total_steps = 4})},
+        {.device = Device::named(name),
+         .gradients = {.accumulate = 2, .clip_norm = 0.5, .clip_value = 0.2},
+         .average = optim::ema({.decay = 0.5})});
+    auto &values = seen.emplace_back();
+    for (uint64_t i = 0; i < 6; ++i) {
+      auto data = test::stripes(4, i);
+      values.push_back(step(data.x(), data.y()));
+    }
+    values.push_back(step.grad_norm().value());
+    Averaged averaged(step);
+    Array mean = net.value("fc.weight");
+    for (int64_t i = 0; i < mean.size(); ++i) values.push_back(mean.at(i));
+  }
+  ASSERT_EQ(seen[0].size(), seen[1].size());
+  for (size_t i = 0; i < seen[0].size(); ++i) EXPECT_NEAR(seen[0][i], seen[1][i], 2e-5) << i;
+}
