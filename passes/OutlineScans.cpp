@@ -41,7 +41,7 @@ struct OutlineScans : impl::OutlineScansBase<OutlineScans> {
     Block *entry = function.addEntryBlock();
     IRMapping map;
     for (auto [from, to] : llvm::zip(body.getArguments(), entry->getArguments())) {
-      to.setLoc(from.getLoc());
+      to.setLoc(scan.getLoc()); // copies of state say where they come from
       map.map(from, to);
     }
     builder.setInsertionPointToEnd(entry);
