@@ -257,7 +257,7 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;
   int64_t ignore_index = -100;
   std::vector<double> weight = {}; // of each class; the mean is over the weights of the targets
-  bool from_logits = true; // false: the input is probabilities, clipped to [1e-7, 1 - 1e-7] as Keras
+  bool from_logits = true;         // false: the input is probabilities, clipped as Keras clips them
 };
 /// logits [N, C, ...], target [N, ...] with class indices, or of the logits' shape with probabilities.
 /// Probabilities that a softmax made are replaced by its logits.
