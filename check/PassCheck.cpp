@@ -182,48 +182,27 @@ static double processorSeconds() {
   return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
-/// Reads every op once, as a pass that does nothing would.
-static size_t readAll(ModuleOp module) {
-  size_t seen = 0;
-  module.walk([&](Operation *op) {
-    for (Value operand : op->getOperands()) seen += operand.getDefiningOp() != nullptr;
-    for (Type type : op->getResultTypes()) seen += isa<RankedTensorType>(type);
-    seen += op->getAttrs().size();
-  });
-  return seen;
-}
-
-PassTime timePass(const Specimen &specimen, const PassUnderTest &pass, int64_t copies) {
-  constexpr PassTime failed{-1, -1};
+double timePass(const Specimen &specimen, const PassUnderTest &pass, int64_t copies) {
   Workshop shop;
   Errors errors(&shop.context);
   std::string reason;
   std::optional<Sides> sides = sidesOf(pass.place, reason);
-  if (!sides) return failed;
+  if (!sides) return -1;
   OwningOpRef<ModuleOp> module = atPlace(shop, specimen, *sides);
-  if (!module) return failed;
+  if (!module) return -1;
   // Copies of what the pass meets, so that what comes before it takes no time.
   module = repeated(*module, copies);
-  PassTime best = failed;
-  auto keepLeast = [](double &least, double seconds) {
-    if (least < 0 || seconds < least) least = seconds;
-  };
-  double spent = 0;
+  double best = -1, spent = 0;
   for (int run = 0; run < 5 && (run < 2 || spent < 4); ++run) {
     OwningOpRef<ModuleOp> copy = module->clone();
-    double start = processorSeconds();
-    volatile size_t seen = readAll(*copy);
-    (void)seen;
-    keepLeast(best.walk, processorSeconds() - start);
-    copy = module->clone();
     PassManager pm(&shop.context, ModuleOp::getOperationName());
     pm.enableVerifier(false);
-    if (mlir::failed(parsePassPipeline(pass.pipeline, pm))) return failed;
-    start = processorSeconds();
-    if (mlir::failed(pm.run(*copy))) return failed;
+    if (failed(parsePassPipeline(pass.pipeline, pm))) return -1;
+    double start = processorSeconds();
+    if (failed(pm.run(*copy))) return -1;
     double seconds = processorSeconds() - start;
     spent += seconds;
-    keepLeast(best.pass, seconds);
+    if (best < 0 || seconds < best) best = seconds;
   }
   return best;
 }

@@ -29,13 +29,9 @@ struct SpecimenReport {
 /// and compute the same.
 SpecimenReport checkSpecimen(const Specimen &specimen, const PassUnderTest &pass);
 
-/// Processor time in seconds, the least of several runs; negative when the pass fails.
-struct PassTime {
-  double pass = 0;
-  double walk = 0; // of reading every op once: what the machine's caches do to any pass
-};
-/// Times a pass on `copies` copies of a specimen.
-PassTime timePass(const Specimen &specimen, const PassUnderTest &pass, int64_t copies);
+/// Processor time of a pass on `copies` copies of a specimen: the least of several runs, in seconds. Negative
+/// when it fails there.
+double timePass(const Specimen &specimen, const PassUnderTest &pass, int64_t copies);
 
 /// Names of all passes that are registered in this process.
 std::set<std::string> registeredPasses();
