@@ -42,6 +42,11 @@ bool addReduction(GraphWriter &w) {
     w.one(w.dice.chance(0.5) ? "max" : "min", {x}, attributes, shape, x.low, x.high);
     return true;
   default:
+    if (keep && dims.size() == 1) {
+      std::string order = fmt::format("dim = {} : i64, descending = {}", dims[0], dims[0] == 0);
+      w.typed("argsort", {x}, order, x.shape, "i64", 0, count - 1);
+      return true;
+    }
     w.typed("argmax", {x}, attributes, shape, "i64", 0, count - 1);
     return true;
   }

@@ -1,4 +1,4 @@
-#include "sinter/codegen/KernelFrame.h"
+#include "sinter/codegen/LowerArgsort.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -11,8 +11,8 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-/// Additions at data-dependent places, in index order: parallel over the dimensions that the data does
-/// not choose, serial along the rest.
+/// Kernels whose results go to data-dependent places. Additions are made in index order: parallel over the
+/// dimensions that the data does not choose, serial along the rest.
 class ScatterLowering {
 public:
   explicit ScatterLowering(KernelFrame &frame)
@@ -23,6 +23,7 @@ public:
     return TypeSwitch<Operation *, LogicalResult>(scatter)
         .Case([&](EmbeddingGradOp op) { return lower(op); })
         .Case([&](ScatterAddOp op) { return lower(op); })
+        .Case([&](ArgsortOp op) { return lowerArgsort(frame, *elements, op); })
         .Default([](Operation *op) { return op->emitOpError("has no scatter lowering"); });
   }
 

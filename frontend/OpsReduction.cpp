@@ -96,6 +96,36 @@ Tensor cumsum(const Tensor &x, int64_t dim, Where where) {
   return e.tensor(e.cast(sums, dtype));
 }
 
+static Tensor ordered(Emitter &e, const Tensor &x, int64_t dim, bool descending) {
+  return e.tensor(
+      e.make<ir::ArgsortOp>(e[x], {e.flag("descending", descending), e.integer("dim", dim)}));
+}
+
+Tensor argsort(const Tensor &x, int64_t dim, bool descending, Where where) {
+  Emitter e("argsort", where, &x);
+  if (x.rank() == 0) return zeros({}, i64, where);
+  return ordered(e, x, e.dimOf(dim, x.rank()), descending);
+}
+
+Sorted sort(const Tensor &x, int64_t dim, bool descending, Where where) {
+  Emitter e("sort", where, &x);
+  if (x.rank() == 0) return {x, zeros({}, i64, where)};
+  int64_t place = e.dimOf(dim, x.rank());
+  Tensor indices = ordered(e, x, place, descending);
+  return {gather(x, place, indices, where), indices};
+}
+
+Sorted topk(const Tensor &x, int64_t k, int64_t dim, bool largest, Where where) {
+  Emitter e("topk", where, &x);
+  if (x.rank() == 0) return {x, zeros({}, i64, where)};
+  int64_t place = e.dimOf(dim, x.rank());
+  if (k < 0 || k > x.shape()[place])
+    e.fail(fmt::format("k is {}, expected 0 to {}, the size of dimension {}", k, x.shape()[place],
+                       place));
+  Tensor indices = slice(ordered(e, x, place, largest), place, 0, k, 1, where);
+  return {gather(x, place, indices, where), indices};
+}
+
 template <class OpT>
 static Tensor along(const char *name, const Tensor &x, int64_t dim, Where where) {
   Emitter e(name, where, &x);

@@ -81,6 +81,19 @@ LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
                      IntegerType::get(context, 64), types);
 }
 
+LogicalResult ArgsortOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                          ValueRange operands, DictionaryAttr attributes,
+                                          OpaqueProperties properties, RegionRange regions,
+                                          SmallVectorImpl<Type> &types) {
+  Adaptor op(operands, attributes, properties, regions);
+  ArrayRef<int64_t> shape = shapeOf(op.getX());
+  int64_t dim = op.getDim();
+  if (dim < 0 || dim >= int64_t(shape.size()))
+    return refuse(loc, "argsort: dim ", dim, " is outside a tensor of shape ", shapeText(shape));
+  types.push_back(tensorOf(shape, IntegerType::get(context, 64)));
+  return success();
+}
+
 LogicalResult CompareOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
                                           ValueRange operands, DictionaryAttr attributes,
                                           OpaqueProperties properties, RegionRange regions,

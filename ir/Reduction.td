@@ -41,5 +41,16 @@ def CumsumOp : Sinter_Op<"cumsum", "Window", "Full", [Pure, SameOperandsAndResul
   let hasVerifier = 1;
   let moreDeclarations = "int64_t getFlops();";
 }
+def ArgsortOp : Sinter_Op<"argsort", "Scatter", "Widest", [Pure, Infer]> {
+  let summary = "Indices along `dim` of the elements in ascending order, or in descending order";
+  let description = [{
+    Stable either way: equal elements keep their order. NaN counts as larger than any number and equal to NaN, as in
+    PyTorch. The result is i64; gather along it sorts, and brings the gradient back.
+  }];
+  let arguments = (ins Sinter_Tensor:$x, I64Attr:$dim, DefaultValuedAttr<BoolAttr, "false">:$descending);
+  let results = (outs Sinter_Tensor:$result);
+  let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
+  let moreDeclarations = "int64_t getFlops();";
+}
 
 #endif

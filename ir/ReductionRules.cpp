@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <limits>
 
@@ -132,4 +133,10 @@ SmallVector<Value> ArgmaxOp::buildCombine(OpBuilder &b, Location loc, ValueRange
 }
 Value ArgmaxOp::buildFinish(OpBuilder &, Location, ValueRange accumulator, int64_t) {
   return accumulator[1];
+}
+
+// Comparisons of the sorting network that codegen/LowerArgsort.cpp makes of it.
+int64_t ArgsortOp::getFlops() {
+  int64_t steps = llvm::Log2_64_Ceil(uint64_t(std::max<int64_t>(shapeOf(getX())[getDim()], 1)));
+  return tensorType(getX()).getNumElements() * steps * (steps + 1) / 4;
 }

@@ -1,5 +1,8 @@
 #include "sinter/codegen/reference/OpEvaluation.h"
 
+#include <algorithm>
+#include <numeric>
+
 using namespace mlir;
 
 namespace sinter::codegen::reference {
@@ -126,6 +129,41 @@ LogicalResult argmax(OpEvaluation &e) {
   return success();
 }
 
+/// Positions in order; those whose order errors leave undecided, one after another, may change places.
+LogicalResult argsort(OpEvaluation &e) {
+  auto op = cast<ir::ArgsortOp>(e.op);
+  FoldedShape loops(e.operand(0).type.getShape(), {int64_t(op.getDim())});
+  Writer out(e.result(), e.options.trackErrors);
+  const HostTensor &tensor = e.operand(0);
+  Reader x(tensor);
+  std::vector<int64_t> order(loops.folded.size());
+  for (int64_t start : loops.kept) {
+    auto isBefore = [&](int64_t lhs, int64_t rhs) {
+      int64_t left = start + loops.folded[op.getDescending() ? rhs : lhs],
+              right = start + loops.folded[op.getDescending() ? lhs : rhs];
+      if (!tensor.isFloat()) return tensor.integers[left] < tensor.integers[right];
+      double a = tensor.values[left], b = tensor.values[right];
+      return std::isnan(b) ? !std::isnan(a) : a < b;
+    };
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), isBefore);
+    for (size_t first = 0, end = 0; first < order.size(); first = end) {
+      auto ball = [&](size_t at) { return x[start + loops.folded[order[at]]]; };
+      auto reach = [&](Ball b) { return op.getDescending() ? -b.low() : b.high(); };
+      int64_t least = order[first], most = least;
+      Ball farthest = ball(first);
+      for (end = first + 1; end < order.size() && undecided(ball(end), farthest); ++end) {
+        if (reach(ball(end)) > reach(farthest)) farthest = ball(end);
+        least = std::min(least, order[end]), most = std::max(most, order[end]);
+      }
+      for (size_t at = first; at < end; ++at)
+        out.setInteger(start + loops.folded[at], order[at],
+                       double(std::max(order[at] - least, most - order[at])));
+    }
+  }
+  return success();
+}
+
 /// Partial sums, each of its own elements in any order.
 LogicalResult cumsum(OpEvaluation &e) {
   auto op = cast<ir::CumsumOp>(e.op);
@@ -162,6 +200,7 @@ void addReductions(Handlers &handlers) {
   handlers["sinter.max"] = max;
   handlers["sinter.min"] = min;
   handlers["sinter.argmax"] = argmax;
+  handlers["sinter.argsort"] = argsort;
   handlers["sinter.cumsum"] = cumsum;
 }
 

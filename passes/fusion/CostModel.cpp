@@ -129,8 +129,8 @@ private:
       } else if (kind == FusionKind::Pointwise || isa<ReshapeOp>(op)) {
         asked.passes |= demand.passes;
         asked.shared = std::max(asked.shared, demand.anew + demand.shared);
-      } else if (kind == FusionKind::Window) {
-        // As many as the window has, or as it adds up.
+      } else if (kind == FusionKind::Window || kind == FusionKind::Scatter) {
+        // As many as the window has, or as it adds up, or as are compared.
         double flops = double(cast<FusibleOpInterface>(op).getFlops());
         asked.anew +=
             count * std::max(1.0, std::max(elements(use.get()), flops) / elements(result));

@@ -1,6 +1,9 @@
 // Functions that are made of several ops against PyTorch's values and gradients.
 #include "FollowsTorch.h"
 
+#include <algorithm>
+#include <numeric>
+
 using namespace sinter;
 using test::json, test::Tensors;
 
@@ -62,6 +65,36 @@ TEST_P(ModelOps, NormsLossesAndSums) {
       },
       [](const std::string &name) { return name == "probabilities"; });
   follow("cumsum", [](Tensors &t, const json &a) { return one(cumsum(t["input"], a.at("dim"))); });
+}
+
+TEST_P(ModelOps, Orders) {
+  auto both = [](const Sorted &s) { return std::vector<Tensor>{s.values, s.indices}; };
+  follow("sort", [&](Tensors &t, const json &a) {
+    return both(sort(t["input"], a.at("dim"), a.at("descending")));
+  });
+  follow("topk", [&](Tensors &t, const json &a) {
+    return both(topk(t["input"], a.at("k"), a.at("dim"), a.at("largest")));
+  });
+  follow("argsort", [](Tensors &t, const json &a) {
+    return one(argsort(t["input"], a.at("dim"), a.at("descending")));
+  });
+}
+
+TEST_P(ModelOps, LongRowsAreSorted) {
+  constexpr int64_t length = 777; // no power of two
+  std::vector<float> numbers;
+  for (int64_t i = 0; i < 2 * length; ++i) numbers.push_back(static_cast<float>(i * 7919 % 101));
+  auto run = compile(trace([](Tensor x) { return argsort(x); }, {{{2, length}, f32}}),
+                     {.device = device()});
+  Array order = run(Array(numbers, {2, length}))[0];
+  for (int64_t row = 0; row < 2; ++row) {
+    std::vector<int64_t> expected(length);
+    std::iota(expected.begin(), expected.end(), 0);
+    std::stable_sort(expected.begin(), expected.end(), [&](int64_t i, int64_t j) {
+      return numbers[row * length + i] < numbers[row * length + j];
+    });
+    for (int64_t i = 0; i < length; ++i) ASSERT_EQ(order.at(row * length + i), expected[i]) << i;
+  }
 }
 
 TEST_P(ModelOps, ConvolutionsAndPools) {

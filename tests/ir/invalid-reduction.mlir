@@ -107,3 +107,18 @@ func.func @cumsum(%x: tensor<2x3xf32>) {
   %r = sinter.cumsum %x {dim = 2 : i64} : tensor<2x3xf32>
   return
 }
+
+// -----
+func.func @argsort(%x: tensor<2x3xf32>) {
+  // expected-error @+2 {{argsort: dim 2 is outside a tensor of shape [2, 3]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %r = sinter.argsort %x {dim = 2 : i64} : (tensor<2x3xf32>) -> tensor<2x3xi64>
+  return
+}
+
+// -----
+func.func @argsort(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{argsort}}
+  %r = sinter.argsort %x {dim = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return
+}

@@ -36,6 +36,13 @@ func.func @argmax(%x: tensor<2x3xf32>) -> tensor<2x1xi64> {
   return %r : tensor<2x1xi64>
 }
 
+// CHECK-LABEL: func.func @argsort(
+// CHECK: sinter.argsort %{{.+}} {descending = true, dim = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xi64>
+func.func @argsort(%x: tensor<2x3xf32>) -> tensor<2x3xi64> {
+  %r = sinter.argsort %x {descending = true, dim = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xi64>
+  return %r : tensor<2x3xi64>
+}
+
 // CHECK-LABEL: func.func @cumsum(
 // CHECK: sinter.cumsum %{{.+}} {dim = 1 : i64} : tensor<2x3xf32>
 func.func @cumsum(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {

@@ -32,6 +32,19 @@ OpRow reductionRow(const std::string &op, const std::vector<std::string> &dtypes
   return row;
 }
 
+OpRow argsortRow() {
+  OpRow row{"argsort", elements, {}};
+  const std::pair<const char *, int> cases[] = {
+      {"7", 0}, {"1", 0}, {"3x5", 0}, {"3x5", 1}, {"2x3x9", 1}, {"3x64x2", 1}, {"2x150", 1}};
+  for (auto [shape, dim] : cases)
+    for (bool descending : {false, true})
+      row.cases.push_back(
+          call(fmt::format("{}_dim{}{}", shape, dim, descending ? "_descending" : ""), "argsort",
+               fmt::format("dim = {} : i64, descending = {}", dim, descending), {in(shape, ties())},
+               {std::string(shape) + "xi64"}, 0));
+  return row;
+}
+
 OpRow cumsumRow() {
   OpRow row{"cumsum", numbers, {}};
   const std::pair<const char *, int> cases[] = {{"7", 0},     {"1", 0},     {"3x5", 0}, {"3x5", 1},
@@ -52,6 +65,7 @@ void addReductionRows(std::vector<OpRow> &table) {
   table.push_back(reductionRow("max", numbers, distinct(), "T", true));
   table.push_back(reductionRow("min", numbers, distinct(), "T", true));
   table.push_back(cumsumRow());
+  table.push_back(argsortRow());
   // Ties: the first wins.
   table.push_back(reductionRow("argmax", elements, ties(), "i64", false));
 }

@@ -279,6 +279,22 @@ def reductions():
     source = Source("cumsum")
     for dim in (0, 1):
         case("cumsum", f"dim{dim}", lambda input: torch.cumsum(input, dim=dim), {"input": source.normal(3, 4)}, {"dim": dim})
+    special = tensor([[2.0, 2.0, 1.0, NAN], [0.0, -0.0, 3.0, 3.0], [NAN, 1.0, NAN, -INF], [INF, -INF, INF, 0.0]])
+    for descending in (False, True):
+        order = "descending" if descending else "ascending"
+        source = Source("sort")
+        for name, input in ((f"{order}_last", source.distinct(3, 7)), (f"{order}_middle", source.distinct(2, 5, 3)),
+                            (f"{order}_ties_and_nan", special)):
+            attributes = {"dim": 1, "descending": descending}
+            call = lambda input: tuple(torch.sort(input, dim=1, descending=descending, stable=True))
+            case("sort", name, call, {"input": input}, attributes, gradient=input is not special,
+                 outputs=("values", "indices"))
+            case("argsort", name, lambda input: call(input)[1], {"input": input}, attributes, gradient=False)
+        source = Source("topk")
+        for name, dim, k in (("first", 0, 2), ("last", 2, 4), ("all", 1, 3)):
+            case("topk", f"{order}_{name}", lambda input: tuple(torch.topk(input, k, dim=dim, largest=descending)),
+                 {"input": source.distinct(3, 3, 6)}, {"k": k, "dim": dim, "largest": descending},
+                 outputs=("values", "indices"))
     for op in ("argmax", "argmin"):
         function = getattr(torch, op)
         source = Source(op)

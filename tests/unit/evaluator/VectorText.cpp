@@ -278,6 +278,10 @@ std::optional<Nodes> oneHot(Writer &w) {
 std::optional<Nodes> softmaxLike(Writer &w, const std::string &op) {
   return Nodes{w.simple(op, w.inputs(), w.attribute("dim"))};
 }
+std::optional<Nodes> argsort(Writer &w) {
+  return w.call("argsort", w.inputs(), w.attributes({"dim", "descending"}),
+                {{w.outputShape(), "i64"}});
+}
 std::optional<Nodes> cat(Writer &w) {
   return Nodes{w.one("concat", w.inputs(), w.attribute("dim"), w.outputShape())};
 }
@@ -359,6 +363,7 @@ const std::map<std::string, Rule> &rules() {
       {"silu", unary("silu")},
       {"elu", unary("elu")},
       {"softplus", unary("softplus")},
+      {"argsort", argsort},
       {"cumsum", [](Writer &w) { return softmaxLike(w, "cumsum"); }},
       {"binary_cross_entropy", loss("binary_cross_entropy")},
       {"rms_norm", rmsNorm},
