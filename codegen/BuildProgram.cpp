@@ -212,7 +212,7 @@ private:
 
   LogicalResult addLaunch(LaunchOp op) {
     auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(op, op.getKernelAttr());
-    if (isa<ScanScheduleAttr>(kernel.getSchedule())) return addScan(op, kernel);
+    if (isa<ScanScheduleAttr>(kernel.getSchedule())) return addControl(op, kernel);
     const CompiledKernel &compiled = kernels.at(kernel);
     runtime::Launch launch;
     launch.kernel = compiled.kernel;
@@ -248,20 +248,39 @@ private:
     return success();
   }
 
-  /// A scan: copies of its first state, and a loop over the instructions of its step.
-  LogicalResult addScan(LaunchOp op, KernelOp kernel) {
-    Block &region = kernel.getBody().front();
-    ScanOp scan = *region.getOps<ScanOp>().begin();
-    func::FuncOp function;
-    if (scan.getStepAttr())
-      function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, scan.getStepAttr());
-    if (!function) return op.emitOpError("is a scan whose step is no function");
-    EntryBuilder builder(program, function, kernels, constants, /*isStep=*/true);
-    FailureOr<runtime::Entry> step = builder.make();
-    if (failed(step)) return failure();
+  /// The functions that the regions of a scan, a loop or a branch became, as entries of their own.
+  FailureOr<std::vector<runtime::Entry>> stepsOf(LaunchOp op, Operation *control) {
+    SmallVector<Attribute> names;
+    if (auto branch = dyn_cast<CondOp>(control))
+      llvm::append_range(names, branch.getBranches().value_or(ArrayAttr::get(op.getContext(), {})));
+    else if (auto loop = dyn_cast<WhileOp>(control))
+      names.push_back(loop.getStepAttr());
+    else
+      names.push_back(cast<ScanOp>(control).getStepAttr());
+    std::vector<runtime::Entry> steps;
+    for (Attribute name : names) {
+      func::FuncOp step;
+      if (name)
+        step = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, cast<SymbolRefAttr>(name));
+      if (!step) return op.emitOpError("runs a region that is no function"), failure();
+      FailureOr<runtime::Entry> made =
+          EntryBuilder(program, step, kernels, constants, /*isStep=*/true).make();
+      if (failed(made)) return failure();
+      steps.push_back(std::move(*made));
+    }
+    return steps;
+  }
 
-    SmallVector<runtime::Location> operands, outputs(scan.getNumResults());
-    for (Value operand : scan.getOperands()) {
+  /// A scan, a loop or a branch: copies of the first state, and an instruction that runs those of the regions.
+  LogicalResult addControl(LaunchOp op, KernelOp kernel) {
+    Block &region = kernel.getBody().front();
+    Operation *control =
+        &*llvm::find_if(region, [](Operation &each) { return isa<ScanOp, WhileOp, CondOp>(each); });
+    FailureOr<std::vector<runtime::Entry>> steps = stepsOf(op, control);
+    if (failed(steps)) return failure();
+
+    SmallVector<runtime::Location> operands, outputs(control->getNumResults());
+    for (Value operand : control->getOperands()) {
       if (auto constant = operand.getDefiningOp<ConstantOp>()) {
         if (failed(addConstant(constant))) return failure();
         operands.push_back(place.lookup(operand));
@@ -279,11 +298,14 @@ private:
       entry.largest.push_back({location.bytes, typeOf(value.getType()).text() + "  " + source});
     }
     // What nobody reads lies with the memory of a step.
-    int64_t scratchBytes = llvm::alignTo(step->arenaBytes, arenaAlignment);
+    int64_t scratchBytes = 0;
+    for (const runtime::Entry &step : *steps)
+      scratchBytes =
+          std::max<int64_t>(scratchBytes, llvm::alignTo(step.arenaBytes, arenaAlignment));
     SmallVector<unsigned> unread;
     for (auto [number, output] : llvm::enumerate(outputs))
       if (output.bytes == 0) {
-        output.bytes = typeOf(scan.getResult(number).getType()).numBytes();
+        output.bytes = typeOf(control->getResult(number).getType()).numBytes();
         output.offset = scratchBytes;
         scratchBytes += llvm::alignTo(output.bytes, arenaAlignment);
         unread.push_back(number);
@@ -300,17 +322,45 @@ private:
       outputs[number].offset += scratch.offset;
     }
     llvm::append_range(writes, outputs);
-
-    size_t states = scan.getInit().size();
-    for (size_t i = 0; i < states; ++i)
-      append(runtime::Copy{operands[i], outputs[i], source}, {operands[i]}, {outputs[i]});
-    runtime::Loop loop;
-    loop.count = int64_t(scan.getCount());
-    loop.offsets = StepPlaces{scan, operands, outputs, scratch}.moveInto(step->body);
-    loop.body = std::make_shared<runtime::Block>(std::move(step->body));
-    append(std::move(loop), std::vector(operands.begin() + states, operands.end()),
-           std::vector(writes.begin(), writes.end()));
+    appendControl(control, *steps, operands, outputs, scratch, writes, source);
     return success();
+  }
+
+  void appendControl(Operation *control, std::vector<runtime::Entry> &steps,
+                     ArrayRef<runtime::Location> operands, ArrayRef<runtime::Location> outputs,
+                     const runtime::Location &scratch, ArrayRef<runtime::Location> writes,
+                     const std::string &source) {
+    StepPlaces places{0, 0, 1, false, operands, outputs, scratch};
+    auto bodyOf = [&](runtime::Entry &step) {
+      return std::make_shared<runtime::Block>(std::move(step.body));
+    };
+    auto copyState = [&](size_t states) {
+      places.states = states;
+      for (size_t i = 0; i < states; ++i)
+        append(runtime::Copy{operands[i], outputs[i], source}, {operands[i]}, {outputs[i]});
+    };
+    std::vector<runtime::Location> written(writes);
+    if (auto scan = dyn_cast<ScanOp>(control)) {
+      copyState(scan.getInit().size());
+      places.slices = scan.getXs().size();
+      places.count = int64_t(scan.getCount());
+      places.reverse = scan.getReverse();
+      runtime::Loop loop;
+      loop.count = places.count;
+      loop.offsets = places.moveInto(steps[0].body);
+      loop.body = bodyOf(steps[0]);
+      append(std::move(loop), operands.drop_front(places.states).vec(), written);
+    } else if (auto turns = dyn_cast<WhileOp>(control)) {
+      copyState(turns.getInit().size());
+      places.moveInto(steps[0].body);
+      append(runtime::While{outputs[0], bodyOf(steps[0])}, operands.drop_front(places.states).vec(),
+             written);
+    } else {
+      places.operands = operands.drop_front(); // without the condition
+      for (runtime::Entry &step : steps) places.moveInto(step.body);
+      runtime::If branch{operands[0], bodyOf(steps[0]), bodyOf(steps[1])};
+      append(std::move(branch), operands.vec(), written);
+    }
   }
 
   /// Scratch memory of one launch: after everything that is planned, shared by all that need some.
@@ -431,7 +481,7 @@ private:
 FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
   runtime::Program program;
   program.target = backend.kind();
-  // A scan's kernel is launched as what its step is made of.
+  // The kernel of a scan, a loop or a branch is launched as what its regions are made of.
   SmallVector<KernelOp> kernels;
   for (auto kernel : module.getOps<KernelOp>())
     if (!isa<ScanScheduleAttr>(kernel.getSchedule())) kernels.push_back(kernel);

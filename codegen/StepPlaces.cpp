@@ -5,16 +5,14 @@
 namespace sinter::codegen {
 
 /// Moves `location` to its place at the first step; returns how far it moves from one step to the next.
-int64_t StepPlaces::move(runtime::Location &location) {
-  size_t states = scan.getInit().size(), slices = scan.getXs().size();
+int64_t StepPlaces::move(runtime::Location &location) const {
   auto within = [&](const runtime::Location &outer, int64_t offset) {
     location = {outer.space, outer.index, outer.offset + offset + location.offset, location.bytes};
   };
   auto slice = [&](const runtime::Location &outer) -> int64_t {
-    int64_t count = int64_t(scan.getCount());
     int64_t bytes = count ? outer.bytes / count : 0;
-    within(outer, scan.getReverse() ? (count - 1) * bytes : 0);
-    return scan.getReverse() ? -bytes : bytes;
+    within(outer, reverse ? (count - 1) * bytes : 0);
+    return reverse ? -bytes : bytes;
   };
   switch (location.space) {
   case runtime::Space::state:
@@ -35,11 +33,15 @@ int64_t StepPlaces::move(runtime::Location &location) {
   llvm_unreachable("a memory space without a place");
 }
 
-std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) {
+std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) const {
   std::vector<runtime::LoopOffset> offsets;
   for (auto [number, instruction] : llvm::enumerate(body)) {
     auto moved = [&, at = uint32_t(number)](runtime::Location &location, size_t param) {
       if (int64_t stride = move(location)) offsets.push_back({at, uint32_t(param), stride});
+    };
+    // What runs inside of a loop or a branch; scans have none inside, so nothing in them goes on.
+    auto within = [&](const std::shared_ptr<runtime::Block> &block) {
+      if (block) moveInto(*block);
     };
     if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) {
       for (auto [param, each] : llvm::enumerate(launch->params))
@@ -48,6 +50,15 @@ std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) {
     } else if (auto *copy = std::get_if<runtime::Copy>(&instruction.op)) {
       moved(copy->from, 0);
       moved(copy->to, 1);
+    } else if (auto *loop = std::get_if<runtime::Loop>(&instruction.op)) {
+      within(loop->body);
+    } else if (auto *branch = std::get_if<runtime::If>(&instruction.op)) {
+      move(branch->condition);
+      within(branch->then);
+      within(branch->otherwise);
+    } else if (auto *turns = std::get_if<runtime::While>(&instruction.op)) {
+      move(turns->condition);
+      within(turns->body);
     }
   }
   return offsets;

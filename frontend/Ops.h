@@ -105,6 +105,19 @@ Tensor argmax(const Tensor &x, std::optional<int64_t> dim = {}, bool keepdim = f
               Where where = Where::current());
 /// Sums of the elements up to each along `dim`.
 Tensor cumsum(const Tensor &x, int64_t dim, Where where = Where::current());
+/// Elements along a dimension, and where they come from.
+struct Sorted {
+  Tensor values, indices;
+};
+/// Indices that sort x along `dim`. Equal elements keep their order; NaN counts as the largest.
+Tensor argsort(const Tensor &x, int64_t dim = -1, bool descending = false,
+               Where where = Where::current());
+/// x sorted along `dim`, and the indices (i64) that do it. The gradient goes to where each element comes from.
+Sorted sort(const Tensor &x, int64_t dim = -1, bool descending = false,
+            Where where = Where::current());
+/// The k largest (or smallest) elements along `dim` in order, and their indices (i64); of equal ones the first.
+Sorted topk(const Tensor &x, int64_t k, int64_t dim = -1, bool largest = true,
+            Where where = Where::current());
 Tensor softmax(const Tensor &x, int64_t dim, Where where = Where::current());
 Tensor log_softmax(const Tensor &x, int64_t dim, Where where = Where::current());
 
@@ -312,6 +325,21 @@ ScanValues scan(const std::function<ScanValues(const std::vector<Tensor> &state,
                                                const std::vector<Tensor> &x)> &step,
                 const std::vector<Tensor> &init, const std::vector<Tensor> &xs,
                 ScanOptions options = {}, Where where = Where::current());
+
+// Control flow on values. What the functions use from outside is captured; each is called to trace it, not to run it.
+/// What `true_fn` makes of the operands where `pred`, one boolean, holds, else what `false_fn` does: as many tensors
+/// of the same types. The other one is not run. The gradient runs the branch again.
+std::vector<Tensor>
+cond(const Tensor &pred,
+     const std::function<std::vector<Tensor>(const std::vector<Tensor> &)> &true_fn,
+     const std::function<std::vector<Tensor>(const std::vector<Tensor> &)> &false_fn,
+     const std::vector<Tensor> &operands = {}, Where where = Where::current());
+/// Runs `body_fn` on the state again and again while `cond_fn` of it, one boolean, holds; the last state. It has no
+/// gradient: where the number of steps is known, `scan` has one. On a GPU the host waits for each condition.
+std::vector<Tensor>
+while_loop(const std::function<Tensor(const std::vector<Tensor> &)> &cond_fn,
+           const std::function<std::vector<Tensor>(const std::vector<Tensor> &)> &body_fn,
+           const std::vector<Tensor> &carried_inputs, Where where = Where::current());
 
 /// Prints the value, after each run of the compiled graph, on standard error.
 void print(const Tensor &x, const std::string &label = {}, Where where = Where::current());

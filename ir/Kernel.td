@@ -45,8 +45,8 @@ def ExpectKernelsOp : Op<Sinter_Dialect, "expect_kernels"> {
   let assemblyFormat = "`max` $max attr-dict";
 }
 
-def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp", "ScanOp"]>]> {
-  let summary = "Ends a fused, kernel or scan region with its results";
+def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp", "ScanOp", "CondOp", "WhileOp"]>]> {
+  let summary = "Ends a region with its results";
   let arguments = (ins Variadic<Sinter_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];

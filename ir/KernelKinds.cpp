@@ -210,11 +210,12 @@ private:
     unsigned scans = 0;
     for (Operation *op : body.ops) {
       if (isa<ConstantOp>(op)) continue;
-      if (!isa<ScanOp>(op) || ++scans > 1)
+      auto fusible = dyn_cast<FusibleOpInterface>(op);
+      if (!fusible || fusible.getFusionKind() != FusionKind::Loop || ++scans > 1)
         return RefusedBecause{Refusal::is_output_of_other_kind,
-                              word(op) + " is no part of a scan's launch"};
+                              word(op) + " is no part of the launch of a region"};
     }
-    if (scans == 0) return RefusedBecause{Refusal::not_fusible, "no scan"};
+    if (scans == 0) return RefusedBecause{Refusal::not_fusible, "no scan, loop or branch"};
     return std::nullopt;
   }
 

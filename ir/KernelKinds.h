@@ -85,7 +85,7 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
 ///    each is done before the next begins, on one thread, and together they are little work; else they
 ///    run side by side. CPU only;
-///  - scan: one sinter.scan;
+///  - scan: one op of kind Loop: a sinter.scan, sinter.while or sinter.cond;
 ///  - custom: anything.
 /// Splat constants may stand anywhere. An op "after" another is one that uses its result directly or
 /// through others; every other element op is free: it is computed where its value is needed.

@@ -94,7 +94,9 @@ private:
         if (auto composite = dyn_cast<DecomposableOpInterface>(op)) return composite;
         // An ordinary op without a gradient is constant almost everywhere (floor, sign, a
         // comparison) or says so (stop_gradient): nothing flows through it.
-        if (isa<FusibleOpInterface>(op)) continue;
+        // But not of a loop, which may compute anything.
+        auto fusible = dyn_cast<FusibleOpInterface>(op);
+        if (fusible && fusible.getFusionKind() != FusionKind::Loop) continue;
       }
       needed.insert(op);
       llvm::append_range(pending, op->getOperands());

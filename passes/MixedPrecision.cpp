@@ -178,8 +178,9 @@ private:
   LogicalResult visit(Operation *op, FloatType wanted, std::string &reason) {
     if (auto gradient = dyn_cast<GradientOp>(op)) return visitGradient(gradient);
     // What enters and leaves a step keeps its type; inside, the policy holds.
-    if (auto scan = dyn_cast<ScanOp>(op))
-      if (failed(Lowering(scan.getBody().front(), wanted, explain).run())) return failure();
+    if (isa<ScanOp, WhileOp, CondOp>(op))
+      for (Region &region : op->getRegions())
+        if (failed(Lowering(region.front(), wanted, explain).run())) return failure();
     auto policy = dyn_cast<PrecisionOpInterface>(op);
     if (!policy) { // what leaves the function or enters foreign ops keeps its declared type
       castOperands(op, full);

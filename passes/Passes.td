@@ -118,13 +118,14 @@ def CheckLocations : Pass<"sinter-check-locations"> {
   }];
 }
 
-def OutlineScans : Pass<"sinter-outline-scans", "::mlir::ModuleOp"> {
-  let summary = "Makes each scan's region a private function, which is fused and planned like any other";
+def OutlineControl : Pass<"sinter-outline-control", "::mlir::ModuleOp"> {
+  let summary = "Makes each region of scans, loops and branches a private function, which is fused and planned like any other";
   let description = [{
-    Requires: primitive ops, before fusion. Guarantees: every sinter.scan of a function names in `step` a private
-    function with the region's ops: its state arguments have the role `state` and are donated to the results that
-    replace them, its slices and captures are inputs. The scan keeps its region, by which it is evaluated.
-    Refuses: a scan in a scan.
+    Requires: primitive ops, before fusion. Guarantees: every sinter.scan and sinter.while of a function names in
+    `step` a private function with the region's ops, every sinter.cond two in `branches`: state arguments have the
+    role `state` and are donated to the results that replace them, slices and captures are inputs. The ops keep their
+    regions, by which they are evaluated.
+    Refuses: a scan, a loop or a branch in a scan.
   }];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }

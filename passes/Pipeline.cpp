@@ -42,7 +42,7 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   add("layout", [](OpPassManager &pm) {
     pm.addNestedPass<func::FuncOp>(createLayout());
     // A step of a scan is a function of its own from here on: fused, outlined and planned once.
-    pm.addPass(createOutlineScans());
+    pm.addPass(createOutlineControl());
   });
   // Decides what one kernel computes; everything before has looked at whole ops.
   FusionOptions fusion;

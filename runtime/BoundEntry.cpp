@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace sinter::runtime {
 namespace {
 
@@ -77,6 +80,19 @@ BoundEntry::bindBlock(const Block &block, const Addresses &addresses,
         size_t operand = launch ? pointerIndex(*launch, moved.param) : moved.param;
         made.steps.push_back({target.firstSlot + operand, moved.stride});
       }
+    } else if (auto *turns = std::get_if<While>(&instruction.op)) {
+      hasConditions = true;
+      addSlot(turns->condition, addresses);
+      made.body = bindBlock(*turns->body, addresses, kernels, times);
+    } else if (auto *branch = std::get_if<If>(&instruction.op)) {
+      hasConditions = true;
+      addSlot(branch->condition, addresses);
+      int64_t before = launches;
+      made.body = bindBlock(*branch->then, addresses, kernels, times);
+      int64_t first = std::exchange(launches, before);
+      if (branch->otherwise)
+        made.otherwise = bindBlock(*branch->otherwise, addresses, kernels, times);
+      launches = std::max(launches, first);
     } else {
       launches += times;
       if (auto *launch = std::get_if<Launch>(&instruction.op)) {
@@ -113,6 +129,10 @@ Status BoundEntry::executeBlock(std::span<const BoundInstruction> block, Device 
     Status status;
     if (std::holds_alternative<Loop>(instruction.source->op))
       status = executeLoop(instruction, device, profiler);
+    else if (std::holds_alternative<While>(instruction.source->op))
+      status = executeWhile(instruction, device, profiler);
+    else if (std::holds_alternative<If>(instruction.source->op))
+      status = executeIf(instruction, device, profiler);
     else if (profiler)
       status = executeTimed(instruction, device, *profiler);
     else
@@ -135,6 +155,26 @@ Status BoundEntry::executeLoop(const BoundInstruction &loop, Device &device, Pro
   for (const BoundInstruction::Step &step : loop.steps)
     slots[step.slot] = advance(slots[step.slot], -turn * step.stride);
   return status;
+}
+
+Result<bool> BoundEntry::holds(const BoundInstruction &instruction, Device &device) {
+  uint8_t flag = 0;
+  SINTER_RETURN_IF_ERROR(device.download(&flag, slots[instruction.firstSlot], 1));
+  SINTER_RETURN_IF_ERROR(device.synchronize());
+  return flag != 0;
+}
+
+Status BoundEntry::executeWhile(const BoundInstruction &loop, Device &device, Profiler *profiler) {
+  while (true) {
+    SINTER_ASSIGN_OR_RETURN(bool goesOn, holds(loop, device));
+    if (!goesOn) return {};
+    SINTER_RETURN_IF_ERROR(executeBlock(loop.body, device, profiler));
+  }
+}
+
+Status BoundEntry::executeIf(const BoundInstruction &branch, Device &device, Profiler *profiler) {
+  SINTER_ASSIGN_OR_RETURN(bool first, holds(branch, device));
+  return executeBlock(first ? branch.body : branch.otherwise, device, profiler);
 }
 
 Status BoundEntry::executeTimed(const BoundInstruction &instruction, Device &device,

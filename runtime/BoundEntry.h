@@ -15,12 +15,13 @@ struct BoundInstruction {
   const LoadedKernel *kernel = nullptr;
   size_t firstSlot = 0, numSlots = 0;
 
-  /// Of a loop: its body, and the slots that advance each turn.
+  /// Of a loop: its body, and the slots that advance each turn. Of a branch: `body` where its condition holds,
+  /// else `otherwise`. A condition is the first slot.
   struct Step {
     size_t slot = 0;
     int64_t stride = 0;
   };
-  std::vector<BoundInstruction> body;
+  std::vector<BoundInstruction> body, otherwise;
   std::vector<Step> steps;
 };
 
@@ -42,7 +43,10 @@ public:
   void bindOutput(size_t index, void *base) { bind(outputs[index], base); }
   /// Queues the whole body on the device. With a profiler, waits after each instruction.
   Status execute(Device &device, Profiler *profiler);
+  /// Launches, copies and fills of a run: of branches those of the longer one, of loops on a condition one turn's.
   int64_t numLaunches() const { return launches; }
+  /// Whether what runs depends on data, which then come back to the host in the middle of a run.
+  bool decides() const { return hasConditions; }
   const Entry &entry() const { return *source; }
 
   std::unique_ptr<Recording> recording; // made at the first run on a device that records
@@ -64,6 +68,9 @@ private:
                                           int64_t times);
   Status executeBlock(std::span<const BoundInstruction> block, Device &device, Profiler *profiler);
   Status executeLoop(const BoundInstruction &loop, Device &device, Profiler *profiler);
+  Status executeWhile(const BoundInstruction &loop, Device &device, Profiler *profiler);
+  Status executeIf(const BoundInstruction &branch, Device &device, Profiler *profiler);
+  Result<bool> holds(const BoundInstruction &instruction, Device &device);
   Status executeTimed(const BoundInstruction &instruction, Device &device, Profiler &profiler);
   Status executeOne(const BoundInstruction &instruction, Device &device);
 
@@ -73,6 +80,7 @@ private:
   std::vector<PortBinding> inputs, outputs;
   std::vector<BoundInstruction> body;
   int64_t launches = 0;
+  bool hasConditions = false;
 };
 
 } // namespace sinter::runtime

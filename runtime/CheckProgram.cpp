@@ -166,6 +166,12 @@ private:
     return std::holds_alternative<Fill>(op) && moved.param == 0;
   }
 
+  Status checkCondition(const Location &condition) const {
+    if (condition.bytes != 1)
+      return fail(fmt::format("its condition has {} bytes, not one", condition.bytes));
+    return checkLocation(condition, false, nullptr, 0, 0);
+  }
+
   Status checkNested(const std::shared_ptr<Block> &block, bool needed, int depth) {
     if (!block) return needed ? Status(fail("it has no body")) : Status();
     return checkBlock(*block, nullptr, depth);
@@ -191,11 +197,11 @@ private:
       } else if (auto *nested = std::get_if<Loop>(&instruction.op)) {
         status = checkLoop(*nested, depth + 1);
       } else if (auto *branch = std::get_if<If>(&instruction.op)) {
-        SINTER_RETURN_IF_ERROR(checkLocation(branch->condition, false, loop, i, 0));
+        SINTER_RETURN_IF_ERROR(checkCondition(branch->condition));
         SINTER_RETURN_IF_ERROR(checkNested(branch->then, true, depth + 1));
         status = checkNested(branch->otherwise, false, depth + 1);
       } else if (auto *turn = std::get_if<While>(&instruction.op)) {
-        SINTER_RETURN_IF_ERROR(checkLocation(turn->condition, false, loop, i, 0));
+        SINTER_RETURN_IF_ERROR(checkCondition(turn->condition));
         status = checkNested(turn->body, true, depth + 1);
       }
       SINTER_RETURN_IF_ERROR(status);
@@ -216,10 +222,12 @@ Status refuseUnsupported(const Entry &entry, const Block &block) {
                               feature));
   };
   for (const Instruction &instruction : block) {
-    if (std::holds_alternative<If>(instruction.op)) return refuse("'if'");
-    if (std::holds_alternative<While>(instruction.op)) return refuse("'while'");
-    if (auto *loop = std::get_if<Loop>(&instruction.op); loop && loop->body)
-      SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *loop->body));
+    std::vector<std::shared_ptr<Block>> nested;
+    if (auto *loop = std::get_if<Loop>(&instruction.op)) nested = {loop->body};
+    if (auto *turns = std::get_if<While>(&instruction.op)) nested = {turns->body};
+    if (auto *branch = std::get_if<If>(&instruction.op)) nested = {branch->then, branch->otherwise};
+    for (const std::shared_ptr<Block> &inner : nested)
+      if (inner) SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *inner));
     auto *launch = std::get_if<Launch>(&instruction.op);
     if (!launch) continue;
     if (!launch->alternatives.empty())

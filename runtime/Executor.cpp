@@ -221,7 +221,7 @@ Status Executor::Impl::placeOutputs(EntryPlan &plan, std::span<const void *const
 }
 
 Status Executor::Impl::execute(BoundEntry &bound) {
-  if (profiler || !device->canRecord()) return bound.execute(*device, profiler);
+  if (profiler || bound.decides() || !device->canRecord()) return bound.execute(*device, profiler);
   if (!bound.recording) {
     SINTER_RETURN_IF_ERROR(device->beginRecording());
     Status queued = bound.execute(*device, nullptr);

@@ -188,8 +188,7 @@ struct Program {
 
 /// Checks what a loader must not trust: every index, offset, extent and dependency.
 Status checkProgram(const Program &program);
-/// Refuses, by name, what is well formed but no executor runs: `if`, `while`, tensor maps and
-/// alternatives of a launch.
+/// Refuses, by name, what is well formed but no executor runs: tensor maps and alternatives of a launch.
 Status checkExecutable(const Program &program);
 
 /// Serialises to the container of `Container.h`. Fails on kernels that live in this process only.

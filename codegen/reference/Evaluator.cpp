@@ -4,6 +4,7 @@
 #include "mlir/IR/SymbolTable.h"
 
 #include <cmath>
+#include <limits>
 #include <memory>
 
 using namespace mlir;
@@ -33,8 +34,9 @@ const Handlers &handlers() {
 
 /// Ops that hold or call other ops, or only speak to the compiler.
 constexpr StringLiteral structural[] = {
-    "sinter.fused",        "sinter.kernel",         "sinter.launch", "sinter.yield",
-    "sinter.expect_fused", "sinter.expect_kernels", "sinter.scan"};
+    "sinter.fused", "sinter.kernel",       "sinter.launch",
+    "sinter.yield", "sinter.expect_fused", "sinter.expect_kernels",
+    "sinter.scan",  "sinter.cond",         "sinter.while"};
 
 class Interpreter {
 public:
@@ -81,6 +83,8 @@ private:
       return run(kernel.getBody().front(), operands);
     }
     if (auto scan = dyn_cast<ir::ScanOp>(op)) return runScan(scan, operands);
+    if (auto branch = dyn_cast<ir::CondOp>(op)) return runCond(branch, operands);
+    if (auto loop = dyn_cast<ir::WhileOp>(op)) return runWhile(loop, operands);
     if (auto call = dyn_cast<func::CallOp>(op)) {
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
       if (!callee || callee.isExternal())
@@ -108,6 +112,36 @@ private:
     for (HostTensor &result : evaluation.results)
       results.push_back(std::make_shared<const HostTensor>(std::move(result)));
     return results;
+  }
+
+  /// The branch that the condition chooses; where errors leave that in doubt, nothing is known of the results.
+  FailureOr<Tensors> runCond(ir::CondOp branch, const Tensors &operands) {
+    Region &chosen = operands[0]->integers[0] != 0 ? branch.getThen() : branch.getOtherwise();
+    FailureOr<Tensors> results = run(chosen.front(), Tensors(ArrayRef(operands).drop_front()));
+    if (succeeded(results) && operands[0]->errorAt(0) != 0) makeUnknown(*results);
+    return results;
+  }
+  FailureOr<Tensors> runWhile(ir::WhileOp loop, const Tensors &operands) {
+    size_t states = loop.getInit().size();
+    Tensors state(operands.begin(), operands.begin() + states);
+    bool inDoubt = state[0]->errorAt(0) != 0;
+    while (state[0]->integers[0] != 0) {
+      Tensors arguments = state;
+      arguments.append(operands.begin() + states, operands.end());
+      FailureOr<Tensors> next = run(loop.getBody().front(), arguments);
+      if (failed(next)) return failure();
+      state = std::move(*next);
+      inDoubt |= state[0]->errorAt(0) != 0;
+    }
+    if (inDoubt) makeUnknown(state);
+    return state;
+  }
+  static void makeUnknown(Tensors &tensors) {
+    for (auto &tensor : tensors) {
+      HostTensor copy = *tensor;
+      copy.error.assign(size_t(copy.numElements()), std::numeric_limits<double>::infinity());
+      tensor = std::make_shared<const HostTensor>(std::move(copy));
+    }
   }
 
   /// Step after step, as the op says.

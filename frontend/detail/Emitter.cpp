@@ -55,10 +55,13 @@ Value Emitter::operator[](const Tensor &tensor) {
   if (impl.variable) return trace->read(impl.variable);
   Value value = Value::getFromOpaquePointer(impl.value);
   // While a step is traced its region belongs to no op yet.
-  if (isa_and_nonnull<ir::ScanOp>(value.getParentRegion()->getParentOp()))
+  Operation *parent = value.getParentRegion()->getParentOp();
+  if (isa_and_nonnull<ir::ScanOp>(parent))
     fail("an operand belongs to the step of a scan, which has ended: outputs of the scan are its "
-         "way "
-         "out");
+         "way out");
+  if (isa_and_nonnull<ir::WhileOp, ir::CondOp>(parent))
+    fail(
+        "an operand belongs to a branch or a loop, which has ended: what it leaves is its way out");
   return value;
 }
 

@@ -53,6 +53,8 @@ TEST(UserMistake, DimensionsOutOfRange) {
                       "adaptive_avg_pool2d: 0 x 0 results of [1, 1, 2, 3]");
     EXPECT_USER_ERROR(adaptive_max_pool2d(x, 2),
                       "adaptive_max_pool2d: f32[2, 3] is not [N, C, H, W]");
+    EXPECT_USER_ERROR(sort(x, 2), "sort: dimension 2 of a tensor of rank 2");
+    EXPECT_USER_ERROR(topk(x, 4, 1), "topk: k is 4, expected 0 to 3, the size of dimension 1");
     EXPECT_USER_ERROR(cumsum(x, 2), "cumsum: dimension 2 of a tensor of rank 2");
   });
 }
@@ -167,6 +169,37 @@ TEST(UserMistake, Scans) {
   nn::LSTM lstm(nullptr, "lstm", {.input_size = 4, .hidden_size = 3});
   in({{5, 2, 3}, f32},
      [&](Tensor x) { EXPECT_USER_ERROR(lstm(x), "LSTM: input f32[5, 2, 3] is not [L, N, 4]"); });
+}
+
+TEST(UserMistake, BranchesAndLoops) {
+  using Tensors = std::vector<Tensor>;
+  in({{2, 3}, f32}, [&](Tensor x) {
+    auto same = [](const Tensors &state) { return state; };
+    auto twice = [](const Tensors &state) { return Tensors{state[0], state[0]}; };
+    auto column = [](const Tensors &state) { return Tensors{sum(state[0], 0)}; };
+    auto none = [](const Tensors &) { return Tensors{}; };
+    auto positive = [](const Tensors &state) { return sum(state[0]) > 0; };
+    Tensor holds = sum(x) > 0;
+    EXPECT_USER_ERROR(cond(x > 0, same, same, {x}),
+                      "cond: the condition is i1[2, 3], expected one boolean");
+    EXPECT_USER_ERROR(cond(holds, same, twice, {x}),
+                      "cond: the true branch leaves 1 tensors, the false branch 2");
+    EXPECT_USER_ERROR(
+        cond(holds, same, column, {x}),
+        "cond: the true branch leaves f32[2, 3] as tensor 0, the false branch f32[3]");
+    EXPECT_USER_ERROR(cond(holds, same, none, {x}), "cond: the false branch leaves no tensors");
+    EXPECT_USER_ERROR(while_loop([](const Tensors &s) { return s[0]; }, same, {x}),
+                      "while_loop: the condition is f32[2, 3], expected one boolean");
+    EXPECT_USER_ERROR(while_loop(positive, twice, {x}),
+                      "while_loop: the step leaves 2 tensors of state, it was given 1");
+    EXPECT_USER_ERROR(while_loop(positive, column, {x}),
+                      "while_loop: state 0 starts as f32[2, 3], the step leaves f32[3]");
+    Tensor inside;
+    cond(holds, [&](const Tensors &v) { return Tensors{inside = v[0] * 2}; }, same, {x});
+    EXPECT_USER_ERROR(inside + 1,
+                      "add: an operand belongs to a branch or a loop, which has ended: what it "
+                      "leaves is its way out");
+  });
 }
 
 TEST(UserMistake, OpsOutsideOfTraces) {
