@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 namespace sinter {
@@ -30,20 +32,36 @@ void load(nn::Module &model, const std::string &path, LoadOptions options) {
   auto file = check(runtime::SafetensorsFile::open(path));
   auto all = allNamed(model);
   detail::Differences differences;
-  std::set<std::string> known;
-  for (const auto &named : all) {
-    known.insert(named.name);
-    differences.expect(file, named.name, named.tensor.spec());
+  std::map<std::string, const runtime::NamedTensor *> given; // by the model's names
+  for (const auto &tensor : file.tensors()) {
+    std::string name = options.rename ? options.rename(tensor.name) : tensor.name;
+    if (name.empty()) continue;
+    if (!given.emplace(name, &tensor).second)
+      throw RuntimeError({runtime::ErrorCode::invalidArgument,
+                          fmt::format("{}: '{}' and '{}' both stand for '{}'", path,
+                                      given[name]->name, tensor.name, name)});
   }
-  for (const auto &tensor : file.tensors())
-    if (!known.count(tensor.name))
-      differences.unexpected.push_back(fmt::format("'{}'", tensor.name));
+  for (const auto &named : all) {
+    auto found = given.find(named.name);
+    auto isOptional = [&](const std::string &start) { return named.name.starts_with(start); };
+    if (found == given.end()) {
+      if (std::none_of(options.optional.begin(), options.optional.end(), isOptional))
+        differences.missing.push_back(fmt::format("'{}'", named.name));
+      continue;
+    }
+    differences.expect(*found->second, named.name, named.tensor.spec(), options.convert);
+  }
+  std::set<std::string> known;
+  for (const auto &named : all) known.insert(named.name);
+  for (const auto &[name, tensor] : given)
+    if (!known.count(name)) differences.unexpected.push_back(fmt::format("'{}'", tensor->name));
   differences.check(path, "this model", options.strict);
   for (const auto &named : all)
-    if (const runtime::NamedTensor *found = file.find(named.name))
+    if (auto found = given.find(named.name); found != given.end())
       model.store()->set(
           named.tensor.impl()->variable,
-          Array::copy(found->bytes.data(), named.tensor.shape(), named.tensor.dtype()));
+          Array::copy(found->second->bytes.data(), named.tensor.shape(), found->second->type.dtype)
+              .to(named.tensor.dtype()));
 }
 
 } // namespace sinter

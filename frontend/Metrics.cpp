@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -158,6 +159,35 @@ Array confusion_matrix(const Array &target, const Array &predicted, int64_t num_
     ++counts[static_cast<size_t>(static_cast<int64_t>(target.at(i)) * classes +
                                  static_cast<int64_t>(predicted.at(i)))];
   return matrix;
+}
+
+double roc_auc(const Array &target, const Array &scores, Where where) {
+  if (target.size() != scores.size())
+    throw UserError(
+        fmt::format("metrics::roc_auc: {} targets and {} scores", target.size(), scores.size()),
+        where);
+  std::vector<std::pair<double, bool>> samples;
+  double positives = 0;
+  for (int64_t i = 0; i < target.size(); ++i) {
+    double is = target.at(i), score = scores.at(i);
+    if ((is != 0 && is != 1) || std::isnan(score))
+      throw UserError(
+          fmt::format("metrics::roc_auc: sample {} has target {} and score {}", i, is, score),
+          where);
+    samples.emplace_back(score, is == 1);
+    positives += is;
+  }
+  std::sort(samples.begin(), samples.end());
+  // The sum of the positives' ranks, ties at their mean. Mann and Whitney, 1947.
+  double ranks = 0;
+  for (size_t begin = 0, end = 0; begin < samples.size(); begin = end) {
+    double own = 0;
+    for (end = begin; end < samples.size() && samples[end].first == samples[begin].first; ++end)
+      own += samples[end].second;
+    ranks += own * (static_cast<double>(begin + 1 + end) / 2);
+  }
+  double negatives = static_cast<double>(samples.size()) - positives;
+  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
 std::vector<Entity> entities(const Tags &tags) {

@@ -43,6 +43,10 @@ ClassificationReport classification_report(const Array &target, const Array &pre
 Array confusion_matrix(const Array &target, const Array &predicted, int64_t num_classes = 0,
                        Where where = Where::current());
 
+/// The area under the curve of true positives against false positives, of scores for targets that are 0 or 1: how
+/// often a positive sample's score is above a negative one's, equal ones counted half. NaN where all targets agree.
+double roc_auc(const Array &target, const Array &scores, Where where = Where::current());
+
 /// An entity: words [begin, end] of a sentence.
 struct Entity {
   std::string type;

@@ -1,10 +1,12 @@
 // sinter-bench: times training and inference steps of the examples' models and single ops, one JSON
 // line each. tests/benchmarks/compare.py runs it beside its peers.
 
+#include "../examples/models/Bert.h"
 #include "../examples/models/Cifar10Cnn.h"
 #include "../examples/models/Cnn112.h"
 #include "../examples/models/LinearModel.h"
 #include "../examples/models/MnistCnn.h"
+#include "../examples/models/ResNet.h"
 
 #include "sinter/runtime/cpu/KernelImage.h"
 #include "sinter/sinter.h"
@@ -227,6 +229,41 @@ void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape i
     bench.inference<Model>("infer_" + name + "_b" + std::to_string(count), batched(count));
 }
 
+/// Ten classes from the last state of an LSTM.
+struct Lstm : sinter::nn::Module {
+  sinter::nn::LSTM lstm{this, "lstm", {.input_size = 128, .hidden_size = 128, .batch_first = true}};
+  sinter::nn::Linear fc{this, "fc", {.in_features = 128, .out_features = 10}};
+  Tensor forward(Tensor x) { return fc(select(lstm(x).h_n, 0, -1)); }
+};
+
+/// Numbers from `first` up to `below` that follow no order.
+Array numbers(sinter::Shape shape, int64_t first, int64_t below) {
+  std::mt19937 generator(1);
+  int64_t count = 1;
+  for (int64_t extent : shape) count *= extent;
+  std::vector<int64_t> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(first + static_cast<int64_t>(generator()) % (below - first));
+  return Array(values, shape);
+}
+
+/// Models that people start from; tests/benchmarks/torch_peer.py has the same.
+void largerModels(Bench &bench) {
+  bench.training<examples::ResNet>(
+      "train_resnet18_cifar_b64", random({64, 3, 32, 32}), labels(64), sinter::cross_entropy,
+      sinter::optim::SGD{.lr = 0.01, .momentum = 0.9},
+      examples::ResNetOptions{.depth = 18, .classes = 10, .small_stem = true});
+  examples::BertConfig bert{.num_hidden_layers = 2,
+                            .hidden_dropout_prob = 0,
+                            .attention_probs_dropout_prob = 0,
+                            .labels = std::vector<std::string>(9, "O")};
+  bench.training<examples::BertForTokenClassification>(
+      "train_bert_base_l2_s128_b8", numbers({8, 128}, 1, bert.vocab_size), numbers({8, 128}, 0, 9),
+      examples::tokenLoss(), sinter::optim::AdamW{.lr = 2e-5}, bert);
+  bench.training<Lstm>("train_lstm128_t128_b32", random({32, 128, 128}), labels(32),
+                       sinter::cross_entropy, sinter::optim::AdamW{.lr = 1e-3});
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -278,6 +315,7 @@ int main(int argc, char **argv) {
     model<examples::MnistCnn>(bench, "mnist_cnn", 128, {1, 28, 28});
     model<examples::Cifar10Cnn>(bench, "cifar10_cnn", 128, {3, 32, 32});
     model<examples::Cnn112>(bench, "cnn112", 32, {3, 112, 112});
+    largerModels(bench);
     bench.checkMatched();
   } catch (const std::regex_error &) {
     std::cerr << "sinter-bench: --filter '" << options.filter << "' is no regular expression\n";

@@ -71,10 +71,18 @@ Options parse(int argc, char **argv, const std::string &description, Options o,
       ->check(writable());
   app.add_flag("--summary", o.summary, "say what the step consists of at the end");
   app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
-  for (const Flag &flag : flags) app.add_flag(flag.name, *flag.on, flag.help);
+  for (const Flag &flag : flags)
+    if (auto on = std::get_if<bool *>(&flag.value))
+      app.add_flag(flag.name, **on, flag.help);
+    else if (auto text = std::get_if<std::string *>(&flag.value))
+      app.add_option(flag.name, **text, flag.help);
+    else
+      app.add_option(flag.name, *std::get<int64_t *>(flag.value), flag.help)->check(atLeast(0));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }
+  for (const CLI::Option *option : app.get_options())
+    if (option->count()) o.given.insert(option->get_name());
   return o;
 }
 

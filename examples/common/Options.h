@@ -2,7 +2,9 @@
 
 #include <sinter/sinter.h>
 
+#include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace examples {
@@ -24,14 +26,15 @@ struct Options {
   std::string dump = {}, json = {};
   std::string profile = {}; // a Chrome trace
   bool summary = false;
+  std::set<std::string> given = {}; // the options that the command line has: "--lr"
 
   sinter::TrainerOptions trainer() const;
 };
 
-/// A flag that only one example has.
+/// An option that only one example has: a flag, a word or a whole number from 0 up.
 struct Flag {
   std::string name, help; // "--deep"
-  bool *on;
+  std::variant<bool *, std::string *, int64_t *> value;
 };
 
 /// Reads the command line over an example's own defaults. Ends the program after --help or a mistake.

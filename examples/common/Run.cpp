@@ -96,11 +96,15 @@ static sinter::History fit(const Run &run) {
   return run.trainer.fit(run.train,
                          {.epochs = epochs,
                           .batch_size = options.batch_size,
-                          .validation = run.validate && options.steps == 0 ? run.test : nullptr,
+                          .validation = run.validate && options.steps == 0
+                                            ? (run.validation ? run.validation : run.test)
+                                            : nullptr,
                           .metrics = run.metrics,
                           .log_every = options.log_every,
                           .max_steps = options.steps,
-                          .line_every_epochs = run.line_every_epochs});
+                          .line_every_epochs = run.line_every_epochs,
+                          .callbacks = run.callbacks,
+                          .checkpoint = run.checkpoint});
 }
 
 /// What the step is made of, at the end: a profile trains on its batch.

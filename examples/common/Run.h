@@ -14,7 +14,10 @@ struct Run {
   const sinter::data::Dataset *test = nullptr;
   std::vector<sinter::Metric> metrics = {};
   int64_t line_every_epochs = 1;
-  bool validate = true; // on the test data after each epoch
+  bool validate = true; // on the validation or test data after each epoch
+  const sinter::data::Dataset *validation = nullptr;
+  std::vector<std::shared_ptr<sinter::Callback>> callbacks = {};
+  sinter::CheckpointOptions checkpoint = {};
 };
 
 struct Outcome {

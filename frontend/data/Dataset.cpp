@@ -90,10 +90,16 @@ Example TensorDataset::get(int64_t index) const {
   return sample;
 }
 
-Example Subset::batch(std::span<const int64_t> indices) const {
+std::vector<int64_t> Subset::inWhole(std::span<const int64_t> indices) const {
   std::vector<int64_t> inner;
   for (int64_t index : indices) inner.push_back(indices_.at(static_cast<size_t>(index)));
-  return whole_->batch(inner);
+  return inner;
+}
+Example Subset::batch(std::span<const int64_t> indices) const {
+  return whole_->batch(inWhole(indices));
+}
+Example Subset::batch_of_epoch(std::span<const int64_t> indices, int64_t epoch) const {
+  return whole_->batch_of_epoch(inWhole(indices), epoch);
 }
 
 std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t epoch) {

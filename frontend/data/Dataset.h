@@ -27,6 +27,11 @@ public:
 
   /// Several samples, stacked. Override where this can be done faster.
   virtual Example batch(std::span<const int64_t> indices) const;
+  /// The same in a pass over the data, for samples that are changed at random and differ from one to the next.
+  virtual Example batch_of_epoch(std::span<const int64_t> indices, int64_t epoch) const {
+    (void)epoch;
+    return batch(indices);
+  }
 };
 
 /// Turns a sample's (or a batch's) input into another.
@@ -78,8 +83,10 @@ public:
     return whole_->get(indices_.at(static_cast<size_t>(index)));
   }
   Example batch(std::span<const int64_t> indices) const override;
+  Example batch_of_epoch(std::span<const int64_t> indices, int64_t epoch) const override;
 
 private:
+  std::vector<int64_t> inWhole(std::span<const int64_t> indices) const;
   const Dataset *whole_;
   std::vector<int64_t> indices_;
 };

@@ -15,7 +15,7 @@ namespace sinter::data {
 struct Loader::Epoch::Impl {
   const Dataset *dataset = nullptr;
   std::vector<int64_t> order;
-  int64_t batchSize = 1, numBatches = 0, given = 0;
+  int64_t epoch = 0, batchSize = 1, numBatches = 0, given = 0;
   size_t ahead = 0;
 
   std::mutex mutex;
@@ -28,7 +28,7 @@ struct Loader::Epoch::Impl {
   Example make(int64_t number) const {
     auto begin = static_cast<size_t>(number * batchSize);
     auto count = std::min(static_cast<size_t>(batchSize), order.size() - begin);
-    return dataset->batch({order.data() + begin, count});
+    return dataset->batch_of_epoch({order.data() + begin, count}, epoch);
   }
 
   void work(int64_t first) {
@@ -96,6 +96,7 @@ int64_t Loader::numBatches() const {
 Loader::Epoch Loader::epoch(int64_t number, int64_t first) const {
   auto impl = std::make_unique<Epoch::Impl>();
   impl->dataset = dataset_;
+  impl->epoch = number;
   if (options_.shuffle) {
     impl->order = permutation(dataset_->size(), options_.seed, static_cast<uint64_t>(number));
   } else {

@@ -11,9 +11,17 @@ void Differences::expect(const runtime::SafetensorsFile &file, const std::string
   const runtime::NamedTensor *found = file.find(name);
   if (!found)
     missing.push_back(fmt::format("'{}'", name));
-  else if (found->type.shape != spec.shape || found->type.dtype != spec.dtype)
+  else
+    expect(*found, name, spec);
+}
+
+void Differences::expect(const runtime::NamedTensor &tensor, const std::string &name,
+                         const TensorSpec &spec, bool convert) {
+  bool sameType = tensor.type.dtype == spec.dtype ||
+                  (convert && runtime::isFloat(tensor.type.dtype) && runtime::isFloat(spec.dtype));
+  if (tensor.type.shape != spec.shape || !sameType)
     different.push_back(
-        fmt::format("'{}' ({} in the file, {} here)", name, found->type.text(), spec.text()));
+        fmt::format("'{}' ({} in the file, {} here)", name, tensor.type.text(), spec.text()));
 }
 
 /// "'a', 'b' and 12 more"

@@ -16,6 +16,9 @@ struct Differences {
   void expect(const runtime::SafetensorsFile &file, const std::string &name,
               const TensorSpec &spec);
   /// Throws RuntimeError with the lists: "PATH is not a checkpoint of WHAT; missing: 'a', 'b'".
+  /// Of a tensor that is there; `convert`: other floating types will do.
+  void expect(const runtime::NamedTensor &tensor, const std::string &name, const TensorSpec &spec,
+              bool convert = false);
   /// Names that only one side has count when `strict`.
   void check(const std::string &path, const std::string &what, bool strict = true) const;
 };

@@ -11,6 +11,7 @@ import os
 import re
 import resource
 import statistics
+import sys
 import time
 from functools import partial
 
@@ -24,6 +25,10 @@ args = parser.parse_args()
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
+sys.dont_write_bytecode = True
+import make_models  # noqa: E402
 
 torch.set_num_threads(args.threads)
 torch.manual_seed(0)
@@ -136,6 +141,44 @@ def inference(make, shape, batch, channels_last):
     return step
 
 
+def resnet18(channels_last):
+    """CIFAR's stem and images, SGD with momentum."""
+    model = make_models.ResNet(make_models.Block, [2, 2, 2, 2], 10, 64, True)
+    x, y = torch.rand(64, 3, 32, 32), torch.randint(0, 10, (64,))
+    if channels_last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return stepping(model, x, lambda logits: F.cross_entropy(logits, y),
+                    torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
+
+
+def bert(layers):
+    """BERT-base's sizes with fewer layers, nine classes for each of 128 tokens, without dropout."""
+    config = {**make_models.CONFIG, "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": layers,
+              "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}
+    model = make_models.bert(config, 9)
+    x, y = torch.randint(1, 30522, (8, 128)), torch.randint(0, 9, (8, 128))
+    return stepping(model, x, lambda logits: F.cross_entropy(logits.transpose(1, 2), y),
+                    torch.optim.AdamW(model.parameters(), lr=2e-5))
+
+
+def lstm():
+    """128 steps of 128 numbers, 128 hidden ones, ten classes from the last."""
+    model = make_models.Part(lambda self, x: self.fc(self.lstm(x)[1][0][-1]), lstm=nn.LSTM(128, 128, batch_first=True),
+                             fc=nn.Linear(128, 10))
+    x, y = torch.rand(32, 128, 128), torch.randint(0, 10, (32,))
+    return stepping(model, x, lambda logits: F.cross_entropy(logits, y), torch.optim.AdamW(model.parameters(), lr=1e-3))
+
+
+def stepping(model, x, loss_of, optimiser):
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        with autocast():
+            loss = loss_of(model(x))
+        loss.backward()
+        optimiser.step()
+    return step
+
+
 def linear_regression(batch):
     model = nn.Linear(10, 1)
     x, y = torch.rand(batch, 10), torch.rand(batch, 1)
@@ -186,6 +229,10 @@ for name, (make, image, batch) in MODELS.items():
     BENCHMARKS[f"train_{name}_b{batch}"] = formats(training, batch)
     for count in (1, batch):
         BENCHMARKS[f"infer_{name}_b{count}"] = formats(inference, count)
+
+BENCHMARKS["train_resnet18_cifar_b64"] = {"contiguous": partial(resnet18, False), "channels_last": partial(resnet18, True)}
+BENCHMARKS["train_bert_base_l2_s128_b8"] = {"default": partial(bert, 2)}
+BENCHMARKS["train_lstm128_t128_b32"] = {"default": lstm}
 
 for name, settings in BENCHMARKS.items():
     if re.search(args.filter, name):

@@ -48,7 +48,7 @@ def loss(path="record.json"):
 
 
 def help_and_mistakes():
-    for example in ("digits_cnn", "linear_regression", "mnist_cnn", "cifar10_cnn", "cnn112"):
+    for example in ("digits_cnn", "linear_regression", "mnist_cnn", "cifar10_cnn", "cnn112", "bert_ner", "resnet", "vit", "recommender"):
         text = good(example, "--help")
         missing = [option for option in OPTIONS if option not in text]
         if missing:
@@ -70,6 +70,13 @@ def help_and_mistakes():
     bad("mnist_cnn", "--data", "empty", says="empty: no train-images-idx3-ubyte, with or without .gz")
     bad("cifar10_cnn", "--data", "empty", says="empty: no data_batch_1.bin")
     bad("cnn112", "--data", "empty", says=r"empty: no train-images.*\[n, 3, 112, 112\]")
+    bad("resnet", "--data", "empty", says="empty: neither CIFAR-10's data_batch_1.bin nor the IDX files")
+    bad("resnet", "--depth", "34", says="a ResNet of depth 34 is neither 18 nor 50")
+    bad("resnet", "--stem", "wide", says="--stem wide: it is auto, small or large")
+    bad("vit", "--patch", "5", says="images of 32 are no whole number of patches of 5")
+    with open("clicks.csv", "w", encoding="utf-8") as file:
+        file.write("user,item,label\nann,tea,1\nbob,tea,maybe\n")
+    bad("recommender", "--data", "clicks.csv", says="clicks.csv: line 3: label 'maybe' is neither 0 nor 1")
     if not os.path.exists("/dev/nvidia0"):
         bad("digits_cnn", "--device", "cuda", says="no CUDA driver: libcuda.so.1 is not on this machine")
 

@@ -204,3 +204,43 @@ TEST(Dataset, SplitsTransformsAndChecks) {
   EXPECT_USER_ERROR(data::TensorDataset(three, two),
                     "TensorDataset: f32[3, 2] inputs and f32[2] targets differ in number");
 }
+
+TEST(Augmented, CutsAndMirrorsByNumberAndEpoch) {
+  std::vector<float> pixels;
+  for (int i = 0; i < 6 * 3 * 4 * 4; ++i) pixels.push_back(static_cast<float>(i + 1));
+  data::TensorDataset images(Array(pixels, {6, 3, 4, 4}), Array({0L, 1L, 2L, 3L, 4L, 5L}));
+  data::Augmented augmented(images, {.padding = 1, .flip = true, .seed = 3});
+  EXPECT_EQ(augmented.size(), 6);
+  // The same sample of an epoch whatever is beside it.
+  std::vector<int64_t> all{0, 1, 2, 3, 4, 5}, one{4};
+  data::Example whole = augmented.batch_of_epoch(all, 7), alone = augmented.batch_of_epoch(one, 7);
+  EXPECT_EQ(whole.x.rows(4, 5).text(), alone.x.text());
+  EXPECT_EQ(alone.y.text(), "[4]");
+  EXPECT_NE(whole.x.text(), augmented.batch_of_epoch(all, 8).x.text());
+  // Each is one of 3 x 3 x 2 pictures, all planes alike, and in 60 epochs each of these occurs.
+  std::set<std::string> found, possible;
+  for (int64_t down = -1; down <= 1; ++down)
+    for (int64_t right = -1; right <= 1; ++right)
+      for (bool flip : {false, true}) {
+        Array picture = Array::zeros({1, 3, 4, 4});
+        for (int64_t plane = 0; plane < 3; ++plane)
+          for (int64_t y = 0; y < 4; ++y)
+            for (int64_t x = 0; x < 4; ++x) {
+              int64_t from = y - down, column = (flip ? 3 - x : x) - right;
+              if (from < 0 || from > 3 || column < 0 || column > 3) continue;
+              picture.data<float>()[static_cast<size_t>(plane * 16 + y * 4 + x)] =
+                  pixels[static_cast<size_t>(4 * 48 + plane * 16 + from * 4 + column)];
+            }
+        possible.insert(picture.text());
+      }
+  EXPECT_EQ(possible.size(), 18u);
+  for (int64_t epoch = 0; epoch < 200; ++epoch)
+    found.insert(augmented.batch_of_epoch(one, epoch).x.text());
+  EXPECT_EQ(found, possible);
+  // The loader passes its epoch on, through a subset, too.
+  data::Subset some(augmented, {4});
+  for (int64_t epoch : {0, 7})
+    for (const data::Example &batch : data::Loader(some, {.batch_size = 1}).epoch(epoch))
+      EXPECT_EQ(batch.x.text(), augmented.batch_of_epoch(one, epoch).x.text());
+  EXPECT_USER_ERROR(data::Augmented(images, {.padding = -1}), "data::Augmented: padding is -1");
+}

@@ -86,3 +86,29 @@ TEST(Metrics, MistakesAreNamed) {
   EXPECT_USER_ERROR(metrics::entity_report({{"O"}}, {}),
                     "metrics::entity_report: 1 sentences and predictions of 0");
 }
+
+TEST(Metrics, AreaUnderTheCurveCountsPairs) {
+  // scikit-learn's example.
+  EXPECT_DOUBLE_EQ(metrics::roc_auc(Array({0L, 0L, 1L, 1L}), Array({0.1f, 0.4f, 0.35f, 0.8f})),
+                   0.75);
+  std::vector<float> target, score;
+  uint64_t state = 5;
+  for (int i = 0; i < 200; ++i) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    target.push_back((state >> 40) % 3 == 0 ? 1.0f : 0.0f);
+    score.push_back(static_cast<float>((state >> 50) % 16)); // with ties
+  }
+  double won = 0, pairs = 0;
+  for (size_t i = 0; i < target.size(); ++i)
+    for (size_t j = 0; j < target.size(); ++j)
+      if (target[i] == 1 && target[j] == 0) {
+        won += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
+        ++pairs;
+      }
+  EXPECT_NEAR(metrics::roc_auc(Array(target), Array(score)), won / pairs, 1e-12);
+  EXPECT_TRUE(std::isnan(metrics::roc_auc(Array({1L, 1L}), Array({0.5f, 0.6f}))));
+  EXPECT_USER_ERROR(metrics::roc_auc(Array({1L}), Array({0.5f, 0.6f})),
+                    "metrics::roc_auc: 1 targets and 2 scores");
+  EXPECT_USER_ERROR(metrics::roc_auc(Array({0L, 2L}), Array({0.5f, 0.6f})),
+                    "metrics::roc_auc: sample 1 has target 2 and score 0.6000000238418579");
+}
