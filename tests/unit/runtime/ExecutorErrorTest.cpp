@@ -93,9 +93,6 @@ TEST(ExecutorError, WhatNoExecutorRunsIsRefusedByName) {
   TensorMapParam map;
   EXPECT_ERROR(with(step(launch(0, 1, {map}, "wgmma"))), unsupported,
                "tensor maps (launch 'wgmma')");
-  Launch choice = launch(0, 1, {}, "pick");
-  choice.alternatives = {1};
-  EXPECT_ERROR(with(step(choice)), unsupported, "alternative kernels (launch 'pick')");
 }
 
 TEST(ExecutorError, AnEnvironmentVariableThatIsWrong) {
