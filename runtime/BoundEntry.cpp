@@ -177,6 +177,64 @@ Status BoundEntry::executeIf(const BoundInstruction &branch, Device &device, Pro
   return executeBlock(first ? branch.body : branch.otherwise, device, profiler);
 }
 
+Status BoundEntry::record(Device &device, int64_t steps,
+                          const std::function<void(int64_t)> &bindStep) {
+  Earlier before;
+  uint32_t next = 0;
+  for (int64_t step = 0; step < steps; ++step) {
+    bindStep(step);
+    SINTER_ASSIGN_OR_RETURN(before, recordBlock(body, device, before, next));
+  }
+  return {};
+}
+
+Result<BoundEntry::Earlier> BoundEntry::recordBlock(std::span<const BoundInstruction> block,
+                                                    Device &device, const Earlier &before,
+                                                    uint32_t &next) {
+  std::vector<Earlier> ends(block.size());
+  std::vector<bool> last(block.size(), true);
+  for (size_t i = 0; i < block.size(); ++i) {
+    Earlier after;
+    for (uint32_t dependency : block[i].source->dependencies) {
+      after.insert(after.end(), ends[dependency].begin(), ends[dependency].end());
+      last[dependency] = false;
+    }
+    // What depends on nothing in the block still comes after what the block comes after.
+    if (after.empty()) after = before;
+    std::sort(after.begin(), after.end());
+    after.erase(std::unique(after.begin(), after.end()), after.end());
+    if (std::holds_alternative<Loop>(block[i].source->op)) {
+      SINTER_ASSIGN_OR_RETURN(ends[i], recordLoop(block[i], device, std::move(after), next));
+    } else {
+      device.recordAfter(after);
+      SINTER_RETURN_IF_ERROR(executeOne(block[i], device));
+      ends[i] = {next++};
+    }
+  }
+  Earlier all;
+  for (size_t i = 0; i < block.size(); ++i)
+    if (last[i]) all.insert(all.end(), ends[i].begin(), ends[i].end());
+  return block.empty() ? before : all;
+}
+
+Result<BoundEntry::Earlier> BoundEntry::recordLoop(const BoundInstruction &loop, Device &device,
+                                                   Earlier before, uint32_t &next) {
+  const int64_t count = std::get<Loop>(loop.source->op).count;
+  int64_t turn = 0;
+  Status status;
+  for (; turn < count && status.ok(); ++turn) {
+    auto ends = recordBlock(loop.body, device, before, next);
+    status = ends.status();
+    if (ends.ok()) before = std::move(*ends);
+    for (const BoundInstruction::Step &step : loop.steps)
+      slots[step.slot] = advance(slots[step.slot], step.stride);
+  }
+  for (const BoundInstruction::Step &step : loop.steps)
+    slots[step.slot] = advance(slots[step.slot], -turn * step.stride);
+  SINTER_RETURN_IF_ERROR(status);
+  return before;
+}
+
 Status BoundEntry::executeTimed(const BoundInstruction &instruction, Device &device,
                                 Profiler &profiler) {
   double start = profiler.now();

@@ -3,6 +3,7 @@
 #include "sinter/runtime/Device.h"
 #include "sinter/runtime/Profiler.h"
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -43,13 +44,14 @@ public:
   void bindOutput(size_t index, void *base) { bind(outputs[index], base); }
   /// Queues the whole body on the device. With a profiler, waits after each instruction.
   Status execute(Device &device, Profiler *profiler);
+  /// Queues the body on a device that records, `steps` times, with the dependencies that the program
+  /// states; `bindStep` puts the ports of a step where they are to be.
+  Status record(Device &device, int64_t steps, const std::function<void(int64_t)> &bindStep);
   /// Launches, copies and fills of a run: of branches those of the longer one, of loops on a condition one turn's.
   int64_t numLaunches() const { return launches; }
   /// Whether what runs depends on data, which then come back to the host in the middle of a run.
   bool decides() const { return hasConditions; }
   const Entry &entry() const { return *source; }
-
-  std::unique_ptr<Recording> recording; // made at the first run on a device that records
 
 private:
   struct PortBinding {
@@ -71,6 +73,13 @@ private:
   Status executeWhile(const BoundInstruction &loop, Device &device, Profiler *profiler);
   Status executeIf(const BoundInstruction &branch, Device &device, Profiler *profiler);
   Result<bool> holds(const BoundInstruction &instruction, Device &device);
+  /// Recorded operations, by number, that something comes after.
+  using Earlier = std::vector<uint32_t>;
+  /// Records a block after `before`; what nothing in it comes after is what follows it comes after.
+  Result<Earlier> recordBlock(std::span<const BoundInstruction> block, Device &device,
+                              const Earlier &before, uint32_t &next);
+  Result<Earlier> recordLoop(const BoundInstruction &loop, Device &device, Earlier before,
+                             uint32_t &next);
   Status executeTimed(const BoundInstruction &instruction, Device &device, Profiler &profiler);
   Status executeOne(const BoundInstruction &instruction, Device &device);
 

@@ -112,9 +112,12 @@ private:
     if (launch.kernel >= program.kernels.size())
       return fail(fmt::format("kernel {} does not exist, there are {}", launch.kernel,
                               program.kernels.size()));
-    for (uint32_t other : launch.alternatives)
-      if (other >= program.kernels.size())
-        return fail(fmt::format("alternative kernel {} does not exist", other));
+    for (const Alternative &other : launch.alternatives) {
+      if (other.kernel >= program.kernels.size())
+        return fail(fmt::format("alternative kernel {} does not exist", other.kernel));
+      if (other.shape.range < 0 || other.shape.grain < 1)
+        return fail("an alternative's range is negative or its grain not positive");
+    }
     if (launch.shape.range < 0 || launch.shape.grain < 1)
       return fail("its range is negative or its grain not positive");
     for (size_t p = 0; p < launch.params.size(); ++p) {
@@ -230,8 +233,6 @@ Status refuseUnsupported(const Entry &entry, const Block &block) {
       if (inner) SINTER_RETURN_IF_ERROR(refuseUnsupported(entry, *inner));
     auto *launch = std::get_if<Launch>(&instruction.op);
     if (!launch) continue;
-    if (!launch->alternatives.empty())
-      return refuse(fmt::format("alternative kernels (launch '{}')", launch->label));
     for (const KernelParam &param : launch->params)
       if (std::holds_alternative<TensorMapParam>(param))
         return refuse(fmt::format("tensor maps (launch '{}')", launch->label));

@@ -32,6 +32,15 @@ public:
   virtual Status replay() = 0;
 };
 
+/// A point in a device's queue.
+class Moment {
+public:
+  virtual ~Moment() = default;
+  /// Waits until all that was queued before it is done: downloads among that have then arrived.
+  /// Reports what went wrong up to there, every time it is asked.
+  virtual Status wait() = 0;
+};
+
 /// One place where programs run. Work is queued in order; `synchronize` waits for it and reports
 /// what went wrong since the last one.
 class Device {
@@ -39,6 +48,8 @@ public:
   virtual ~Device() = default;
   virtual TargetKind kind() const = 0;
   virtual std::string description() const = 0;
+  /// What kernels are best made for: "sm_90"; empty where that is decided elsewhere.
+  virtual std::string architecture() const { return {}; }
   virtual Result<std::shared_ptr<Buffer>> allocate(int64_t bytes) = 0;
   /// Makes every kernel of the program launchable, `loaded[i]` for `program.kernels[i]`.
   virtual Result<std::vector<std::unique_ptr<LoadedKernel>>> load(const Program &program) = 0;
@@ -53,6 +64,16 @@ public:
   virtual Status download(void *to, const void *from, int64_t bytes) = 0;
   virtual Status synchronize() = 0;
 
+  /// Like `upload`, but beside the kernels that are queued: only what is queued after `joinUploads` sees
+  /// the bytes, and nothing that is queued may use `to`.
+  virtual Status uploadBeside(void *to, const void *from, int64_t bytes) {
+    return upload(to, from, bytes);
+  }
+  virtual Status joinUploads() { return {}; }
+  /// The point after all that is queued. On a device that does everything at once there is nothing to
+  /// wait for.
+  virtual Result<std::shared_ptr<Moment>> mark();
+
   /// Whether kernels may be given the host's own pointers, so that inputs and outputs need no copy.
   virtual bool sharesHostMemory() const { return false; }
 
@@ -60,7 +81,13 @@ public:
   /// are noted and not done; an executor records an entry once and replays it each step.
   virtual bool canRecord() const { return false; }
   virtual Status beginRecording();
-  virtual Result<std::unique_ptr<Recording>> endRecording();
+  /// The next launch, copy or fill waits for these earlier ones, numbered from 0 since
+  /// `beginRecording`, and may run beside all others. Without it, one waits for the one before.
+  virtual void recordAfter(std::span<const uint32_t> earlier) { (void)earlier; }
+  /// `stale`, a recording of the same work at other addresses, is changed into the new one where the
+  /// device can; it may be null.
+  virtual Result<std::unique_ptr<Recording>>
+  endRecording(std::unique_ptr<Recording> stale = nullptr);
 };
 
 struct CpuOptions {

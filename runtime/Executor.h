@@ -17,9 +17,13 @@ public:
   /// Checks the program, loads its kernels, uploads its constants and allocates one arena for all
   /// entries. `state` may serve other executors too and must have all of the program's variables;
   /// without one, a state of zeros is made.
+  ///
+  /// Launches run the model's choice among their alternatives, or, with `autotune`, the one that is
+  /// fastest on this device: measured now, or found in the kernel cache (Autotune.h).
   static Result<std::shared_ptr<Executor>> create(std::shared_ptr<const Program> program,
                                                   std::shared_ptr<Device> device,
-                                                  std::shared_ptr<State> state = nullptr);
+                                                  std::shared_ptr<State> state = nullptr,
+                                                  bool autotune = false);
   ~Executor();
 
   Result<size_t> entryIndex(std::string_view name) const;
@@ -30,6 +34,16 @@ public:
   /// the entry writes is unspecified.
   Status run(size_t entryIndex, std::span<const void *const> hostInputs,
              std::span<void *const> hostOutputs);
+
+  /// Queues `steps` runs behind what is queued; on a device that records, as one launch over a ring of
+  /// inputs and outputs. Step t has `hostInputs[t * n + i]` for n inputs, and outputs likewise. Inputs
+  /// may be reused on return; outputs must live until the moment that is returned was waited for, and
+  /// are filled then. At most `runsAhead` calls are under way: one more waits for the first of them,
+  /// and returns its error.
+  Result<std::shared_ptr<Moment>> start(size_t entryIndex, std::span<const void *const> hostInputs,
+                                        std::span<void *const> hostOutputs, int64_t steps = 1);
+  /// How many calls of `start` can be under way; 1 where it returns when all is done.
+  int runsAhead() const;
 
   /// Launches, copies and fills of one run, loops unrolled.
   int64_t numLaunches(size_t entryIndex) const;

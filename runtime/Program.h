@@ -62,18 +62,28 @@ struct LaunchShape {
   int64_t range = 1; // CPU: the kernel is called over [0, range) in chunks
   int64_t grain = 1; // CPU: smallest chunk worth a thread; every chunk starts at a multiple of it,
                      // and chunks never depend on the thread count
+  friend bool operator==(const LaunchShape &, const LaunchShape &) = default;
 };
 
 struct Instruction;
 using Block = std::vector<Instruction>;
 
-/// Runs kernel `kernel` of the program. `alternatives` are interchangeable kernels of the same
-/// parameters; the first one listed in `kernel` is the model's choice.
+/// A kernel that may stand in for a launch's own: the same parameters, another shape.
+struct Alternative {
+  uint32_t kernel = 0;
+  LaunchShape shape = {};
+  double cycles = 0; // until it has ended, as the compiler's model of the machine predicts
+  friend bool operator==(const Alternative &, const Alternative &) = default;
+};
+
+/// Runs kernel `kernel` of the program, the model's choice; `alternatives` are what a measurement may
+/// put in its place.
 struct Launch {
   uint32_t kernel = 0;
   LaunchShape shape;
   std::vector<KernelParam> params;
-  std::vector<uint32_t> alternatives;
+  std::vector<Alternative> alternatives;
+  double cycles = 0;  // predicted, where there are alternatives
   std::string label;  // "matmul+bias+relu", for profiles
   std::string source; // "model.cpp:14 fc", for errors
 };
@@ -161,6 +171,9 @@ struct Kernel {
       images;                     // CUDA: "sm_90" -> cubin; CPU: see Program::cpuImages
   CpuFunction function = nullptr; // in-process handle while JIT-compiling
   HostFunction host;              // reference device only
+  /// CUDA: before anything else it waits for the kernels that it depends on, so that it may be
+  /// started before they have ended (programmatic dependent launch).
+  bool awaits = false;
 };
 
 enum class TargetKind : uint8_t { cpu, cuda, reference };
@@ -188,7 +201,7 @@ struct Program {
 
 /// Checks what a loader must not trust: every index, offset, extent and dependency.
 Status checkProgram(const Program &program);
-/// Refuses, by name, what is well formed but no executor runs: tensor maps and alternatives of a launch.
+/// Refuses, by name, what is well formed but no executor runs: tensor maps.
 Status checkExecutable(const Program &program);
 
 /// Serialises to the container of `Container.h`. Fails on kernels that live in this process only.

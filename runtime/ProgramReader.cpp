@@ -108,6 +108,11 @@ private:
     fail("a number is missing or out of range");
     return 0;
   }
+  double real(const Json &json) {
+    if (json.is_number()) return json.get<double>();
+    fail("a number is missing");
+    return 0;
+  }
   template <class Number> Number number(const Json &json) {
     int64_t value = integer(json);
     if (value >= 0 && static_cast<uint64_t>(value) <= std::numeric_limits<Number>::max())
@@ -185,6 +190,7 @@ private:
     Kernel kernel;
     kernel.name = text(at(json, "name"));
     kernel.headers = numbers<uint32_t>(at(json, "headers"));
+    if (has(json, "awaits")) kernel.awaits = flag(at(json, "awaits"));
     kernel.images = images(at(json, "images"));
     if (has(json, "source")) kernel.source = blobText(at(json, "source"));
     return kernel;
@@ -253,14 +259,20 @@ private:
     return loop;
   }
 
+  LaunchShape shape(const Json &json) {
+    return {triple(at(json, "grid")), triple(at(json, "block")),
+            number<uint32_t>(at(json, "shared")), integer(at(json, "range")),
+            integer(at(json, "grain"))};
+  }
   Launch launch(const Json &json) {
     Launch launch;
     launch.kernel = number<uint32_t>(at(json, "kernel"));
-    launch.shape = {triple(at(json, "grid")), triple(at(json, "block")),
-                    number<uint32_t>(at(json, "shared")), integer(at(json, "range")),
-                    integer(at(json, "grain"))};
+    launch.shape = shape(json);
     for (const Json &item : list(at(json, "params"))) launch.params.push_back(param(item));
-    launch.alternatives = numbers<uint32_t>(at(json, "alternatives"));
+    for (const Json &item : list(at(json, "alternatives")))
+      launch.alternatives.push_back(
+          {number<uint32_t>(at(item, "kernel")), shape(item), real(at(item, "cycles"))});
+    if (has(json, "cycles")) launch.cycles = real(at(json, "cycles"));
     launch.label = text(at(json, "label"));
     launch.source = text(at(json, "source"));
     return launch;

@@ -112,6 +112,7 @@ private:
     Json json = {{"name", kernel.name},
                  {"headers", kernel.headers},
                  {"images", images("image", kernel.images)}};
+    if (kernel.awaits) json["awaits"] = true;
     if (!kernel.source.empty()) json["source"] = text("source", kernel.source);
     return json;
   }
@@ -151,19 +152,25 @@ private:
             {"strides", map.strides},        {"box", map.box},          {"swizzle", map.swizzle}};
   }
 
+  static Json shaped(uint32_t kernel, const LaunchShape &shape) {
+    return {{"kernel", kernel},     {"grid", shape.grid},
+            {"block", shape.block}, {"shared", shape.sharedBytes},
+            {"range", shape.range}, {"grain", shape.grain}};
+  }
   Json write(const Launch &launch) {
     if (!launch.alternatives.empty()) features.insert(format::feature::alternatives);
-    return {{"op", "launch"},
-            {"kernel", launch.kernel},
-            {"grid", launch.shape.grid},
-            {"block", launch.shape.block},
-            {"shared", launch.shape.sharedBytes},
-            {"range", launch.shape.range},
-            {"grain", launch.shape.grain},
-            {"params", list(launch.params, [&](const KernelParam &p) { return param(p); })},
-            {"alternatives", launch.alternatives},
-            {"label", launch.label},
-            {"source", launch.source}};
+    Json json = shaped(launch.kernel, launch.shape);
+    json["op"] = "launch";
+    json["params"] = list(launch.params, [&](const KernelParam &p) { return param(p); });
+    json["alternatives"] = list(launch.alternatives, [&](const Alternative &other) {
+      Json item = shaped(other.kernel, other.shape);
+      item["cycles"] = other.cycles;
+      return item;
+    });
+    if (launch.cycles != 0) json["cycles"] = launch.cycles;
+    json["label"] = launch.label;
+    json["source"] = launch.source;
+    return json;
   }
   Json write(const Copy &copy) {
     return {{"op", "copy"},

@@ -60,9 +60,8 @@ Result<size_t> State::checked(std::string_view name, size_t bytes, std::string_v
 Status State::set(std::string_view name, std::span<const uint8_t> bytes) {
   SINTER_ASSIGN_OR_RETURN(size_t index, checked(name, bytes.size(), "set"));
   if (bytes.empty()) return {};
-  SINTER_RETURN_IF_ERROR(
-      place->upload(address(index), bytes.data(), static_cast<int64_t>(bytes.size())));
-  return place->synchronize();
+  // Queued behind what is under way, which need not end for it.
+  return place->upload(address(index), bytes.data(), static_cast<int64_t>(bytes.size()));
 }
 
 Status State::get(std::string_view name, std::span<uint8_t> bytes) const {

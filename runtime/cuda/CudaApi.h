@@ -3,6 +3,7 @@
 #include "sinter/runtime/Status.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,10 @@ struct CUstream_st;
 struct CUevent_st;
 struct CUgraph_st;
 struct CUgraphExec_st;
+struct CUgraphNode_st;
+struct CUgraphEdgeData_st;
+struct CUgraphExecUpdateResultInfo_st;
+struct CUlaunchConfig_st;
 struct CUmemPoolHandle_st;
 
 /// The part of the CUDA driver's interface that the runtime uses, declared here so that no toolkit
@@ -31,18 +36,41 @@ using CuStream = CUstream_st *;
 using CuEvent = CUevent_st *;
 using CuGraph = CUgraph_st *;
 using CuGraphExec = CUgraphExec_st *;
+using CuGraphNode = CUgraphNode_st *;
 using CuMemPool = CUmemPoolHandle_st *;
 
 enum : CuResult {
   cuSuccess = 0,
   cuErrorInvalidValue = 1,
   cuErrorOutOfMemory = 2,
+  cuErrorNotInitialized = 3,
+  cuErrorDeinitialized = 4,
+  cuErrorStubLibrary = 34,
+  cuErrorDeviceUnavailable = 46,
   cuErrorNoDevice = 100,
   cuErrorInvalidDevice = 101,
   cuErrorInvalidImage = 200,
+  cuErrorInvalidContext = 201,
   cuErrorNoBinaryForGpu = 209,
+  cuErrorEccUncorrectable = 214,
+  cuErrorInvalidPtx = 218,
+  cuErrorJitCompilerNotFound = 221,
+  cuErrorUnsupportedPtxVersion = 222,
+  cuErrorNotFound = 500,
+  cuErrorNotReady = 600,
   cuErrorIllegalAddress = 700,
+  cuErrorLaunchOutOfResources = 701,
+  cuErrorLaunchTimeout = 702,
+  cuErrorIllegalInstruction = 715,
+  cuErrorMisalignedAddress = 716,
   cuErrorLaunchFailed = 719,
+  cuErrorSystemNotReady = 802,
+  cuErrorSystemDriverMismatch = 803,
+  cuErrorCompatNotSupported = 804,
+  cuErrorCaptureUnsupported = 900,
+  cuErrorCaptureInvalidated = 901,
+  cuErrorCaptureUnjoined = 904,
+  cuErrorGraphUpdateFailure = 910,
   cuErrorUnknown = 999
 };
 enum : int {
@@ -56,7 +84,25 @@ enum : int { cuFuncMaxDynamicSharedBytes = 8 };
 enum : int { cuMemPoolReleaseThreshold = 4 };
 enum : int { cuJitErrorLogBuffer = 5, cuJitErrorLogBufferBytes = 6 };
 enum : int { cuCaptureThreadLocal = 1 };
-enum : unsigned { cuStreamNonBlocking = 1, cuEventDisableTiming = 2 };
+enum : unsigned {
+  cuStreamNonBlocking = 1,
+  cuEventDisableTiming = 2,
+  cuStreamSetCaptureDependencies = 1
+};
+enum : int { cuLaunchProgrammaticSerialization = 6 };
+
+/// CUlaunchAttribute and CUlaunchConfig, by layout.
+struct LaunchAttribute {
+  int id = 0;
+  char pad[4] = {};
+  int value[16] = {}; // the union's 64 bytes
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  CuStream stream;
+  LaunchAttribute *attributes;
+  unsigned numAttributes;
+};
 
 // X(name as exported, parameters). The suffixes are the ones cuda.h maps the plain names to; the
 // plain symbols are older interfaces of the same name.
@@ -97,6 +143,13 @@ enum : unsigned { cuStreamNonBlocking = 1, cuEventDisableTiming = 2 };
   X(cuStreamSynchronize, (CuStream stream))                                                        \
   X(cuStreamBeginCapture_v2, (CuStream stream, int mode))                                          \
   X(cuStreamEndCapture, (CuStream stream, CuGraph * graph))                                        \
+  X(cuStreamGetCaptureInfo_v3,                                                                     \
+    (CuStream stream, int *status, uint64_t *id, CuGraph *graph, const CuGraphNode **nodes,        \
+     const CUgraphEdgeData_st **edges, size_t *numNodes))                                          \
+  X(cuStreamUpdateCaptureDependencies_v2,                                                          \
+    (CuStream stream, CuGraphNode * nodes, const CUgraphEdgeData_st *edges, size_t numNodes,       \
+     unsigned flags))                                                                              \
+  X(cuStreamWaitEvent, (CuStream stream, CuEvent event, unsigned flags))                           \
   X(cuEventCreate, (CuEvent * event, unsigned flags))                                              \
   X(cuEventDestroy_v2, (CuEvent event))                                                            \
   X(cuEventRecord, (CuEvent event, CuStream stream))                                               \
@@ -109,7 +162,11 @@ enum : unsigned { cuStreamNonBlocking = 1, cuEventDisableTiming = 2 };
   X(cuLaunchKernel, (CuFunction function, unsigned gridX, unsigned gridY, unsigned gridZ,          \
                      unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,      \
                      CuStream stream, void **params, void **extra))                                \
+  X(cuLaunchKernelEx,                                                                              \
+    (const CUlaunchConfig_st *config, CuFunction function, void **params, void **extra))           \
   X(cuGraphInstantiateWithFlags, (CuGraphExec * exec, CuGraph graph, unsigned long long flags))    \
+  X(cuGraphExecUpdate_v2,                                                                          \
+    (CuGraphExec exec, CuGraph graph, CUgraphExecUpdateResultInfo_st * result))                    \
   X(cuGraphLaunch, (CuGraphExec exec, CuStream stream))                                            \
   X(cuGraphDestroy, (CuGraph graph))                                                               \
   X(cuGraphExecDestroy, (CuGraphExec exec))
@@ -124,9 +181,12 @@ struct CudaApi {
   /// one that lacks a function, naming it. Calls nothing.
   static Result<std::shared_ptr<const CudaApi>> open(std::string path = {});
 
-  /// "cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY (out of memory)"; success is an ok Status.
+  /// "cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY (out of memory): use a smaller batch, ...", the last
+  /// part being `advice`; success is an ok Status.
   Status check(CuResult result, const char *call) const;
   std::string errorName(CuResult result) const;
+  /// What a person can do about an error.
+  static const char *advice(CuResult result);
 
   CudaApi() = default;
   CudaApi(const CudaApi &) = delete;

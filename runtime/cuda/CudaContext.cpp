@@ -1,6 +1,7 @@
 #include "sinter/runtime/cuda/CudaContext.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -20,14 +21,15 @@ Result<std::shared_ptr<CudaContext>> CudaContext::open(std::shared_ptr<const Cud
 Status CudaContext::create(int ordinal) {
   const CuResult initialised = api->cuInit(0);
   if (initialised == cuErrorNoDevice)
-    return {ErrorCode::notFound,
-            fmt::format("a CUDA driver is installed, but it finds no GPU: cuInit failed: {}",
-                        api->errorName(initialised))};
+    return {ErrorCode::notFound, fmt::format("a CUDA driver is installed, but it finds no GPU: {}",
+                                             api->check(initialised, "cuInit").error().message)};
   SINTER_RETURN_IF_ERROR(api->check(initialised, "cuInit"));
   SINTER_CU(cuDriverGetVersion, &driverVersion);
   int count = 0;
   SINTER_CU(cuDeviceGetCount, &count);
-  if (count == 0) return {ErrorCode::notFound, "a CUDA driver is installed, but it finds no GPU"};
+  if (count == 0)
+    return {ErrorCode::notFound, fmt::format("a CUDA driver is installed, but it finds no GPU: {}",
+                                             CudaApi::advice(cuErrorNoDevice))};
   if (ordinal < 0 || ordinal >= count)
     return {ErrorCode::invalidArgument,
             fmt::format("there is no CUDA device {}: this machine has {}", ordinal, count)};
@@ -45,6 +47,8 @@ Status CudaContext::create(int ordinal) {
   SINTER_CU(cuDevicePrimaryCtxRetain, &context_, device_);
   SINTER_CU(cuCtxSetCurrent, context_);
   SINTER_CU(cuStreamCreate, &stream, cuStreamNonBlocking);
+  SINTER_CU(cuStreamCreate, &copyStream, cuStreamNonBlocking);
+  SINTER_CU(cuEventCreate, &copied_, cuEventDisableTiming);
   pools_ = pools != 0;
   if (pools_) { // freed memory stays with the pool: the next step asks for the same sizes
     CuMemPool pool = nullptr;
@@ -57,16 +61,31 @@ Status CudaContext::create(int ordinal) {
 
 CudaContext::~CudaContext() {
   if (!context_) return;
-  // Nothing can be reported any more, and the driver may already be gone with the process.
-  if (api->cuCtxSetCurrent(context_) == cuSuccess && stream) {
-    (void)api->cuStreamSynchronize(stream);
-    (void)api->cuStreamDestroy_v2(stream);
+  defer(enterResult(), "cuCtxSetCurrent");
+  for (CuStream each : {copyStream, stream}) {
+    if (!each) continue;
+    defer(api->cuStreamSynchronize(each), "cuStreamSynchronize");
+    defer(api->cuStreamDestroy_v2(each), "cuStreamDestroy_v2");
   }
-  (void)api->cuDevicePrimaryCtxRelease_v2(device_);
+  if (copied_) defer(api->cuEventDestroy_v2(copied_), "cuEventDestroy_v2");
+  defer(api->cuDevicePrimaryCtxRelease_v2(device_), "cuDevicePrimaryCtxRelease_v2");
+  // At the end of a process the driver may be gone before us, which is no news.
+  if (!deferred_.ok() && !gone_)
+    std::fputs(fmt::format("sinter: when {} was given back: {}\n", name, deferred_.error().message)
+                   .c_str(),
+               stderr);
 }
 
-Status CudaContext::enter() const {
-  return api->check(api->cuCtxSetCurrent(context_), "cuCtxSetCurrent");
+CuResult CudaContext::enterResult() const { return api->cuCtxSetCurrent(context_); }
+
+Status CudaContext::enter() const { return api->check(enterResult(), "cuCtxSetCurrent"); }
+
+Status CudaContext::joinCopies() {
+  if (!copying_) return {};
+  SINTER_CU(cuEventRecord, copied_, copyStream);
+  SINTER_CU(cuStreamWaitEvent, stream, copied_, 0);
+  copying_ = false;
+  return {};
 }
 
 Result<CuDevicePtr> CudaContext::allocate(int64_t bytes) {
@@ -85,17 +104,17 @@ Result<CuDevicePtr> CudaContext::allocate(int64_t bytes) {
                           : fmt::format("the device has {} bytes", totalBytes);
     return Error{
         ErrorCode::outOfMemory,
-        fmt::format(
-            "out of GPU memory: {} bytes ({:.2f} GiB) were asked for, {} on {}: {} failed: {}",
-            size, static_cast<double>(size) / (1 << 30), has, name, call, api->errorName(result))};
+        fmt::format("out of GPU memory: {} bytes ({:.2f} GiB) were asked for, {} on {}: {}", size,
+                    static_cast<double>(size) / (1 << 30), has, name,
+                    api->check(result, call).error().message)};
   }
   SINTER_RETURN_IF_ERROR(api->check(result, call));
   return address;
 }
 
 void CudaContext::free(CuDevicePtr address) {
-  if (CuResult entered = api->cuCtxSetCurrent(context_); entered != cuSuccess)
-    return defer(entered, "cuCtxSetCurrent");
+  defer(enterResult(), "cuCtxSetCurrent");
+  if (Status joined = joinCopies(); !joined.ok()) defer(joined);
   if (pools_)
     defer(api->cuMemFreeAsync(address, stream), "cuMemFreeAsync");
   else
@@ -104,8 +123,13 @@ void CudaContext::free(CuDevicePtr address) {
 
 void CudaContext::defer(CuResult result, const char *call) {
   if (result == cuSuccess) return;
+  gone_ |= result == cuErrorDeinitialized;
+  defer(api->check(result, call));
+}
+
+void CudaContext::defer(Status failure) {
   std::lock_guard lock(mutex_);
-  if (deferred_.ok()) deferred_ = api->check(result, call);
+  if (deferred_.ok()) deferred_ = std::move(failure);
 }
 
 Status CudaContext::takeDeferred() {
@@ -113,24 +137,26 @@ Status CudaContext::takeDeferred() {
   return std::exchange(deferred_, Status());
 }
 
-PinnedStaging::~PinnedStaging() {
+PinnedUploads::~PinnedUploads() {
   const auto &api = context_.api;
-  if (!context_.enter().ok()) return;
+  context_.defer(context_.enterResult(), "cuCtxSetCurrent");
   for (Half &half : halves_) {
-    if (half.event) context_.defer(api->cuEventDestroy_v2(half.event), "cuEventDestroy_v2");
+    if (half.event) {
+      if (half.busy) context_.defer(api->cuEventSynchronize(half.event), "cuEventSynchronize");
+      context_.defer(api->cuEventDestroy_v2(half.event), "cuEventDestroy_v2");
+    }
     if (half.memory) context_.defer(api->cuMemFreeHost(half.memory), "cuMemFreeHost");
   }
-  if (read_) context_.defer(api->cuMemFreeHost(read_), "cuMemFreeHost");
 }
 
-Status PinnedStaging::makeHalf(Half &half) {
+Status PinnedUploads::makeHalf(Half &half) {
   const auto &api = context_.api;
   if (!half.memory) SINTER_CU(cuMemHostAlloc, &half.memory, halfBytes, 0);
   if (!half.event) SINTER_CU(cuEventCreate, &half.event, cuEventDisableTiming);
   return {};
 }
 
-Status PinnedStaging::upload(CuDevicePtr to, const void *from, size_t bytes) {
+Status PinnedUploads::upload(CuDevicePtr to, const void *from, size_t bytes) {
   const auto &api = context_.api;
   for (size_t done = 0; done < bytes;) {
     Half &half = halves_[next_];
@@ -142,33 +168,54 @@ Status PinnedStaging::upload(CuDevicePtr to, const void *from, size_t bytes) {
     }
     const size_t part = std::min(halfBytes, bytes - done);
     std::memcpy(half.memory, static_cast<const char *>(from) + done, part);
-    SINTER_CU(cuMemcpyHtoDAsync_v2, to + done, half.memory, part, context_.stream);
-    SINTER_CU(cuEventRecord, half.event, context_.stream);
+    SINTER_CU(cuMemcpyHtoDAsync_v2, to + done, half.memory, part, stream_);
     half.busy = true;
+    SINTER_CU(cuEventRecord, half.event, stream_);
     done += part;
   }
   return {};
 }
 
-Status PinnedStaging::download(void *to, CuDevicePtr from, size_t bytes) {
+PinnedDownloads::~PinnedDownloads() {
+  if (!ring_) return;
+  context_.defer(context_.enterResult(), "cuCtxSetCurrent");
+  if (!pending_.empty())
+    context_.defer(context_.api->cuStreamSynchronize(context_.stream), "cuStreamSynchronize");
+  context_.defer(context_.api->cuMemFreeHost(ring_), "cuMemFreeHost");
+}
+
+std::optional<size_t> PinnedDownloads::room(size_t bytes) const {
+  if (pending_.empty()) return bytes <= ringBytes ? std::optional<size_t>(0) : std::nullopt;
+  const Pending &last = pending_.back();
+  const size_t begin = pending_.front().offset, end = (last.offset + last.bytes + 63) / 64 * 64;
+  if (end > begin) { // what is under way does not pass the end of the ring
+    if (end + bytes <= ringBytes) return end;
+    return bytes < begin ? std::optional<size_t>(0) : std::nullopt;
+  }
+  return end + bytes < begin ? std::optional<size_t>(end) : std::nullopt;
+}
+
+Status PinnedDownloads::download(void *to, CuDevicePtr from, size_t bytes) {
   const auto &api = context_.api;
   if (bytes == 0) return {};
-  if (bytes > readBytes - readUsed_) { // the driver stages it, and waits
+  const std::optional<size_t> offset = room(bytes);
+  if (!offset) { // the driver stages it, and waits
     SINTER_CU(cuMemcpyDtoHAsync_v2, to, from, bytes, context_.stream);
     return {};
   }
-  if (!read_) SINTER_CU(cuMemHostAlloc, &read_, readBytes, 0);
-  SINTER_CU(cuMemcpyDtoHAsync_v2, static_cast<char *>(read_) + readUsed_, from, bytes,
+  if (!ring_) SINTER_CU(cuMemHostAlloc, &ring_, ringBytes, 0);
+  SINTER_CU(cuMemcpyDtoHAsync_v2, static_cast<char *>(ring_) + *offset, from, bytes,
             context_.stream);
-  pending_.push_back({to, readUsed_, bytes});
-  readUsed_ = std::min(readBytes, readUsed_ + (bytes + 63) / 64 * 64);
+  pending_.push_back({to, *offset, bytes});
   return {};
 }
 
-void PinnedStaging::finish() {
-  for (const Pending &p : pending_)
-    std::memcpy(p.to, static_cast<const char *>(read_) + p.offset, p.bytes);
-  abandon();
+void PinnedDownloads::finish(uint64_t upTo) {
+  for (; first_ < upTo && !pending_.empty(); ++first_) {
+    const Pending &done = pending_.front();
+    std::memcpy(done.to, static_cast<const char *>(ring_) + done.offset, done.bytes);
+    pending_.pop_front();
+  }
 }
 
 } // namespace sinter::runtime::cuda

@@ -2,10 +2,12 @@
 
 #include "sinter/runtime/cuda/CudaContext.h"
 #include "sinter/runtime/cuda/CudaModule.h"
+#include "sinter/runtime/cuda/CudaRecording.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <functional>
 
 namespace sinter::runtime::cuda {
 
@@ -27,65 +29,31 @@ private:
   int64_t bytes_;
 };
 
-/// The kernels queued since the last synchronisation, to be named when one of them faults.
-class LaunchLog {
+class CudaDevice;
+
+/// What is queued up to here, waited for by an event of its own.
+class CudaMoment final : public Moment {
 public:
-  void add(const std::string &kernel, const Launch &launch) {
-    std::string &text = entries_[count_++ % capacity];
-    text.assign(kernel);
-    if (!launch.label.empty()) text.append(" (").append(launch.label).append(")");
-    if (!launch.source.empty()) text.append(" at ").append(launch.source);
-  }
-  void add(const LaunchLog &other) {
-    for (size_t i = other.count_ - std::min(other.count_, capacity); i < other.count_; ++i)
-      entries_[count_++ % capacity] = other.entries_[i % capacity];
-  }
-  void clear() { count_ = 0; }
-  std::string text() const {
-    if (count_ == 0) return "no kernel was launched since the last synchronisation";
-    const size_t kept = std::min(count_, capacity);
-    std::string all =
-        fmt::format("one of the {} kernels launched since the last synchronisation: ", count_);
-    if (kept < count_) all += fmt::format("(the last {}) ", kept);
-    for (size_t i = count_ - kept; i < count_; ++i)
-      all += (i == count_ - kept ? "" : ", ") + entries_[i % capacity];
-    return all;
-  }
+  CudaMoment(std::shared_ptr<CudaDevice> device, CuEvent event, uint64_t launches,
+             uint64_t downloads)
+      : device_(std::move(device)), event_(event), launches_(launches), downloads_(downloads) {}
+  ~CudaMoment() override;
+  Status wait() override;
 
 private:
-  static constexpr size_t capacity = 64;
-  std::array<std::string, capacity> entries_; // reused, so that a launch seldom allocates
-  size_t count_ = 0;
+  std::shared_ptr<CudaDevice> device_;
+  CuEvent event_;
+  uint64_t launches_, downloads_;
+  std::optional<Status> status_;
 };
 
-class CudaRecording final : public Recording {
-public:
-  CudaRecording(std::shared_ptr<CudaContext> context, std::shared_ptr<LaunchLog> deviceLog)
-      : context_(std::move(context)), deviceLog_(std::move(deviceLog)) {}
-  ~CudaRecording() override {
-    if (exec && context_->enter().ok())
-      context_->defer(context_->api->cuGraphExecDestroy(exec), "cuGraphExecDestroy");
-  }
-  Status replay() override {
-    SINTER_RETURN_IF_ERROR(context_->enter());
-    deviceLog_->add(log);
-    return context_->api->check(context_->api->cuGraphLaunch(exec, context_->stream),
-                                "cuGraphLaunch");
-  }
-  CuGraphExec exec = nullptr;
-  LaunchLog log;
-
-private:
-  std::shared_ptr<CudaContext> context_;
-  std::shared_ptr<LaunchLog> deviceLog_;
-};
-
-class CudaDevice final : public Device {
+class CudaDevice final : public Device, public std::enable_shared_from_this<CudaDevice> {
 public:
   CudaDevice(std::shared_ptr<CudaContext> context, std::shared_ptr<const Nvrtc> nvrtc,
              std::string nvrtcMissing)
       : context_(std::move(context)), nvrtc_(std::move(nvrtc)),
-        nvrtcMissing_(std::move(nvrtcMissing)), staging_(*context_) {}
+        nvrtcMissing_(std::move(nvrtcMissing)), uploads_(*context_, context_->stream),
+        besides_(*context_, context_->copyStream), downloads_(*context_) {}
 
   TargetKind kind() const override { return TargetKind::cuda; }
   std::string description() const override {
@@ -93,6 +61,8 @@ public:
                        static_cast<double>(context_->totalBytes) / (1 << 30),
                        context_->driverVersion / 1000, context_->driverVersion % 1000 / 10);
   }
+
+  std::string architecture() const override { return fmt::format("sm_{}", context_->capability); }
 
   Result<std::shared_ptr<Buffer>> allocate(int64_t bytes) override {
     SINTER_ASSIGN_OR_RETURN(CuDevicePtr address, context_->allocate(bytes));
@@ -107,32 +77,64 @@ public:
                 std::span<void *const> addresses) override;
   Status copy(void *to, const void *from, int64_t bytes) override {
     SINTER_RETURN_IF_ERROR(context_->enter());
-    if (bytes == 0) return {};
-    return check(api().cuMemcpyDtoDAsync_v2(toDevice(to), toDevice(from),
-                                            static_cast<size_t>(bytes), context_->stream),
-                 "cuMemcpyDtoDAsync_v2");
+    return recorded([&]() -> Status {
+      if (bytes == 0) return {};
+      return check(api().cuMemcpyDtoDAsync_v2(toDevice(to), toDevice(from),
+                                              static_cast<size_t>(bytes), context_->stream),
+                   "cuMemcpyDtoDAsync_v2");
+    });
   }
   Status fill(void *to, int64_t bytes, std::span<const uint8_t> pattern) override;
   Status upload(void *to, const void *from, int64_t bytes) override {
-    if (recording_)
-      return {ErrorCode::invalidArgument,
-              "an upload cannot be recorded: its bytes would be read later"};
+    SINTER_RETURN_IF_ERROR(enterToUpload());
+    return named(uploads_.upload(toDevice(to), from, static_cast<size_t>(bytes)));
+  }
+  Status uploadBeside(void *to, const void *from, int64_t bytes) override {
+    SINTER_RETURN_IF_ERROR(enterToUpload());
+    context_->copiesQueued();
+    return named(besides_.upload(toDevice(to), from, static_cast<size_t>(bytes)));
+  }
+  Status joinUploads() override {
     SINTER_RETURN_IF_ERROR(context_->enter());
-    return staging_.upload(toDevice(to), from, static_cast<size_t>(bytes));
+    return context_->joinCopies();
   }
   Status download(void *to, const void *from, int64_t bytes) override {
-    if (recording_) return {ErrorCode::invalidArgument, "a download cannot be recorded"};
+    if (capture_) return {ErrorCode::invalidArgument, "a download cannot be recorded"};
     SINTER_RETURN_IF_ERROR(context_->enter());
-    return staging_.download(to, toDevice(from), static_cast<size_t>(bytes));
+    return named(downloads_.download(to, toDevice(from), static_cast<size_t>(bytes)));
   }
   Status synchronize() override;
+  Result<std::shared_ptr<Moment>> mark() override;
+  /// Waits for a moment's event; then its launches and downloads are done.
+  Status finish(CuEvent event, uint64_t launches, uint64_t downloads);
+  CudaContext &context() { return *context_; }
 
   bool canRecord() const override { return true; }
   Status beginRecording() override;
-  Result<std::unique_ptr<Recording>> endRecording() override;
+  void recordAfter(std::span<const uint32_t> earlier) override {
+    if (capture_) capture_->after(earlier);
+  }
+  Result<std::unique_ptr<Recording>> endRecording(std::unique_ptr<Recording> stale) override;
 
 private:
   const CudaApi &api() const { return *context_->api; }
+  Status enterToUpload() const {
+    if (capture_)
+      return {ErrorCode::invalidArgument,
+              "an upload cannot be recorded: its bytes would be read later"};
+    return context_->enter();
+  }
+  /// Calls what queues one operation; while recording, as one of the graph.
+  Status recorded(const std::function<Status()> &queue) {
+    if (!capture_) return queue();
+    SINTER_RETURN_IF_ERROR(capture_->beginOperation());
+    SINTER_RETURN_IF_ERROR(queue());
+    return capture_->endOperation();
+  }
+  /// A failure of a call that may wait is also that of a kernel that was queued before.
+  Status named(Status status);
+  Status queueLaunch(const CudaKernel &kernel, const LaunchShape &shape, void **params);
+  Status queueFill(CuDevicePtr address, size_t size, std::span<const uint8_t> pattern);
   Status check(CuResult result, const char *call) const {
     return context_->api->check(result, call);
   }
@@ -140,15 +142,27 @@ private:
   std::shared_ptr<CudaContext> context_;
   std::shared_ptr<const Nvrtc> nvrtc_;
   std::string nvrtcMissing_;
-  PinnedStaging staging_;
+  PinnedUploads uploads_, besides_;
+  PinnedDownloads downloads_;
   std::shared_ptr<LaunchLog> log_ = std::make_shared<LaunchLog>();
-  std::unique_ptr<CudaRecording> recording_;
+  std::unique_ptr<GraphCapture> capture_;
 };
+
+CudaMoment::~CudaMoment() {
+  CudaContext &context = device_->context();
+  context.defer(context.enterResult(), "cuCtxSetCurrent");
+  context.defer(context.api->cuEventDestroy_v2(event_), "cuEventDestroy_v2");
+}
+
+Status CudaMoment::wait() {
+  if (!status_) status_ = device_->finish(event_, launches_, downloads_);
+  return *status_;
+}
 
 Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
                           std::span<void *const> addresses) {
   const auto &kernel = static_cast<const CudaKernel &>(loaded);
-  auto named = [&](Status status) -> Status {
+  auto ofKernel = [&](Status status) -> Status {
     if (status.ok()) return status;
     return {status.error().code, fmt::format("kernel '{}'{}{}: {}", kernel.name,
                                              launch.label.empty() ? "" : " (" + launch.label + ")",
@@ -159,8 +173,8 @@ Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
   // The driver copies parameters by their sizes in the kernel's image: eight bytes hold any of them.
   constexpr size_t maxParams = 512;
   if (launch.params.size() > maxParams)
-    return named({ErrorCode::unsupported,
-                  fmt::format("{} parameters (at most {})", launch.params.size(), maxParams)});
+    return ofKernel({ErrorCode::unsupported,
+                     fmt::format("{} parameters (at most {})", launch.params.size(), maxParams)});
   uint64_t values[maxParams];
   void *params[maxParams];
   size_t nextAddress = 0;
@@ -168,35 +182,57 @@ Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
     params[i] = &values[i];
     if (std::holds_alternative<PointerParam>(launch.params[i])) {
       if (nextAddress >= addresses.size())
-        return named(
+        return ofKernel(
             {ErrorCode::invalidArgument, fmt::format("pointer parameter {} has no address", i)});
       values[i] = toDevice(addresses[nextAddress++]);
     } else if (const auto *scalar = std::get_if<ScalarParam>(&launch.params[i])) {
       std::memcpy(&values[i], scalar->bits.data(), 8);
     } else {
-      return named({ErrorCode::unsupported,
-                    fmt::format("parameter {} is a tensor map, which is not supported", i)});
+      return ofKernel({ErrorCode::unsupported,
+                       fmt::format("parameter {} is a tensor map, which is not supported", i)});
     }
   }
   const LaunchShape &shape = launch.shape;
   if (shape.sharedBytes > static_cast<uint32_t>(context_->maxSharedBytes))
-    return named({ErrorCode::unsupported,
-                  fmt::format("{} bytes of shared memory a block, {} has {}", shape.sharedBytes,
-                              context_->name, context_->maxSharedBytes)});
+    return ofKernel({ErrorCode::unsupported,
+                     fmt::format("{} bytes of shared memory a block, {} has {}", shape.sharedBytes,
+                                 context_->name, context_->maxSharedBytes)});
   constexpr uint32_t sharedWithoutAsking = 48 << 10;
   if (shape.sharedBytes > std::max(kernel.allowedSharedBytes, sharedWithoutAsking)) {
     SINTER_RETURN_IF_ERROR(
-        named(check(api().cuFuncSetAttribute(kernel.function, cuFuncMaxDynamicSharedBytes,
-                                             static_cast<int>(shape.sharedBytes)),
-                    "cuFuncSetAttribute")));
+        ofKernel(check(api().cuFuncSetAttribute(kernel.function, cuFuncMaxDynamicSharedBytes,
+                                                static_cast<int>(shape.sharedBytes)),
+                       "cuFuncSetAttribute")));
     kernel.allowedSharedBytes = shape.sharedBytes;
   }
-  (recording_ ? recording_->log : *log_).add(kernel.name, launch);
-  return named(
-      check(api().cuLaunchKernel(kernel.function, shape.grid[0], shape.grid[1], shape.grid[2],
-                                 shape.block[0], shape.block[1], shape.block[2], shape.sharedBytes,
-                                 context_->stream, params, nullptr),
-            "cuLaunchKernel"));
+  std::string name = LaunchLog::nameOf(kernel.name, launch);
+  if (capture_)
+    capture_->names.push_back(std::move(name));
+  else
+    log_->add(std::move(name));
+  return ofKernel(recorded([&] { return queueLaunch(kernel, shape, params); }));
+}
+
+Status CudaDevice::queueLaunch(const CudaKernel &kernel, const LaunchShape &shape, void **params) {
+  // A kernel that waits by itself for the one before it may be set up while that one ends.
+  const bool early =
+      kernel.awaits && context_->capability >= 90 && capture_ && capture_->afterOneKernel();
+  if (capture_) capture_->operationIsKernel();
+  if (!early)
+    return check(api().cuLaunchKernel(kernel.function, shape.grid[0], shape.grid[1], shape.grid[2],
+                                      shape.block[0], shape.block[1], shape.block[2],
+                                      shape.sharedBytes, context_->stream, params, nullptr),
+                 "cuLaunchKernel");
+  LaunchAttribute attribute{cuLaunchProgrammaticSerialization, {}, {1}};
+  LaunchConfig config{{shape.grid[0], shape.grid[1], shape.grid[2]},
+                      {shape.block[0], shape.block[1], shape.block[2]},
+                      shape.sharedBytes,
+                      context_->stream,
+                      &attribute,
+                      1};
+  return check(api().cuLaunchKernelEx(reinterpret_cast<const CUlaunchConfig_st *>(&config),
+                                      kernel.function, params, nullptr),
+               "cuLaunchKernelEx");
 }
 
 Status CudaDevice::fill(void *to, int64_t bytes, std::span<const uint8_t> pattern) {
@@ -204,9 +240,12 @@ Status CudaDevice::fill(void *to, int64_t bytes, std::span<const uint8_t> patter
     return {ErrorCode::invalidArgument,
             fmt::format("a fill of {} bytes with a pattern of {} bytes", bytes, pattern.size())};
   SINTER_RETURN_IF_ERROR(context_->enter());
-  if (bytes == 0) return {};
-  const CuDevicePtr address = toDevice(to);
-  const auto size = static_cast<size_t>(bytes);
+  return recorded([&]() -> Status {
+    return bytes == 0 ? Status() : queueFill(toDevice(to), static_cast<size_t>(bytes), pattern);
+  });
+}
+
+Status CudaDevice::queueFill(CuDevicePtr address, size_t size, std::span<const uint8_t> pattern) {
   const bool uniform =
       std::all_of(pattern.begin(), pattern.end(), [&](uint8_t b) { return b == pattern[0]; });
   if (uniform)
@@ -243,42 +282,69 @@ Status CudaDevice::fill(void *to, int64_t bytes, std::span<const uint8_t> patter
   return {};
 }
 
+Status CudaDevice::named(Status status) {
+  if (status.ok() || log_->queued() == 0) return status;
+  return {status.error().code, status.error().message + ", in " + log_->text()};
+}
+
 Status CudaDevice::synchronize() {
-  if (recording_) return {ErrorCode::invalidArgument, "a synchronisation cannot be recorded"};
+  if (capture_) return {ErrorCode::invalidArgument, "a synchronisation cannot be recorded"};
   SINTER_RETURN_IF_ERROR(context_->enter());
-  Status status = check(api().cuStreamSynchronize(context_->stream), "cuStreamSynchronize");
+  Status status = context_->joinCopies();
+  if (status.ok())
+    status = check(api().cuStreamSynchronize(context_->stream), "cuStreamSynchronize");
   if (!status.ok()) {
-    Status named(status.error().code, status.error().message + ", in " + log_->text());
-    log_->clear();
-    staging_.abandon();
-    return named;
+    Status told(status.error().code, status.error().message + ", in " + log_->text());
+    log_->done(log_->queued());
+    downloads_.abandon();
+    context_->reported();
+    return told;
   }
-  log_->clear();
-  staging_.finish();
+  log_->done(log_->queued());
+  downloads_.finish();
+  return context_->takeDeferred();
+}
+
+Result<std::shared_ptr<Moment>> CudaDevice::mark() {
+  if (capture_) return Error{ErrorCode::invalidArgument, "a moment cannot be recorded"};
+  SINTER_RETURN_IF_ERROR(context_->enter());
+  CuEvent event = nullptr;
+  SINTER_RETURN_IF_ERROR(check(api().cuEventCreate(&event, cuEventDisableTiming), "cuEventCreate"));
+  auto moment =
+      std::make_shared<CudaMoment>(shared_from_this(), event, log_->queued(), downloads_.queued());
+  SINTER_RETURN_IF_ERROR(check(api().cuEventRecord(event, context_->stream), "cuEventRecord"));
+  return std::shared_ptr<Moment>(std::move(moment));
+}
+
+Status CudaDevice::finish(CuEvent event, uint64_t launches, uint64_t downloads) {
+  SINTER_RETURN_IF_ERROR(context_->enter());
+  Status status = check(api().cuEventSynchronize(event), "cuEventSynchronize");
+  if (!status.ok()) {
+    Status told(status.error().code, status.error().message + ", in " + log_->text());
+    downloads_.abandon();
+    context_->reported();
+    return told;
+  }
+  log_->done(launches);
+  downloads_.finish(downloads);
   return context_->takeDeferred();
 }
 
 Status CudaDevice::beginRecording() {
-  if (recording_) return {ErrorCode::invalidArgument, "the device is recording already"};
+  if (capture_) return {ErrorCode::invalidArgument, "the device is recording already"};
   SINTER_RETURN_IF_ERROR(context_->enter());
-  SINTER_RETURN_IF_ERROR(
-      check(api().cuStreamBeginCapture_v2(context_->stream, cuCaptureThreadLocal),
-            "cuStreamBeginCapture_v2"));
-  recording_ = std::make_unique<CudaRecording>(context_, log_);
+  auto capture = std::make_unique<GraphCapture>(context_);
+  SINTER_RETURN_IF_ERROR(capture->begin());
+  capture_ = std::move(capture);
   return {};
 }
 
-Result<std::unique_ptr<Recording>> CudaDevice::endRecording() {
-  if (!recording_) return Error{ErrorCode::invalidArgument, "the device is not recording"};
-  std::unique_ptr<CudaRecording> recording = std::move(recording_);
-  SINTER_RETURN_IF_ERROR(context_->enter());
-  CuGraph graph = nullptr;
-  SINTER_RETURN_IF_ERROR(
-      check(api().cuStreamEndCapture(context_->stream, &graph), "cuStreamEndCapture"));
-  Status made = check(api().cuGraphInstantiateWithFlags(&recording->exec, graph, 0),
-                      "cuGraphInstantiateWithFlags");
-  context_->defer(api().cuGraphDestroy(graph), "cuGraphDestroy");
-  SINTER_RETURN_IF_ERROR(made);
+Result<std::unique_ptr<Recording>> CudaDevice::endRecording(std::unique_ptr<Recording> stale) {
+  if (!capture_) return Error{ErrorCode::invalidArgument, "the device is not recording"};
+  std::unique_ptr<GraphCapture> capture = std::move(capture_);
+  context_->defer(context_->enterResult(), "cuCtxSetCurrent"); // a capture must not stay open
+  auto recording = std::make_unique<CudaRecording>(context_, log_);
+  SINTER_RETURN_IF_ERROR(capture->end(*recording, std::move(stale)));
   return std::unique_ptr<Recording>(std::move(recording));
 }
 

@@ -17,28 +17,27 @@ const std::vector<uint8_t> *imageFor(const Kernel &kernel, int capability) {
   return nullptr;
 }
 
-NvrtcRequest requestFor(const Program &program, const Kernel &kernel, const std::string &arch) {
-  NvrtcRequest request{kernel.name, kernel.source, {}, arch, {}};
-  for (uint32_t header : kernel.headers)
-    request.headers.emplace_back(program.headers[header].name, program.headers[header].text);
-  return request;
-}
-
 Result<std::unique_ptr<LoadedKernel>> loadImage(const std::shared_ptr<CudaContext> &context,
                                                 const Kernel &source,
-                                                const std::vector<uint8_t> &image) {
+                                                const std::vector<uint8_t> &image,
+                                                const std::string &madeBy) {
   const CudaApi &api = *context->api;
   auto kernel = std::make_unique<CudaKernel>(context);
   kernel->name = source.name;
+  kernel->awaits = source.awaits;
   char log[4096] = {};
   int options[] = {cuJitErrorLogBuffer, cuJitErrorLogBufferBytes};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
   const CuResult loaded = api.cuModuleLoadDataEx(&kernel->module, image.data(), 2, options, values);
   if (loaded != cuSuccess)
-    return Error{ErrorCode::deviceFailure,
-                 fmt::format("kernel '{}' does not load on {}: cuModuleLoadDataEx failed: {}{}{}",
-                             source.name, context->name, api.errorName(loaded), log[0] ? "\n" : "",
-                             log)};
+    return Error{
+        ErrorCode::deviceFailure,
+        fmt::format("kernel '{}', {}, does not load on {}, whose driver is for CUDA {}.{}: "
+                    "{}{}{}",
+                    source.name, madeBy, context->name, context->driverVersion / 1000,
+                    context->driverVersion % 1000 / 10,
+                    api.check(loaded, "cuModuleLoadDataEx").error().message, log[0] ? "\n" : "",
+                    log)};
   Status found =
       api.check(api.cuModuleGetFunction(&kernel->function, kernel->module, source.name.c_str()),
                 "cuModuleGetFunction");
@@ -51,8 +50,9 @@ Result<std::unique_ptr<LoadedKernel>> loadImage(const std::shared_ptr<CudaContex
 } // namespace
 
 CudaKernel::~CudaKernel() {
-  if (module && context_->enter().ok())
-    context_->defer(context_->api->cuModuleUnload(module), "cuModuleUnload");
+  if (!module) return;
+  context_->defer(context_->enterResult(), "cuCtxSetCurrent");
+  context_->defer(context_->api->cuModuleUnload(module), "cuModuleUnload");
 }
 
 Result<std::vector<std::unique_ptr<LoadedKernel>>>
@@ -77,6 +77,7 @@ loadKernels(const std::shared_ptr<CudaContext> &context, const Nvrtc *nvrtc,
           fmt::format("kernel '{}' has no image for sm_{}, and its text cannot be compiled: {}",
                       kernel.name, context->capability,
                       nvrtcMissing.empty() ? "there is no NVRTC" : nvrtcMissing)};
+    SINTER_RETURN_IF_ERROR(nvrtc->suits(context->capability));
     requests.push_back(requestFor(program, kernel, nvrtc->archFor(context->capability)));
     requested.push_back(i);
   }
@@ -89,7 +90,9 @@ loadKernels(const std::shared_ptr<CudaContext> &context, const Nvrtc *nvrtc,
     const std::vector<uint8_t> &image =
         fromText ? compiled[next].image : *imageFor(program.kernels[i], context->capability);
     next += fromText;
-    SINTER_ASSIGN_OR_RETURN(loaded[i], loadImage(context, program.kernels[i], image));
+    SINTER_ASSIGN_OR_RETURN(loaded[i], loadImage(context, program.kernels[i], image,
+                                                 fromText ? "compiled by NVRTC " + nvrtc->version()
+                                                          : "whose image came with the program"));
   }
   return loaded;
 }

@@ -15,6 +15,7 @@ public:
   std::string name;
   CuModule module = nullptr;
   CuFunction function = nullptr;
+  bool awaits = false;                     // see Kernel
   mutable uint32_t allowedSharedBytes = 0; // what the driver was asked to permit
 
 private:

@@ -44,6 +44,13 @@ CacheKey cacheKey(const NvrtcRequest &request, const std::vector<std::string> &o
 
 } // namespace
 
+NvrtcRequest requestFor(const Program &program, const Kernel &kernel, std::string arch) {
+  NvrtcRequest request{kernel.name, kernel.source, {}, std::move(arch), {}};
+  for (uint32_t header : kernel.headers)
+    request.headers.emplace_back(program.headers[header].name, program.headers[header].text);
+  return request;
+}
+
 Result<std::shared_ptr<const Nvrtc>> Nvrtc::open(std::string path) {
   if (path.empty()) path = environment::nvrtcLibrary();
   std::shared_ptr<Nvrtc> nvrtc(new Nvrtc);
@@ -94,6 +101,14 @@ Result<std::shared_ptr<const Nvrtc>> Nvrtc::open(std::string path) {
 
 Nvrtc::~Nvrtc() {
   if (library_) dlclose(library_);
+}
+
+Status Nvrtc::suits(int capability) const {
+  if (architectures_.empty() || capability >= architectures_.front()) return {};
+  return {ErrorCode::unsupported,
+          fmt::format("NVRTC {}.{} compiles for sm_{} and newer, this GPU is sm_{}: name an older "
+                      "NVRTC in SINTER_NVRTC_LIB",
+                      major_, minor_, architectures_.front(), capability)};
 }
 
 std::string Nvrtc::archFor(int capability) const {

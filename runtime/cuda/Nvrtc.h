@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sinter/runtime/Status.h"
+#include "sinter/runtime/Program.h"
 
 #include <cstdint>
 #include <memory>
@@ -46,6 +46,9 @@ struct NvrtcRequest {
   NvrtcOptions options;
 };
 
+/// The request for a program's kernel.
+NvrtcRequest requestFor(const Program &program, const Kernel &kernel, std::string arch);
+
 /// What ptxas says a kernel needs.
 struct KernelResources {
   int registers = 0;
@@ -81,6 +84,9 @@ public:
   /// The arch to ask for on a GPU of this capability: "sm_90a" or "sm_XY" where this NVRTC knows it,
   /// else PTX of the newest it knows below.
   std::string archFor(int capability) const;
+  /// Fails for a GPU that is too old for this NVRTC, saying what to do.
+  Status suits(int capability) const;
+  std::string version() const { return std::to_string(major_) + "." + std::to_string(minor_); }
 
 private:
   Nvrtc() = default;

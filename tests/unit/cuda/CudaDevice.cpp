@@ -1,5 +1,5 @@
 // The CUDA device over the fake driver: what it does, and that no failure of the driver goes unseen.
-#include "../../fake_driver/FakeDriver.h"
+#include "../../fake_driver/FakeGpu.h"
 #include "KernelTest.h"
 
 #include "sinter/runtime/Executor.h"
@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <dlfcn.h>
+#include <deque>
 #include <set>
 
 using namespace sinter::test;
@@ -19,30 +19,8 @@ using testing::Not;
 
 namespace {
 
-class CudaDeviceTest : public testing::Test {
+class CudaDeviceTest : public testing::Test, public sinter::fake::FakeDriverLibrary {
 protected:
-  void SetUp() override {
-    auto opened = CudaApi::open(SINTER_FAKE_DRIVER);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    api = *opened;
-    library = dlopen(SINTER_FAKE_DRIVER, RTLD_NOW);
-    call<void()>("fakeReset")();
-  }
-  void TearDown() override {
-    call<void()>("fakeReset")();
-    dlclose(library);
-  }
-  template <class F> F *call(const char *name) {
-    return reinterpret_cast<F *>(dlsym(library, name));
-  }
-  void failNext(const char *name, int code, int skip = 0) {
-    call<void(const char *, int, int)>("fakeFailNext")(name, code, skip);
-  }
-  int calls(const char *name) { return call<int(const char *)>("fakeCalls")(name); }
-  int live() { return call<int()>("fakeLive")(); }
-  void setDevice(int count, int capability, int pools, unsigned long long bytes) {
-    call<void(int, int, int, unsigned long long)>("fakeSetDevice")(count, capability, pools, bytes);
-  }
   Result<std::shared_ptr<Device>> open(int ordinal = 0) {
     return makeCudaDevice(api, nullptr, ordinal);
   }
@@ -53,7 +31,8 @@ protected:
     Kernel kernel;
     kernel.name = "addScalar";
     kernel.images["sm_90"] = {1, 2, 3};
-    program.kernels = {kernel};
+    program.kernels = {kernel, kernel};
+    program.kernels[1].awaits = true;
     return program;
   }
   static Launch addLaunch(int64_t n, float x, uint32_t shared = 0) {
@@ -86,12 +65,17 @@ protected:
           {7}, {1, 2}, {1, 2, 3, 4}, {1, 2, 3}, {1, 2, 3, 4, 5, 6, 7, 8}};
       for (const auto &pattern : patterns)
         SINTER_RETURN_IF_ERROR(device->fill(a->address(), 24, pattern));
-      SINTER_RETURN_IF_ERROR(device->beginRecording());
-      Status recorded = device->launch(*kernels[0], addLaunch(8, 1.0f), addresses);
-      auto recording = device->endRecording();
-      SINTER_RETURN_IF_ERROR(recorded);
-      if (!recording.ok()) return recording.error();
-      SINTER_RETURN_IF_ERROR((*recording)->replay());
+      SINTER_ASSIGN_OR_RETURN(auto recording, record(*device, *kernels[0], *kernels[1], addresses));
+      SINTER_RETURN_IF_ERROR(recording->replay());
+      addresses[0] = b->address();
+      SINTER_ASSIGN_OR_RETURN(
+          recording, record(*device, *kernels[0], *kernels[1], addresses, std::move(recording)));
+      SINTER_RETURN_IF_ERROR(device->synchronize()); // nothing that is queued uses `a`
+      SINTER_RETURN_IF_ERROR(device->uploadBeside(a->address(), host.data(), n * 4));
+      SINTER_RETURN_IF_ERROR(device->joinUploads());
+      SINTER_RETURN_IF_ERROR(recording->replay());
+      SINTER_ASSIGN_OR_RETURN(auto moment, device->mark());
+      SINTER_RETURN_IF_ERROR(moment->wait());
       SINTER_RETURN_IF_ERROR(device->synchronize());
       if (one != 3.0f || back[n - 1] != 3.0f) return {ErrorCode::corrupt, "wrong values"};
     }
@@ -99,16 +83,33 @@ protected:
     return {};
   }
 
-  std::shared_ptr<const CudaApi> api;
-  void *library = nullptr;
+  /// Two launches, the second of which may start early.
+  static Result<std::unique_ptr<Recording>> record(Device &device, const LoadedKernel &first,
+                                                   const LoadedKernel &second,
+                                                   std::span<void *const> addresses,
+                                                   std::unique_ptr<Recording> stale = nullptr) {
+    SINTER_RETURN_IF_ERROR(device.beginRecording());
+    Status status = device.launch(first, addLaunch(8, 1.0f), addresses);
+    if (status.ok()) status = device.launch(second, addLaunch(8, 1.0f), addresses);
+    auto recording = device.endRecording(std::move(stale));
+    if (!status.ok()) return status.error();
+    return recording;
+  }
 };
 
 TEST_F(CudaDeviceTest, runsAndGivesEverythingBack) {
-  ASSERT_OK(everything());
-  EXPECT_EQ(live(), 0);
-  EXPECT_EQ(calls("cuMemAllocAsync"), 2);
-  EXPECT_EQ(calls("cuEventSynchronize"), 1);
-  EXPECT_EQ(calls("cuFuncSetAttribute"), 1);
+  for (bool lazy : {false, true}) {
+    reset();
+    setLazy(lazy);
+    ASSERT_OK(everything());
+    EXPECT_EQ(live(), 0);
+    EXPECT_EQ(race(), "");
+    EXPECT_EQ(calls("cuMemAllocAsync"), 2);
+    EXPECT_EQ(calls("cuFuncSetAttribute"), 1);
+    EXPECT_EQ(calls("cuGraphInstantiateWithFlags"),
+              1); // the second recording is the first, changed
+    EXPECT_EQ(graph().programmatic, 1);
+  }
 }
 
 TEST_F(CudaDeviceTest, runsWithoutMemoryPools) {
@@ -120,32 +121,164 @@ TEST_F(CudaDeviceTest, runsWithoutMemoryPools) {
 }
 
 TEST_F(CudaDeviceTest, everyFailureIsNamed) {
-  // Released in the last destructor, with nobody left to tell; only asked on another path; or part
-  // of building messages.
-  const std::set<std::string> silent = {"cuStreamDestroy_v2", "cuDevicePrimaryCtxRelease_v2",
-                                        "cuMemFreeHost",      "cuEventDestroy_v2",
-                                        "cuGetErrorName",     "cuGetErrorString"};
   const std::set<std::string> withoutPools = {"cuMemAlloc_v2", "cuMemFree_v2"};
-  const std::set<std::string> otherwise = {"cuMemGetInfo_v2"};
+  // Asked only for a message: see below.
+  const std::set<std::string> ofMessages = {"cuMemGetInfo_v2", "cuGetErrorName",
+                                            "cuGetErrorString"};
   std::vector<std::string> names;
 #define SINTER_NAME(name, params) names.push_back(#name);
   SINTER_CUDA_SYMBOLS(SINTER_NAME)
 #undef SINTER_NAME
   for (const std::string &name : names) {
-    if (silent.count(name) || otherwise.count(name)) continue;
-    for (int skip = 0; skip < 2; ++skip) {
-      call<void()>("fakeReset")();
+    if (ofMessages.count(name)) continue;
+    auto prepare = [&] {
+      reset();
       if (withoutPools.count(name)) setDevice(1, 90, 0, 1ull << 30);
+    };
+    prepare();
+    ASSERT_OK(everything());
+    const int count = calls(name.c_str());
+    ASSERT_GE(count, 1) << name << " was never called";
+    for (int skip : std::set<int>{0, std::min(1, count - 1), count - 1}) {
+      prepare();
       failNext(name.c_str(), cuErrorUnknown, skip);
+      // What the last destructor meets is told on standard error, there being nobody else.
+      testing::internal::CaptureStderr();
       Status status = everything();
-      if (status.ok() && calls(name.c_str()) <= skip) continue; // called once only
-      ASSERT_FALSE(status.ok()) << name << " failed unseen (skip " << skip << ")";
-      EXPECT_THAT(status.error().message,
-                  AllOf(HasSubstr(name + " failed"), HasSubstr("CUDA_ERROR_UNKNOWN")))
-          << name;
+      const std::string told =
+          testing::internal::GetCapturedStderr() + (status.ok() ? "" : status.error().message);
+      EXPECT_THAT(told, AllOf(HasSubstr(name + " failed"), HasSubstr("CUDA_ERROR_UNKNOWN"),
+                              HasSubstr("see the driver's lines (NVRM, Xid) in dmesg")))
+          << name << ", call " << skip + 1 << " of " << count;
+      EXPECT_EQ(live(), 0) << name << ", call " << skip + 1 << " of " << count;
     }
-    EXPECT_GE(calls(name.c_str()), 1) << name << " was never called";
   }
+}
+
+TEST_F(CudaDeviceTest, aMessageDoesWithoutWhatTheDriverDoesNotTell) {
+  failNext("cuInit", cuErrorUnknown);
+  failNext("cuGetErrorName", cuErrorUnknown);
+  EXPECT_THAT(open().error().message, HasSubstr("cuInit failed: error 999"));
+  failNext("cuInit", cuErrorUnknown);
+  failNext("cuGetErrorString", cuErrorUnknown);
+  EXPECT_THAT(open().error().message, HasSubstr("cuInit failed: CUDA_ERROR_UNKNOWN: "));
+  setDevice(1, 90, 1, 1000);
+  auto device = *open();
+  failNext("cuMemGetInfo_v2", cuErrorUnknown);
+  EXPECT_THAT(device->allocate(2000).error().message, HasSubstr("the device has 1000 bytes"));
+}
+
+TEST_F(CudaDeviceTest, errorsSayWhatToDo) {
+  const std::pair<int, const char *> table[] = {{cuErrorStubLibrary, "stub"},
+                                                {cuErrorSystemDriverMismatch, "reboot"},
+                                                {cuErrorNotInitialized, "before main returns"},
+                                                {cuErrorDeviceUnavailable, "nvidia-smi -c 0"},
+                                                {cuErrorSystemNotReady, "nvidia-fabricmanager"},
+                                                {cuErrorEccUncorrectable, "nvidia-smi -q -d ECC"},
+                                                {cuErrorCompatNotSupported, "LD_LIBRARY_PATH"}};
+  for (auto [code, advice] : table) {
+    failNext("cuInit", code);
+    EXPECT_THAT(open().error().message, HasSubstr(advice)) << code;
+  }
+  auto device = *open();
+  const std::pair<int, const char *> atLoad[] = {
+      {cuErrorUnsupportedPtxVersion, "older than the toolkit"},
+      {cuErrorNoBinaryForGpu, "from a newer toolkit than the driver"},
+      {cuErrorJitCompilerNotFound, "libnvidia-ptxjitcompiler.so"}};
+  for (auto [code, advice] : atLoad) {
+    failNext("cuModuleLoadDataEx", code);
+    EXPECT_THAT(device->load(program()).error().message,
+                AllOf(HasSubstr(advice), HasSubstr("whose driver is for CUDA 13.0")))
+        << code;
+  }
+}
+
+TEST_F(CudaDeviceTest, aMissingOrderIsSeen) {
+  auto device = *open();
+  auto buffer = *device->allocate(16);
+  ASSERT_OK(device->synchronize());
+  auto loaded = device->load(program());
+  ASSERT_OK(loaded.status());
+  void *addresses[] = {buffer->address()};
+  // Two launches over the same memory, recorded beside each other.
+  ASSERT_OK(device->beginRecording());
+  device->recordAfter({});
+  ASSERT_OK(device->launch(*(*loaded)[0], addLaunch(4, 1.0f), addresses));
+  device->recordAfter({});
+  ASSERT_OK(device->launch(*(*loaded)[0], addLaunch(4, 1.0f), addresses));
+  ASSERT_OK(device->endRecording().status());
+  EXPECT_THAT(race(), HasSubstr("'addScalar' and 'addScalar' touch the same memory in no order"));
+}
+
+TEST_F(CudaDeviceTest, anUploadBesideKernelsIsJoined) {
+  auto device = *open();
+  auto buffer = *device->allocate(16);
+  ASSERT_OK(device->synchronize());
+  auto loaded = device->load(program());
+  ASSERT_OK(loaded.status());
+  void *addresses[] = {buffer->address()};
+  const std::vector<float> host(4, 1.0f);
+  ASSERT_OK(device->uploadBeside(buffer->address(), host.data(), 16));
+  ASSERT_OK(device->joinUploads());
+  ASSERT_OK(device->launch(*(*loaded)[0], addLaunch(4, 1.0f), addresses));
+  EXPECT_EQ(race(), "");
+  ASSERT_OK(
+      device->uploadBeside(buffer->address(), host.data(), 16)); // under a kernel that is queued
+  EXPECT_THAT(race(), HasSubstr("'addScalar' and 'a copy to the device'"));
+}
+
+TEST_F(CudaDeviceTest, aMomentBringsWhatWasQueuedBeforeIt) {
+  setLazy(true);
+  auto device = *open();
+  auto buffer = *device->allocate(16);
+  auto loaded = device->load(program());
+  ASSERT_OK(loaded.status());
+  void *addresses[] = {buffer->address()};
+  ASSERT_OK(device->fill(buffer->address(), 16, std::vector<uint8_t>{0}));
+  float one = -1, two = -1;
+  ASSERT_OK(device->launch(*(*loaded)[0], addLaunch(4, 1.0f), addresses));
+  ASSERT_OK(device->download(&one, buffer->address(), 4));
+  auto first = device->mark();
+  ASSERT_OK(first.status());
+  Launch later = addLaunch(4, 1.0f);
+  later.source = "model.cpp:20";
+  ASSERT_OK(device->launch(*(*loaded)[0], later, addresses));
+  ASSERT_OK(device->download(&two, buffer->address(), 4));
+  auto second = device->mark();
+  ASSERT_OK(second.status());
+  ASSERT_OK((*first)->wait());
+  EXPECT_EQ(one, 1.0f);
+  EXPECT_EQ(two, -1.0f); // not before its own moment
+  // A fault is one of what the moments before have not seen done, and is told again.
+  failNext("cuEventSynchronize", cuErrorIllegalAddress);
+  for (int asked = 0; asked < 2; ++asked)
+    EXPECT_THAT((*second)->wait().error().message,
+                AllOf(HasSubstr("one of the 1 kernels"), HasSubstr("model.cpp:20"),
+                      Not(HasSubstr("model.cpp:14"))));
+}
+
+TEST_F(CudaDeviceTest, manyDownloadsUseTheRingInOrder) {
+  setLazy(true);
+  auto device = *open();
+  const int64_t bytes = 40000; // six fill the ring
+  auto buffer = *device->allocate(bytes);
+  std::vector<std::vector<uint8_t>> back(40, std::vector<uint8_t>(bytes));
+  std::deque<std::shared_ptr<Moment>> moments;
+  for (size_t i = 0; i < back.size(); ++i) {
+    const auto pattern = static_cast<uint8_t>(i + 1);
+    ASSERT_OK(device->fill(buffer->address(), bytes, std::vector<uint8_t>{pattern}));
+    ASSERT_OK(device->download(back[i].data(), buffer->address(), bytes));
+    auto moment = device->mark();
+    ASSERT_OK(moment.status());
+    moments.push_back(*moment);
+    if (moments.size() > 3) { // a step or two behind
+      ASSERT_OK(moments.front()->wait());
+      moments.pop_front();
+    }
+  }
+  ASSERT_OK(device->synchronize());
+  for (size_t i = 0; i < back.size(); ++i)
+    EXPECT_EQ(back[i], std::vector<uint8_t>(bytes, static_cast<uint8_t>(i + 1))) << i;
 }
 
 TEST_F(CudaDeviceTest, anAsynchronousFaultNamesTheKernels) {
@@ -228,7 +361,7 @@ TEST_F(CudaDeviceTest, anExecutorRunsAndNamesWhatFails) {
     ASSERT_OK((*made)->run(0, {}, outputs));
     EXPECT_EQ(y, std::vector<float>(4, 2.0f));
   }
-  failNext("cuStreamSynchronize", cuErrorIllegalAddress);
+  failNext("cuEventSynchronize", cuErrorIllegalAddress);
   Status status = (*made)->run(0, {}, outputs);
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.error().message, AllOf(HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"),
@@ -312,9 +445,10 @@ TEST_F(CudaDeviceTest, programsThatCannotLoadSayWhy) {
   noImage.kernels[0].source = "text";
   EXPECT_THAT(device->load(noImage).error().message, HasSubstr("NVRTC is on the moon"));
   failNext("cuModuleLoadDataEx", cuErrorNoBinaryForGpu);
-  EXPECT_THAT(device->load(program()).error().message,
-              AllOf(HasSubstr("kernel 'addScalar' does not load"),
-                    HasSubstr("CUDA_ERROR_NO_BINARY_FOR_GPU")));
+  EXPECT_THAT(
+      device->load(program()).error().message,
+      AllOf(HasSubstr("kernel 'addScalar', whose image came with the program, does not load"),
+            HasSubstr("CUDA_ERROR_NO_BINARY_FOR_GPU")));
 }
 
 TEST_F(CudaDeviceTest, theEnvironmentNamesTheDriver) {

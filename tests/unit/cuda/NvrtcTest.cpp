@@ -33,6 +33,7 @@ protected:
 const char *kitchenSink = R"(
 extern "C" __global__ void __launch_bounds__(256)
 sink(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL_CONST(bf16) in1, SINTER_GLOBAL(f32) out0, SINTER_GLOBAL(f16) out1, SINTER_GLOBAL(i64) out2, i64 n) {
+  awaitEarlierKernels();
   i64 i = i64(blockIdx.x) * 256 + threadIdx.x;
   SINTER_SHARED(bf16, tile, 512);
   SINTER_SHARED_2D(f32, rows, 32, 33);
@@ -110,6 +111,24 @@ extern "C" __global__ void vec(SINTER_GLOBAL_CONST(bf16) in0, SINTER_GLOBAL(bf16
                           testing::ContainsRegex("st.global.v4.[ubsf]32")));
 }
 
+TEST_F(NvrtcTest, kernelsWaitForEarlierOnesWhereTheGpuLetsThemStart) {
+  for (const char *arch : {"compute_80", "compute_90"}) {
+    auto ptx = nvrtc->compile(request("k", R"(#include "sinter/launch.cuh"
+extern "C" __global__ void k(SINTER_GLOBAL(f32) out0) {
+  awaitEarlierKernels();
+  out0[threadIdx.x] = 1.0f;
+})",
+                                      arch));
+    ASSERT_TRUE(ptx.ok()) << ptx.error().message;
+    const std::string text(ptx->image.begin(), ptx->image.end());
+    const size_t wait = text.find("griddepcontrol.wait");
+    EXPECT_EQ(wait != std::string::npos, std::string(arch) == "compute_90");
+    if (wait == std::string::npos) continue;
+    EXPECT_LT(text.find("griddepcontrol.launch_dependents"), wait);
+    EXPECT_LT(wait, text.find("st.global"));
+  }
+}
+
 TEST_F(NvrtcTest, anErrorShowsKernelAndLog) {
   auto failed = nvrtc->compile(
       request("broken", "extern \"C\" __global__ void broken() {\n  nonsense();\n}", "sm_90"));
@@ -155,7 +174,13 @@ TEST(NvrtcLog, spillsAreParsed) {
 TEST_F(NvrtcTest, architecturesFallBackToPtx) {
   EXPECT_EQ(nvrtc->archFor(80), "sm_80");
   EXPECT_EQ(nvrtc->archFor(90), "sm_90a");
-  EXPECT_THAT(nvrtc->archFor(990), HasSubstr("compute_"));
+  EXPECT_THAT(nvrtc->archFor(990),
+              testing::MatchesRegex("compute_[0-9]+")); // no 'a': that is one GPU's
+  EXPECT_EQ(nvrtc->archFor(91), "compute_90");
+  EXPECT_THAT(nvrtc->suits(35).error().message,
+              AllOf(HasSubstr("compiles for sm_"), HasSubstr("this GPU is sm_35"),
+                    HasSubstr("SINTER_NVRTC_LIB")));
+  ASSERT_TRUE(nvrtc->suits(90).ok());
   auto ptx = nvrtc->compile(
       request("k", "extern \"C\" __global__ void k(int *x) { *x = 1; }", nvrtc->archFor(990)));
   ASSERT_TRUE(ptx.ok()) << ptx.error().message;

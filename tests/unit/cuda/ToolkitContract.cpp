@@ -8,6 +8,7 @@
 #include <cuda.h>
 #include <nvrtc.h>
 
+#include <cstddef>
 #include <type_traits>
 
 namespace {
@@ -53,6 +54,7 @@ static_assert(std::is_same_v<CuDevicePtr, CUdeviceptr> && std::is_same_v<CuDevic
 static_assert(std::is_same_v<CuContext, CUcontext> && std::is_same_v<CuStream, CUstream>);
 static_assert(std::is_same_v<CuModule, CUmodule> && std::is_same_v<CuFunction, CUfunction>);
 static_assert(std::is_same_v<CuGraph, CUgraph> && std::is_same_v<CuGraphExec, CUgraphExec>);
+static_assert(std::is_same_v<CuGraphNode, CUgraphNode>);
 static_assert(std::is_same_v<CuEvent, CUevent> && std::is_same_v<CuMemPool, CUmemoryPool>);
 static_assert(std::is_same_v<NvrtcProgram, nvrtcProgram> && sizeof(CUresult) == sizeof(CuResult));
 
@@ -66,6 +68,41 @@ static_assert(int(cuErrorNoBinaryForGpu) == CUDA_ERROR_NO_BINARY_FOR_GPU &&
               int(cuErrorUnknown) == CUDA_ERROR_UNKNOWN);
 static_assert(int(cuErrorIllegalAddress) == CUDA_ERROR_ILLEGAL_ADDRESS &&
               int(cuErrorLaunchFailed) == CUDA_ERROR_LAUNCH_FAILED);
+static_assert(int(cuErrorNotInitialized) == CUDA_ERROR_NOT_INITIALIZED &&
+              int(cuErrorDeinitialized) == CUDA_ERROR_DEINITIALIZED);
+static_assert(int(cuErrorStubLibrary) == CUDA_ERROR_STUB_LIBRARY &&
+              int(cuErrorDeviceUnavailable) == CUDA_ERROR_DEVICE_UNAVAILABLE);
+static_assert(int(cuErrorInvalidContext) == CUDA_ERROR_INVALID_CONTEXT &&
+              int(cuErrorEccUncorrectable) == CUDA_ERROR_ECC_UNCORRECTABLE);
+static_assert(int(cuErrorInvalidPtx) == CUDA_ERROR_INVALID_PTX &&
+              int(cuErrorJitCompilerNotFound) == CUDA_ERROR_JIT_COMPILER_NOT_FOUND);
+static_assert(int(cuErrorUnsupportedPtxVersion) == CUDA_ERROR_UNSUPPORTED_PTX_VERSION &&
+              int(cuErrorNotFound) == CUDA_ERROR_NOT_FOUND);
+static_assert(int(cuErrorNotReady) == CUDA_ERROR_NOT_READY &&
+              int(cuErrorLaunchOutOfResources) == CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+static_assert(int(cuErrorLaunchTimeout) == CUDA_ERROR_LAUNCH_TIMEOUT &&
+              int(cuErrorIllegalInstruction) == CUDA_ERROR_ILLEGAL_INSTRUCTION);
+static_assert(int(cuErrorMisalignedAddress) == CUDA_ERROR_MISALIGNED_ADDRESS &&
+              int(cuErrorSystemNotReady) == CUDA_ERROR_SYSTEM_NOT_READY);
+static_assert(int(cuErrorSystemDriverMismatch) == CUDA_ERROR_SYSTEM_DRIVER_MISMATCH &&
+              int(cuErrorCompatNotSupported) == CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE);
+static_assert(int(cuErrorCaptureUnsupported) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
+              int(cuErrorCaptureInvalidated) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+static_assert(int(cuErrorCaptureUnjoined) == CUDA_ERROR_STREAM_CAPTURE_UNJOINED &&
+              int(cuErrorGraphUpdateFailure) == CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE);
+static_assert(unsigned(cuStreamSetCaptureDependencies) == CU_STREAM_SET_CAPTURE_DEPENDENCIES);
+static_assert(int(cuLaunchProgrammaticSerialization) ==
+              CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+static_assert(sizeof(LaunchAttribute) == sizeof(CUlaunchAttribute) &&
+              offsetof(LaunchAttribute, value) == offsetof(CUlaunchAttribute, value));
+static_assert(sizeof(LaunchConfig) == sizeof(CUlaunchConfig) &&
+              offsetof(LaunchConfig, block) == offsetof(CUlaunchConfig, blockDimX) &&
+              offsetof(LaunchConfig, sharedBytes) == offsetof(CUlaunchConfig, sharedMemBytes) &&
+              offsetof(LaunchConfig, stream) == offsetof(CUlaunchConfig, hStream) &&
+              offsetof(LaunchConfig, attributes) == offsetof(CUlaunchConfig, attrs) &&
+              offsetof(LaunchConfig, numAttributes) == offsetof(CUlaunchConfig, numAttrs));
+static_assert(sizeof(CUgraphExecUpdateResultInfo) <= 64);
+
 static_assert(int(cuAttributeMultiprocessorCount) == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 static_assert(int(cuAttributeComputeCapabilityMajor) ==
               CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);

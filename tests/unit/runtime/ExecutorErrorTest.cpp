@@ -93,9 +93,6 @@ TEST(ExecutorError, WhatNoExecutorRunsIsRefusedByName) {
        {step(Loop{2, {}, inside}), step(While{flag, inside}), step(If{flag, inside, nullptr}),
         step(If{flag, std::make_shared<Block>(), inside})})
     EXPECT_ERROR(with(std::move(outer)), unsupported, "tensor maps (launch 'wgmma')");
-  Launch choice = launch(0, 1, {}, "pick");
-  choice.alternatives = {1};
-  EXPECT_ERROR(with(step(choice)), unsupported, "alternative kernels (launch 'pick')");
 }
 
 TEST(ExecutorError, AnEnvironmentVariableThatIsWrong) {

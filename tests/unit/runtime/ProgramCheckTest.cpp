@@ -22,8 +22,9 @@ TEST(ProgramCheck, Indices) {
   EXPECT_ERROR(
       afterChange([](Program &, Entry &e) { launchAt(e, 0).kernel = 2; }), corrupt,
       "program: entry 'step': instruction 0 'scale': kernel 2 does not exist, there are 2");
-  EXPECT_ERROR(afterChange([](Program &, Entry &e) { launchAt(e, 0).alternatives = {9}; }), corrupt,
-               "alternative kernel 9 does not exist");
+  EXPECT_ERROR(
+      afterChange([](Program &, Entry &e) { launchAt(e, 0).alternatives = {Alternative{9}}; }),
+      corrupt, "alternative kernel 9 does not exist");
   EXPECT_ERROR(afterChange([](Program &, Entry &e) { e.body[1].dependencies = {1}; }), corrupt,
                "instruction 1: depends on instruction 1, which is not earlier");
   EXPECT_ERROR(afterChange([](Program &p, Entry &) { p.constants.clear(); }), corrupt,

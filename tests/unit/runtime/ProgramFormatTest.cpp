@@ -29,7 +29,9 @@ Program fullProgram() {
   first.shape.grid = {4, 5, 6};
   first.shape.block = {128, 2, 1};
   first.shape.sharedBytes = 49152;
-  first.alternatives = {1};
+  first.cycles = 1200;
+  first.alternatives = {Alternative{1, {{2, 1, 1}, {64, 1, 1}, 1024}, 1500.5}};
+  program.kernels[0].awaits = true;
   TensorMapParam map{{Space::arena, 0, 0, 64}, DType::bf16, {8, 4}, {8, 2}, {4, 4}, 3};
   ScalarParam wide{DType::i64, {255, 255, 255, 255, 255, 255, 255, 255}};
   first.params.push_back(map);
