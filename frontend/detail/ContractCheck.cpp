@@ -21,6 +21,7 @@ void ContractCheck::violated(const char *contract, Location where, const std::st
 
 void ContractCheck::afterStage(StringRef stage, ModuleOp module) {
   if (stage == "layout" && options.require.no_f32_fallback) checkPrecision(module);
+  if (stage == "decompose" && options.require.graph_capture) checkCapture(module);
   if (stage == "memory" && options.require.donation) checkDonation(module);
 }
 
@@ -59,14 +60,13 @@ void ContractCheck::checkPrecision(ModuleOp module) {
   });
 }
 
-static const char *decidedOnHost(const runtime::Block &block) {
-  for (const runtime::Instruction &instruction : block) {
-    if (std::holds_alternative<runtime::If>(instruction.op)) return "if";
-    if (std::holds_alternative<runtime::While>(instruction.op)) return "while";
-    if (auto *loop = std::get_if<runtime::Loop>(&instruction.op))
-      if (const char *inside = decidedOnHost(*loop->body)) return inside;
-  }
-  return nullptr;
+// Branches and loops on values: the host fetches their conditions.
+void ContractCheck::checkCapture(ModuleOp module) {
+  module.walk([&](Operation *op) {
+    if (isa<ir::CondOp, ir::WhileOp>(op))
+      violated("graph_capture", op->getLoc(),
+               fmt::format("the host decides what a {} runs", op->getName().stripDialect().str()));
+  });
 }
 
 void ContractCheck::check(const runtime::Program &program) const {
@@ -76,13 +76,8 @@ void ContractCheck::check(const runtime::Program &program) const {
     if (violations.size() > 1) text += fmt::format("; and {} more", violations.size() - 1);
     throw CompileError("require." + first.contract, text, first.place);
   }
-  if (!options.require.graph_capture) return;
-  if (program.target == runtime::TargetKind::reference)
+  if (options.require.graph_capture && program.target == runtime::TargetKind::reference)
     throw CompileError("require.graph_capture", "the device 'reference' evaluates op by op");
-  for (const runtime::Entry &entry : program.entries)
-    if (const char *what = decidedOnHost(entry.body))
-      throw CompileError("require.graph_capture",
-                         fmt::format("'{}' has a {} that the host decides", entry.name, what));
 }
 
 } // namespace sinter::detail

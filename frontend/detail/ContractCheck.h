@@ -14,7 +14,10 @@ public:
   explicit ContractCheck(const CompileOptions &options) : options(options) {}
 
   /// Whether any contract concerns the IR.
-  bool watchesStages() const { return options.require.donation || options.require.no_f32_fallback; }
+  bool watchesStages() const {
+    return options.require.donation || options.require.graph_capture ||
+           options.require.no_f32_fallback;
+  }
   /// To be called after each stage; violations are kept, since no exception may pass through a pass.
   void afterStage(llvm::StringRef stage, mlir::ModuleOp module);
   /// To be called with what came out.
@@ -27,6 +30,7 @@ private:
   void violated(const char *contract, mlir::Location where, const std::string &text);
   void checkDonation(mlir::ModuleOp module);
   void checkPrecision(mlir::ModuleOp module);
+  void checkCapture(mlir::ModuleOp module);
 
   const CompileOptions &options;
   std::vector<Violation> violations;

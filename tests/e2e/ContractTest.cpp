@@ -90,6 +90,25 @@ TEST(Contracts, AProductAboveThePrecisionIsNamed) {
       fmt::format("ContractTest.cpp:{}: require.no_f32_fallback: matmul takes f64 operands", line));
 }
 
+TEST(Contracts, WhatTheHostDecidesIsNotCaptured) {
+  int line = 0;
+  auto traced = trace(
+      [&](Tensor x) {
+        auto same = [](const std::vector<Tensor> &v) { return v; };
+        auto twice = [](const std::vector<Tensor> &v) { return std::vector<Tensor>{v[0] * 2}; };
+        line = __LINE__ + 1;
+        return cond(sum(x) > 0, same, twice, {x});
+      },
+      {{{4}, f32}});
+  CompileOptions options{.device = Device::cpu()};
+  EXPECT_NO_THROW(compile(traced, options));
+  options.require.graph_capture = true;
+  EXPECT_EQ(
+      messageOf<CompileError>([&] { compile(traced, options); }),
+      fmt::format("ContractTest.cpp:{}: require.graph_capture: the host decides what a cond runs",
+                  line));
+}
+
 TEST(Contracts, TheReferenceDeviceIsNotCaptured) {
   auto traced = trace([](Tensor x) { return exp(x); }, {{{4}, f32}});
   CompileOptions options{.device = Device::reference(), .require = {.graph_capture = true}};
