@@ -98,6 +98,7 @@ struct Simplify : impl::SimplifyBase<Simplify> {
       op.getCanonicalizationPatterns(set, context);
     populateSimplifyPatterns(set);
     populateScanPatterns(set);
+    populateConvolutionPatterns(set);
     populateConstantFolding(set, foldLimit);
     patterns = std::move(set);
     return success();
