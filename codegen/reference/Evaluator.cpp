@@ -25,6 +25,7 @@ const Handlers &handlers() {
     addRandom(made);
     addLosses(made);
     addNorms(made);
+    addAttention(made);
     addPools(made);
     return made;
   }();
