@@ -21,7 +21,7 @@ void openComposites(Block &block, OpBuilder &builder) {
     changed = false;
     for (Operation &op : llvm::make_early_inc_range(block)) {
       auto composite = dyn_cast<DecomposableOpInterface>(op);
-      if (!composite) continue;
+      if (!composite || attentionFactsOf(&op)) continue; // attention has loops of its own
       builder.setInsertionPoint(&op);
       op.replaceAllUsesWith(composite.decompose(builder));
       op.erase();

@@ -71,6 +71,7 @@ mlir::LogicalResult lowerPointwise(KernelFrame &frame);
 mlir::LogicalResult lowerRows(KernelFrame &frame);
 mlir::LogicalResult lowerContraction(KernelFrame &frame);
 mlir::LogicalResult lowerScatter(KernelFrame &frame);
+mlir::LogicalResult lowerAttention(KernelFrame &frame);
 mlir::LogicalResult lowerUpdate(KernelFrame &frame);
 mlir::LogicalResult lowerStaged(KernelFrame &frame);
 

@@ -173,6 +173,8 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
       return lowerContraction(frame);
     case KernelKind::Scatter:
       return lowerScatter(frame);
+    case KernelKind::Attention:
+      return lowerAttention(frame);
     case KernelKind::Update:
       return lowerUpdate(frame);
     case KernelKind::Staged:

@@ -205,6 +205,11 @@ struct AttentionOptions {
 /// softmax(query key^T scale) value, of query [..., L, E], key [..., S, E] and value [..., S, V].
 Tensor scaled_dot_product_attention(const Tensor &query, const Tensor &key, const Tensor &value,
                                     AttentionOptions options = {}, Where where = Where::current());
+namespace detail {
+/// The same, where a mask and is_causal may both be given.
+Tensor attention(const Tensor &query, const Tensor &key, const Tensor &value,
+                 const AttentionOptions &options, Where where);
+} // namespace detail
 struct RotaryOptions {
   double base = 10000;
   bool interleaved = false; // pairs (2i, 2i + 1); else (i, i + E/2)

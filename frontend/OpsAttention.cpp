@@ -2,20 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
-// Attention in products, a softmax and what masks it: the passes make of it what they make of any graph.
+// Attention is one op of the dialect, [batch, heads, rows, features]; here shapes are brought to that.
 
 namespace sinter {
 
 using detail::Emitter;
+using llvm::SmallVector;
+using mlir::DenseI32ArrayAttr;
+using mlir::NamedAttribute;
+using mlir::Value;
 
 namespace {
 
 struct AttentionShapes {
-  Shape batch; // what comes before heads, rows and features
-  int64_t heads = 1, shared = 1, rows, keys, features, values;
+  int64_t batch = 1, heads = 1, groups = 1, rows, keys, features, values;
+  Shape leading; // what comes before rows and features of the query
 };
 
 AttentionShapes shapesOf(const Tensor &query, const Tensor &key, const Tensor &value, bool grouped,
@@ -33,67 +37,87 @@ AttentionShapes shapesOf(const Tensor &query, const Tensor &key, const Tensor &v
   shapes.keys = key.size(-2), shapes.values = value.size(-1);
   if (key.size(-1) != shapes.features) refuse("query and key have other numbers of features");
   if (value.size(-2) != shapes.keys) refuse("key and value have other lengths");
-  Shape batch(query.shape().begin(), query.shape().end() - 2);
+  Shape leading(query.shape().begin(), query.shape().end() - 2);
   Shape other(key.shape().begin(), key.shape().end() - 2);
   if (Shape(value.shape().begin(), value.shape().end() - 2) != other)
     refuse("key and value have other batches or heads");
-  if (grouped && rank > 2) {
-    shapes.heads = other.back();
-    if (shapes.heads < 1 || batch.back() % shapes.heads)
+  shapes.leading = leading;
+  if (rank > 2) {
+    shapes.heads = leading.back(), shapes.groups = other.back();
+    if (grouped && (shapes.groups < 1 || shapes.heads % shapes.groups))
       refuse("the query's heads are no multiple of the key's");
-    shapes.shared = batch.back() / shapes.heads;
-    batch.back() = shapes.heads;
+    if (grouped) leading.back() = shapes.groups;
   }
-  if (batch != other) refuse("query and key have other batches or heads");
-  shapes.batch = batch;
+  if (leading != other) refuse("query and key have other batches or heads");
+  for (size_t dim = 0; dim + 1 < leading.size(); ++dim) shapes.batch *= leading[dim];
   return shapes;
 }
 
-Shape joined(Shape front, std::initializer_list<int64_t> back) {
-  front.insert(front.end(), back);
-  return front;
-}
-
-/// Booleans [rows, keys]: whether the key's position is at most the row's.
-Tensor causalMask(int64_t rows, int64_t keys, Where where) {
-  Tensor row = unsqueeze(arange(rows, i32, where), 1, where), key = arange(keys, i32, where);
-  return ge(Arg(broadcast_to(row, {rows, keys}, where), where), Arg(key, where));
+/// The mask as [batch, heads, rows, keys], with 1 where it is the same all along.
+Value maskOf(Emitter &e, const Tensor &mask, DType dtype, const AttentionShapes &s) {
+  Shape full = s.leading;
+  full.insert(full.end(), {s.rows, s.keys});
+  Shape shape = mask.shape();
+  bool fits = shape.size() <= full.size();
+  if (fits) shape.insert(shape.begin(), full.size() - shape.size(), 1);
+  for (size_t dim = 0; fits && dim < full.size(); ++dim)
+    fits = shape[dim] == 1 || shape[dim] == full[dim];
+  if (!fits)
+    e.fail(fmt::format("attn_mask {} does not broadcast to {}", text(mask.shape()), text(full)));
+  Value value = e[mask];
+  if (mask.dtype() != i1) value = e.cast(value, dtype);
+  value = e.reshape(value, shape);
+  // Several dimensions of batches are one here: the same all along, or all there.
+  size_t batches = full.size() > 3 ? full.size() - 3 : 0;
+  Shape front(shape.begin(), shape.begin() + batches);
+  bool same = std::all_of(front.begin(), front.end(), [](int64_t extent) { return extent == 1; });
+  if (!same) {
+    std::copy(full.begin(), full.begin() + batches, shape.begin());
+    value = e.broadcast(value, shape);
+  }
+  int64_t heads = full.size() > 2 ? shape[shape.size() - 3] : 1;
+  return e.reshape(value, {same ? 1 : s.batch, heads, shape[shape.size() - 2], shape.back()});
 }
 
 } // namespace
 
+Tensor detail::attention(const Tensor &query, const Tensor &key, const Tensor &value,
+                         const AttentionOptions &options, Where where) {
+  AttentionShapes s = shapesOf(query, key, value, options.enable_gqa, where);
+  Emitter e("scaled_dot_product_attention", where, {&query, &key, &value});
+  double p = options.dropout_p;
+  if (!(p >= 0 && p <= 1)) e.fail(fmt::format("dropout_p is {}, expected a probability", p));
+  Arg q(query, where), k(key, where), v(value, where);
+  DType dtype = Emitter::promote({&q, &k, &v});
+  if (!runtime::isFloat(dtype)) dtype = f32;
+  SmallVector<Value> operands{
+      e.reshape(e.cast(e[query], dtype), {s.batch, s.heads, s.rows, s.features}),
+      e.reshape(e.cast(e[key], dtype), {s.batch, s.groups, s.keys, s.features}),
+      e.reshape(e.cast(e[value], dtype), {s.batch, s.groups, s.keys, s.values})};
+  bool drops = p > 0 && p < 1;
+  if (options.attn_mask) operands.push_back(maskOf(e, options.attn_mask, dtype, s));
+  if (drops) operands.append({e.inTrace().seed(), e.inTrace().randomStep()});
+  SmallVector<NamedAttribute> attributes{
+      e.number("scale", options.scale.value_or(1 / std::sqrt(static_cast<double>(s.features)))),
+      e.flag("is_causal", options.is_causal),
+      e.attribute("operandSegmentSizes",
+                  DenseI32ArrayAttr::get(operands.front().getContext(),
+                                         {1, 1, 1, options.attn_mask ? 1 : 0, drops, drops}))};
+  if (drops)
+    attributes.append({e.number("p", p), e.integer("stream", e.inTrace().newStream(where))});
+  Value result = e.make<ir::AttentionOp>(operands, attributes);
+  if (p == 1) result = e.make<ir::MulOp>({result, e.splat(detail::specOf(result.getType()), 0)});
+  Shape full = s.leading;
+  full.insert(full.end(), {s.rows, s.values});
+  return e.tensor(e.reshape(result, full));
+}
+
 Tensor scaled_dot_product_attention(const Tensor &query, const Tensor &key, const Tensor &value,
                                     AttentionOptions options, Where where) {
-  AttentionShapes s = shapesOf(query, key, value, options.enable_gqa, where);
-  auto fail = [&](const std::string &message) {
-    throw UserError("scaled_dot_product_attention: " + message, where);
-  };
-  if (options.attn_mask && options.is_causal) fail("attn_mask and is_causal exclude each other");
-  // Heads that share a key are more rows of one product.
-  Tensor q =
-      mul(Arg(query, where),
-          Arg(options.scale.value_or(1 / std::sqrt(static_cast<double>(s.features))), where));
-  q = reshape(q, joined(s.batch, {s.shared * s.rows, s.features}), where);
-  Tensor scores = matmul(q, transpose(key, -2, -1, where), where);
-  Shape full(query.shape().begin(), query.shape().end() - 2);
-  full = joined(full, {s.rows, s.keys});
-  scores = reshape(scores, full, where);
-  Tensor mask = options.attn_mask;
-  if (options.is_causal) mask = causalMask(s.rows, s.keys, where);
-  if (mask && mask.dtype() == i1) {
-    constexpr double none = -std::numeric_limits<double>::infinity();
-    scores = sinter::where(broadcast_to(mask, full, where), Arg(scores, where), Arg(none, where));
-  } else if (mask) {
-    scores = add(Arg(scores, where), Arg(to(mask, scores.dtype(), where), where));
-    if (scores.shape() != full)
-      fail(fmt::format("attn_mask {} does not broadcast to {}", text(mask.shape()), text(full)));
-  }
-  Tensor weights = softmax(scores, -1, where);
-  if (options.dropout_p != 0) weights = dropout(weights, {.p = options.dropout_p}, where);
-  weights = reshape(weights, joined(s.batch, {s.shared * s.rows, s.keys}), where);
-  Tensor result = matmul(weights, value, where);
-  full.back() = s.values;
-  return reshape(result, full, where);
+  if (options.attn_mask && options.is_causal)
+    throw UserError("scaled_dot_product_attention: attn_mask and is_causal exclude each other",
+                    where);
+  return detail::attention(query, key, value, options, where);
 }
 
 Tensor rotary_embedding(const Tensor &x, RotaryOptions options, Where where) {

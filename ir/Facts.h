@@ -22,6 +22,7 @@ enum class FusionKind {
   Scatter,     // writes at data-dependent places
   Barrier,     // the value itself, which no kernel computes and reads; fusion removes it
   Loop,        // a region run again and again; a launch of its own
+  Attention,   // scores, their softmax and a product with it (AttentionFacts)
 };
 
 /// Where mixed precision runs an op.
@@ -38,6 +39,20 @@ struct ContractionDims {
   llvm::SmallVector<int64_t> batch, m, n, k;
 };
 int64_t contractionFlops(const ContractionDims &dims);
+
+/// What an attention and its gradient have in common: extents and operands. `mask`, `seed` and `step` may be
+/// null; `drop` is the probability that a weight is dropped.
+struct AttentionFacts {
+  int64_t batch, heads, groups, rows, keys, features, values;
+  mlir::Value query, key, value, mask, seed, step;
+  bool isCausal;
+  double scale, drop;
+  int64_t stream;
+
+  int64_t shared() const { return heads / groups; } // heads of a group
+  /// Pairs of a row and a key that takes part, over all heads.
+  int64_t pairs() const;
+};
 /// One operation per result element.
 int64_t defaultFlops(mlir::Operation *op);
 llvm::SmallVector<mlir::AffineMap> identityMaps(mlir::Operation *op);

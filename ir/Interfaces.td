@@ -65,7 +65,9 @@ def DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
   }];
   let methods = [
     InterfaceMethod<"Builds the replacement values of the results, in order.",
-      "::llvm::SmallVector<::mlir::Value>", "decompose", (ins "::mlir::OpBuilder &":$builder)>
+      "::llvm::SmallVector<::mlir::Value>", "decompose", (ins "::mlir::OpBuilder &":$builder)>,
+    InterfaceMethod<"Whether the target has a kernel for the op as it is, which is then not opened.",
+      "bool", "hasKernel", (ins "::sinter::ir::TargetAttr":$target), "", [{ return false; }]>
   ];
 }
 

@@ -42,6 +42,8 @@ StringRef nameOf(Refusal refusal) {
     return "no_profit";
   case Refusal::barrier:
     return "barrier";
+  case Refusal::attention_boundary:
+    return "attention_boundary";
   }
   llvm_unreachable("a refusal without a name");
 }
@@ -49,7 +51,8 @@ StringRef nameOf(Refusal refusal) {
 ArrayRef<Refusal> allRefusals() {
   static const SmallVector<Refusal> all = [] {
     SmallVector<Refusal> made;
-    for (int code = 0; code <= int(Refusal::barrier); ++code) made.push_back(Refusal(code));
+    for (int code = 0; code <= int(Refusal::attention_boundary); ++code)
+      made.push_back(Refusal(code));
     return made;
   }();
   return all;
@@ -73,6 +76,8 @@ StringRef nameOf(KernelKind kind) {
     return "staged";
   case KernelKind::Scan:
     return "scan";
+  case KernelKind::Attention:
+    return "attention";
   case KernelKind::Custom:
     return "custom";
   }
@@ -89,6 +94,7 @@ std::optional<KernelKind> kindOf(Attribute schedule) {
       .Case([](UpdateScheduleAttr) { return KernelKind::Update; })
       .Case([](StagedScheduleAttr) { return KernelKind::Staged; })
       .Case([](ScanScheduleAttr) { return KernelKind::Scan; })
+      .Case([](AttentionScheduleAttr) { return KernelKind::Attention; })
       .Case([](CustomScheduleAttr) { return KernelKind::Custom; })
       .Default([](Attribute) { return std::nullopt; });
 }
@@ -111,6 +117,8 @@ Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
     return StagedScheduleAttr::get(context);
   case KernelKind::Scan:
     return ScanScheduleAttr::get(context);
+  case KernelKind::Attention:
+    return AttentionScheduleAttr::get(context, 64, 256);
   case KernelKind::Custom:
     break;
   }
@@ -233,7 +241,7 @@ private:
       }
       if (!isa<FusibleOpInterface>(op) ||
           (!isElement(op) && !isa<ReductionOpInterface, ContractionOpInterface>(op) &&
-           fusionKind(op) != FusionKind::Scatter))
+           fusionKind(op) != FusionKind::Scatter && fusionKind(op) != FusionKind::Attention))
         return refuse(Refusal::not_fusible,
                       word(op) + " has no rule that a kernel could be made of");
     }
@@ -271,6 +279,8 @@ private:
       return checkContraction();
     case KernelKind::Scatter:
       return checkScatter();
+    case KernelKind::Attention:
+      return checkAttention();
     case KernelKind::Update:
       return checkUpdate();
     case KernelKind::Staged:
@@ -288,6 +298,8 @@ private:
         return refuse(Refusal::second_contraction, word(op) + " is a contraction");
       if (fusionKind(op) == FusionKind::Scatter)
         return refuse(Refusal::scatter_boundary, word(op) + " writes at data-dependent places");
+      if (fusionKind(op) == FusionKind::Attention)
+        return refuse(Refusal::attention_boundary, word(op) + " is a kernel of its own kind");
       return refuse(Refusal::different_domain, word(op) + " folds dimensions");
     }
     return true;
@@ -418,6 +430,26 @@ private:
     return true;
   }
 
+  bool checkAttention() {
+    Operation *attention = nullptr;
+    for (Operation *op : body.ops)
+      if (fusionKind(op) == FusionKind::Attention) {
+        if (attention)
+          return refuse(Refusal::attention_boundary, word(attention) + " and " + word(op));
+        attention = op;
+      }
+    if (!attention) return refuse(Refusal::different_domain, "no attention");
+    if (!onlyElementOps(attention)) return false;
+    markAfter(attention);
+    if (!after.empty())
+      return refuse(Refusal::attention_boundary,
+                    "an attention's rows are complete only at the end of its kernel");
+    for (Value output : body.outputs)
+      if (output.getDefiningOp() != attention)
+        return refuse(Refusal::attention_boundary, "an output that is not the attention's");
+    return true;
+  }
+
   bool checkUpdate() {
     for (const KernelBody &component : componentsOf(body)) {
       Checker checker(component, target);
@@ -435,6 +467,8 @@ private:
     SmallVector<Operation *> reductions;
     for (Operation *op : body.ops) {
       auto reduction = dyn_cast<ReductionOpInterface>(op);
+      if (!reduction && !isElement(op) && fusionKind(op) == FusionKind::Attention)
+        return refuse(Refusal::attention_boundary, word(op) + " beside a reduction");
       if (!reduction && !isElement(op))
         return isa<ContractionOpInterface>(op)
                    ? refuse(Refusal::second_contraction, word(op) + " beside a reduction")
@@ -563,7 +597,7 @@ std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, bool inOrder,
   int64_t work = 0;
   for (const Stage &stage : stages) {
     if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Scan ||
-        stage.kind == KernelKind::Custom)
+        stage.kind == KernelKind::Attention || stage.kind == KernelKind::Custom)
       return RefusedBecause{Refusal::is_output_of_other_kind,
                             ("a kernel of kind " + nameOf(stage.kind) + " is no stage").str()};
     work += workOf(stage.body);

@@ -18,7 +18,8 @@ enum class KernelKind {
   Update,
   Staged,
   Scan,
-  Custom
+  Custom,
+  Attention
 };
 
 /// Why ops are not one kernel. The names are spelled as in the fusion ledger.
@@ -41,6 +42,7 @@ enum class Refusal {
   is_output_of_other_kind,    // the other side is a kernel that takes no more ops of this kind
   no_profit,                  // the cost model sees no gain
   barrier,                    // a sinter.fusion_barrier stands between
+  attention_boundary,         // stands after an attention, or beside it in a kernel of another kind
 };
 llvm::StringRef nameOf(Refusal refusal);
 /// Every refusal, in the order above; docs/fusion.md has a row for each.
@@ -81,6 +83,7 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///    whose windows do not overlap (WindowEnd), and pointwise ops and reshapes of its results: then the
 ///    outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
+///  - attention: one op of kind Attention with element ops before it; outputs are its results;
 ///  - update: independent components (no value flows from one to another), each a pointwise kernel;
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
 ///    each is done before the next begins, on one thread, and together they are little work; else they

@@ -185,6 +185,7 @@ bool KernelStorage::mayShare(unsigned output, Value input) const {
   switch (kind) {
   case KernelKind::Scatter:
   case KernelKind::Scan:
+  case KernelKind::Attention:
   case KernelKind::Custom:
     return false;
   case KernelKind::Staged:

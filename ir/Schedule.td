@@ -67,6 +67,11 @@ def Sinter_ContractionSchedule : Sinter_Schedule<"Contraction", "contraction"> {
     // By the target's matrix unit, with this many tiles on their way; 0: by ordinary arithmetic. GPU only.
     DefaultValuedParameter<"int64_t", "0">:$stages);
 }
+def Sinter_AttentionSchedule : Sinter_Schedule<"Attention", "attention"> {
+  let summary = "One attention or its gradient, with producers in its loads";
+  // Rows and keys that are worked on at once.
+  let parameters = (ins DefaultValuedParameter<"int64_t", "64">:$rows, DefaultValuedParameter<"int64_t", "256">:$keys);
+}
 def Sinter_StagedSchedule : AttrDef<Sinter_Dialect, "StagedSchedule"> {
   let mnemonic = "staged";
   let summary = "Small kernels one after the other in one launch, on one thread: a region of sinter.fused ops";

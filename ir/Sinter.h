@@ -46,6 +46,8 @@ inline mlir::RankedTensorType tensorType(mlir::Value value) {
 }
 inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) { return tensorType(value).getShape(); }
 inline mlir::Type elementOf(mlir::Value value) { return tensorType(value).getElementType(); }
+/// What `op` computes when it is of kind Attention.
+std::optional<AttentionFacts> attentionFactsOf(mlir::Operation *op);
 /// A rank-0 or shaped tensor filled with one value.
 mlir::Value splat(mlir::OpBuilder &b, mlir::Location loc, mlir::RankedTensorType type,
                   double value);

@@ -69,6 +69,7 @@ struct Decompose : impl::DecomposeBase<Decompose> {
         note(op);
     });
     for (DecomposableOpInterface composite : composites) {
+      if (composite.hasKernel(targetOf(getOperation()))) continue;
       // Into a block of its own first: what it is made of decides whether it stays.
       Block parts;
       OpBuilder builder(composite->getContext());

@@ -197,7 +197,10 @@ private:
       reason = !isLow                            ? "asked for"
                : isa<ContractionOpInterface>(op) ? "contraction"
                                                  : "listed as low";
-      if (!llvm::all_of(op->getOperands(), [&](Value v) { return participates(v); })) {
+      // Masks and seeds are of other types anyway.
+      if (!llvm::all_of(op->getOperands(), [&](Value v) {
+            return participates(v) || !isa<FloatType>(elementOf(v));
+          })) {
         reason = "the type of its operands";
         return success();
       }

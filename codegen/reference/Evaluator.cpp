@@ -26,6 +26,7 @@ const Handlers &handlers() {
     addRandom(made);
     addLosses(made);
     addNorms(made);
+    addAttention(made);
     addPools(made);
     return made;
   }();

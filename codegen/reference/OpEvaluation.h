@@ -99,5 +99,6 @@ void addRandom(Handlers &handlers);
 void addLosses(Handlers &handlers);
 void addNorms(Handlers &handlers);
 void addPools(Handlers &handlers);
+void addAttention(Handlers &handlers);
 
 } // namespace sinter::codegen::reference

@@ -68,7 +68,7 @@ Insight insightOf(ModuleOp module, const std::string &entry, ModuleOptions optio
     LaunchInsight one{launch.getKernel().str(), 0, sharesOf(launch, kernel), {}};
     kernel.getBody().walk([&](Operation *op) {
       if (auto fusible = dyn_cast<ir::FusibleOpInterface>(op)) one.flops += fusible.getFlops();
-      if (isa<ir::ContractionOpInterface>(op)) {
+      if (isa<ir::ContractionOpInterface>(op) || ir::attentionFactsOf(op)) {
         std::string text;
         llvm::raw_string_ostream stream(text);
         stream << op->getName().stripDialect() << " in " << ir::elementOf(op->getOperand(0));

@@ -67,14 +67,7 @@ Tensor MultiheadAttention::forward(const Tensor &query, const Tensor &key, const
   if (mask && mask.rank(where) == 3) mask = reshape(mask, {batch, heads, length, keys}, where);
   Tensor padding = masks.key_padding_mask;
   if (padding) padding = reshape(padding, {batch, 1, 1, keys}, where);
-  if (masks.is_causal && (mask || padding)) { // one mask of all
-    Tensor row = unsqueeze(arange(length, i32, where), 1, where);
-    Tensor later = lt(Arg(broadcast_to(row, {length, keys}, where), where),
-                      Arg(arange(keys, i32, where), where));
-    mask = mask ? add(Arg(added(mask, where), where), Arg(added(later, where), where)) : later;
-  } else {
-    attention.is_causal = masks.is_causal;
-  }
+  attention.is_causal = masks.is_causal;
   if (mask && padding)
     mask = mask.dtype(where) == i1 && padding.dtype(where) == i1
                ? logical_or(Arg(mask, where), Arg(padding, where))
@@ -83,7 +76,7 @@ Tensor MultiheadAttention::forward(const Tensor &query, const Tensor &key, const
     mask = padding;
   if (mask) attention.attn_mask = takingPart(mask, where);
 
-  Tensor y = scaled_dot_product_attention(q, k, v, attention, where);
+  Tensor y = sinter::detail::attention(q, k, v, attention, where);
   if (options.batch_first)
     y = reshape(permute(y, {0, 2, 1, 3}, where), {batch, length, width}, where);
   else

@@ -126,6 +126,11 @@ private:
         asked.passes |= 1u << std::min(passOf.lookup(op), 31u);
       } else if (contraction) {
         asked.anew += loads(contraction, use.getOperandNumber());
+      } else if (kind == FusionKind::Attention) {
+        // Each is brought in once, a mask where its pair of row and key is.
+        std::optional<AttentionFacts> facts = attentionFactsOf(op);
+        asked.anew +=
+            facts && use.get() == facts->mask ? double(facts->pairs()) : elements(use.get());
       } else if (kind == FusionKind::Pointwise || isa<ReshapeOp>(op)) {
         asked.passes |= demand.passes;
         asked.shared = std::max(asked.shared, demand.anew + demand.shared);
@@ -192,6 +197,13 @@ CostModel::Work CostModel::workOf(const KernelBody &body, const Evaluated &times
       work.products +=
           2 * inner * product(dims.m) * std::ceil(columns / vectorColumns) * vectorColumns;
       work.packed += inner * columns;
+      continue;
+    }
+    if (std::optional<AttentionFacts> facts = attentionFactsOf(op)) {
+      work.products += double(cast<FusibleOpInterface>(op).getFlops());
+      work.packed +=
+          double(facts->batch * facts->groups * facts->keys * (facts->features + facts->values));
+      work.vector += 12 * double(facts->pairs()); // the exponentials
       continue;
     }
     auto element = dyn_cast<ElementOpInterface>(op);

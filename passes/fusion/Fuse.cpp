@@ -45,7 +45,8 @@ void openComposites(func::FuncOp func, LedgerOps &ops) {
   for (bool found = true; found;) {
     found = false;
     for (Operation &op : llvm::make_early_inc_range(func.getBody().front()))
-      if (auto composite = dyn_cast<DecomposableOpInterface>(op)) {
+      if (auto composite = dyn_cast<DecomposableOpInterface>(op);
+          composite && !composite.hasKernel(targetOf(func))) {
         Operation *before = op.getPrevNode();
         OpBuilder builder(&op);
         SmallVector<Value> opened = composite.decompose(builder);

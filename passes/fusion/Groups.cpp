@@ -21,6 +21,8 @@ static KernelKind singletonKind(Operation *op) {
   if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
     return KernelKind::Scatter;
   if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Loop) return KernelKind::Scan;
+  if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Attention)
+    return KernelKind::Attention;
   return KernelKind::Pointwise;
 }
 

@@ -15,6 +15,8 @@ static SmallVector<KernelKind> kindsFor(const KernelBody &body) {
     if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Scatter)
       return {KernelKind::Scatter};
     if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Loop) return {KernelKind::Scan};
+    if (cast<FusibleOpInterface>(op).getFusionKind() == FusionKind::Attention)
+      return {KernelKind::Attention};
     reduces |= isa<ReductionOpInterface>(op);
   }
   if (reduces) return {KernelKind::Reduction, KernelKind::Row};
@@ -55,6 +57,15 @@ const Legality::Known &Legality::of(unsigned group) const {
 
 std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const KernelBody &body,
                                                   KernelKind kind, const Evaluated &times) const {
+  if (kind == KernelKind::Attention) {
+    for (Operation *op : body.ops)
+      if (cast<FusibleOpInterface>(op).getFusionKind() != FusionKind::Attention &&
+          times.lookup(op) > 1.01 * double(tensorType(op->getResult(0)).getNumElements()) &&
+          !isCheapLoad(op, costs))
+        return RefusedBecause{
+            Refusal::would_duplicate_heavy_work,
+            (op->getName().stripDialect() + " would be computed for each head or row").str()};
+  }
   if (kind == KernelKind::Contraction) {
     llvm::SmallPtrSet<Operation *, 16> inLoads;
     for (Operation *op : llvm::reverse(body.ops)) {

@@ -134,7 +134,8 @@ private:
     // A contraction or scatter gains nothing from another reader of its operands.
     auto streams = [&](unsigned which) {
       return groups[which].kind != KernelKind::Contraction &&
-             groups[which].kind != KernelKind::Scatter;
+             groups[which].kind != KernelKind::Scatter &&
+             groups[which].kind != KernelKind::Attention;
     };
     for (unsigned sibling : groups.siblingsOf(group))
       if ((all || sibling > group) && streams(group) && streams(sibling))

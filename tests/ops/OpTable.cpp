@@ -22,6 +22,7 @@ const std::vector<OpRow> &opTable() {
     addContractionRows(rows);
     addRandomRows(rows);
     addNnRows(rows);
+    addAttentionRows(rows);
     return rows;
   }();
   return table;

@@ -45,5 +45,6 @@ void addReductionRows(std::vector<OpRow> &table);
 void addContractionRows(std::vector<OpRow> &table);
 void addRandomRows(std::vector<OpRow> &table);
 void addNnRows(std::vector<OpRow> &table);
+void addAttentionRows(std::vector<OpRow> &table);
 
 } // namespace sinter::test

@@ -38,9 +38,9 @@ protected:
 };
 
 TEST_F(KernelKindsTest, SchedulesAndKindsAreOneToOne) {
-  for (KernelKind kind :
-       {KernelKind::Pointwise, KernelKind::Reduction, KernelKind::Row, KernelKind::Contraction,
-        KernelKind::Scatter, KernelKind::Update, KernelKind::Staged, KernelKind::Scan})
+  for (KernelKind kind : {KernelKind::Pointwise, KernelKind::Reduction, KernelKind::Row,
+                          KernelKind::Contraction, KernelKind::Scatter, KernelKind::Update,
+                          KernelKind::Staged, KernelKind::Scan, KernelKind::Attention})
     EXPECT_EQ(kindOf(defaultSchedule(kind, &context)), kind);
   EXPECT_EQ(kindOf(CustomScheduleAttr::get(&context, "mine")), KernelKind::Custom);
   EXPECT_FALSE(kindOf(StringAttr::get(&context, "pointwise")));
@@ -67,6 +67,23 @@ TEST_F(KernelKindsTest, AScanIsAKernelOfItsOwn) {
       parse(scan + "\n %d = sinter.exp %c : tensor<4xf32>\n return %d : tensor<4xf32> }");
   EXPECT_EQ(why(more, KernelKind::Scan), "is_output_of_other_kind");
   EXPECT_EQ(why(more, KernelKind::Pointwise), "not_fusible");
+}
+
+TEST_F(KernelKindsTest, AttentionTakesWhatComesBeforeIt) {
+  std::string type = "tensor<1x2x8x4xf32>",
+              lines = R"(func.func @f(%x: tensor<1x8x2x4xf32>) -> TYPE {
+    %q = sinter.transpose %x {permutation = array<i64: 0, 2, 1, 3>} : (tensor<1x8x2x4xf32>) -> TYPE
+    %r:2 = sinter.attention %q, %q, %q {scale = 0.5 : f64} : (TYPE, TYPE, TYPE) -> (TYPE, tensor<1x2x8xf32>))";
+  auto parsed = [&](std::string text) {
+    for (size_t at; (at = text.find("TYPE")) != std::string::npos;) text.replace(at, 4, type);
+    return parse(text);
+  };
+  KernelBody before = parsed(lines + "\n return %r#0 : TYPE }");
+  EXPECT_EQ(why(before, KernelKind::Attention), "accepted");
+  EXPECT_EQ(why(before, KernelKind::Pointwise), "attention_boundary");
+  EXPECT_EQ(why(before, KernelKind::Row), "attention_boundary");
+  KernelBody after = parsed(lines + "\n %e = sinter.exp %r#0 : TYPE\n return %e : TYPE }");
+  EXPECT_EQ(why(after, KernelKind::Attention), "attention_boundary");
 }
 
 TEST_F(KernelKindsTest, AChainIsPointwiseAndAnUpdateButNoReduction) {
