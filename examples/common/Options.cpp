@@ -37,7 +37,7 @@ static CLI::Validator writable() {
 }
 
 Options parse(int argc, char **argv, const std::string &description, Options o,
-              const std::vector<Flag> &flags) {
+              const std::vector<Flag> &flags, const std::vector<Setting> &settings) {
   CLI::App app(description);
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
@@ -72,6 +72,12 @@ Options parse(int argc, char **argv, const std::string &description, Options o,
   app.add_flag("--summary", o.summary, "say what the step consists of at the end");
   app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
   for (const Flag &flag : flags) app.add_flag(flag.name, *flag.on, flag.help);
+  for (const Setting &setting : settings)
+    std::visit(
+        [&](auto *value) {
+          app.add_option(setting.name, *value, setting.help)->check(atLeast(setting.least));
+        },
+        setting.value);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }

@@ -3,6 +3,7 @@
 #include <sinter/sinter.h>
 
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace examples {
@@ -34,9 +35,16 @@ struct Flag {
   bool *on;
 };
 
+/// A number that only one example has, at least `least`.
+struct Setting {
+  std::string name, help; // "--layers"
+  std::variant<int64_t *, double *> value;
+  int least = 1;
+};
+
 /// Reads the command line over an example's own defaults. Ends the program after --help or a mistake.
 Options parse(int argc, char **argv, const std::string &description, Options defaults,
-              const std::vector<Flag> &flags = {});
+              const std::vector<Flag> &flags = {}, const std::vector<Setting> &settings = {});
 
 /// Runs `main` and prints what it throws; the exit status.
 int guarded(const std::function<int()> &main);
