@@ -27,8 +27,8 @@ AttentionEmitter::AttentionEmitter(KernelFrame &frame, Operation *op)
 }
 
 AttentionEmitter::Panel AttentionEmitter::panel(int64_t rows, int64_t columns) {
-  // Lines that are no multiple of a page apart do not meet in one set of a cache.
-  int64_t stride = columns % 256 == 0 ? columns + W : columns;
+  // Lines apart by a power of two would meet in a few sets of a cache.
+  int64_t stride = columns % (4 * W) == 0 ? columns + W : columns;
   return {elements->temporary(rows * stride, type), stride, constant(0)};
 }
 

@@ -37,7 +37,7 @@ static CLI::Validator writable() {
 }
 
 Options parse(int argc, char **argv, const std::string &description, Options o,
-              const std::vector<Flag> &flags) {
+              const std::vector<Extra> &extras) {
   CLI::App app(description);
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
@@ -71,13 +71,17 @@ Options parse(int argc, char **argv, const std::string &description, Options o,
       ->check(writable());
   app.add_flag("--summary", o.summary, "say what the step consists of at the end");
   app.add_option("--json", o.json, "write a record of the run into this file")->check(writable());
-  for (const Flag &flag : flags)
-    if (auto on = std::get_if<bool *>(&flag.value))
-      app.add_flag(flag.name, **on, flag.help);
-    else if (auto text = std::get_if<std::string *>(&flag.value))
-      app.add_option(flag.name, **text, flag.help);
-    else
-      app.add_option(flag.name, *std::get<int64_t *>(flag.value), flag.help)->check(atLeast(0));
+  for (const Extra &extra : extras)
+    std::visit(
+        [&](auto *value) {
+          if constexpr (std::is_same_v<decltype(value), bool *>)
+            app.add_flag(extra.name, *value, extra.help);
+          else if constexpr (std::is_same_v<decltype(value), std::string *>)
+            app.add_option(extra.name, *value, extra.help);
+          else
+            app.add_option(extra.name, *value, extra.help)->check(atLeast(extra.least));
+        },
+        extra.value);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) { std::exit(app.exit(error)); }

@@ -31,15 +31,16 @@ struct Options {
   sinter::TrainerOptions trainer() const;
 };
 
-/// An option that only one example has: a flag, a word or a whole number from 0 up.
-struct Flag {
+/// An option that only one example has: a flag, a word or a number, at least `least`.
+struct Extra {
   std::string name, help; // "--deep"
-  std::variant<bool *, std::string *, int64_t *> value;
+  std::variant<bool *, std::string *, int64_t *, double *> value;
+  int least = 0;
 };
 
 /// Reads the command line over an example's own defaults. Ends the program after --help or a mistake.
 Options parse(int argc, char **argv, const std::string &description, Options defaults,
-              const std::vector<Flag> &flags = {});
+              const std::vector<Extra> &extras = {});
 
 /// Runs `main` and prints what it throws; the exit status.
 int guarded(const std::function<int()> &main);
