@@ -52,12 +52,13 @@ protected:
   void put(Value value, Value panel, Value at);
 
   // Register tiles.
-  void tiles();
+  virtual void tiles();
   void tileColumn(Value column, int64_t vectors);
   /// The column's first `count` tiles of all rows.
   virtual void wholeTiles(Value count, Value column, int64_t vectors);
   virtual void registerTile(Value row, int64_t count, Value column, int64_t vectors);
   void finishTile(Value row, int64_t count, Value column, int64_t vectors);
+  void finishTileRow(Value row, Value r, Value column, int64_t vectors);
   Value rowElement(Value row, Value k, llvm::ArrayRef<Value> indices);
   Value sumAt(Value row, int64_t r, Value column, int64_t v);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
@@ -122,8 +123,7 @@ protected:
   Indices boxOrigin; // of the box being packed, in its operand
   Value columnUnit, rowBase, rowCount, kBase, kCount, firstOfK, lastOfK;
   Value lineBase, lineCount, columnCount, sumBase; // of the block of columns
-  Value tileBase;     // of the tile's sums, where only a tile's are kept
-  int64_t kRange = 1; // most that kCount can be
+  int64_t kRange = 1;                              // most that kCount can be
 };
 
 } // namespace sinter::codegen

@@ -194,14 +194,13 @@ void PackedEmitter::packColumnBox() {
 
 /// In runs where neighbours in memory are neighbours among the columns.
 void PackedEmitter::overColumns(PointBody pack) {
-  int64_t W = plan.W;
   if (!plan.columnsAlongColumn) {
     loop(constant(0), columnCount, 1, plan.blockColumns,
          [&](Value local) { pack(columnIndices(local), local); });
     return;
   }
   if (plan.suffixFirst + 1 == plan.columns.extents.size()) {
-    bool whole = plan.lines % W == 0 && plan.linesPerBlock % W == 0;
+    bool whole = plan.lines % runWidth == 0 && plan.linesPerBlock % runWidth == 0;
     runs(lineBase, add(lineBase, lineCount), plan.lines, whole, [&](Value line) {
       Indices column(outerPoint);
       column.push_back(line);

@@ -35,9 +35,9 @@ bool PackedPlan::suits(const KernelFrame &frame, const ContractionElements &poin
 PackedPlan::PackedPlan(KernelFrame &frame, const ContractionElements &points)
     : W(lanesOf(frame, points.accumulatorType())), type(points.accumulatorType()),
       onTiles(suitsTiles(frame, points)),
-      panelType(onTiles ? Type(frame.builder.getBF16Type()) : type), mostK(onTiles ? 352 : 256),
-      frame(frame), points(points) {
+      panelType(onTiles ? Type(frame.builder.getBF16Type()) : type), frame(frame), points(points) {
   analyse();
+  if (onTiles) chooseTileK();
   chooseSides();
   chooseColumns();
   if (onTiles)

@@ -39,6 +39,13 @@ struct OperandBox {
   int64_t size() const { return product(extents); }
 };
 
+/// Where a side's factors lie in the memory of a kernel's argument, with nothing done to them on the way.
+struct OperandInPlace {
+  unsigned argument = 0;
+  llvm::SmallVector<int64_t> strides; // [merged loop], in elements
+  int64_t start = 0;
+};
+
 /// How a packed contraction is cut: which operand is the row side, the shape of a unit of work, of its
 /// blocks along k and of the register tile. Decided from how the operands and the results lie in
 /// memory and from the sizes alone; emits nothing.
@@ -55,7 +62,7 @@ struct PackedPlan {
   mlir::Type type;      // of sums
   bool onTiles;         // bf16 by bf16, on the machine's matrix unit (TilePlan.cpp, TileEmitter.h)
   mlir::Type panelType; // of panels: as sums, or bf16
-  int64_t mostK;        // products that a tile adds up before it goes back to its sums
+  int64_t mostK = 256;  // products that a tile adds up before it goes back to its sums
 
   MergedDims merged;
   std::array<LoopGroup, 4> groups; // batch, m, n, k
@@ -72,11 +79,12 @@ struct PackedPlan {
   int64_t rowsPerUnit = 1, columnBlocks = 1, rowBlocks = 1;
   int64_t blocksPerUnit = 1, columnUnits = 1; // a unit packs its rows once for all of its blocks
   int64_t outerPerUnit = 1, outerUnits = 1;
-  bool tiled = false;                  // the column panel is tile after tile
-  bool direct = false;                 // the row side is read where it is
-  bool resident = false;               // the row side is packed for all of k at once
-  std::optional<OperandBox> rowBox;    // the row side is a box, not packed as a matrix
-  std::optional<OperandBox> columnBox; // the column panel is packed from a box
+  bool tiled = false;                        // the column panel is tile after tile
+  bool direct = false;                       // the row side is read where it is
+  bool resident = false;                     // the row side is packed for all of k at once
+  std::optional<OperandInPlace> rowsInPlace; // `direct` on tiles: rows are loaded from there
+  std::optional<OperandBox> rowBox;          // the row side is a box, not packed as a matrix
+  std::optional<OperandBox> columnBox;       // the column panel is packed from a box
 
   // Of k's dimensions those from `kInnerFirst` on are whole in a block; blocks are cut from what is outside.
   unsigned kInnerFirst = 0;
@@ -92,6 +100,8 @@ private:
   static bool suitsTiles(const KernelFrame &frame, const ContractionElements &points);
   bool tileRowBoxSuits(unsigned side, const LoopGroup &own);
   double tilePackCost(unsigned side, const LoopGroup &own, bool columnSide);
+  void chooseTileK();
+  std::optional<OperandInPlace> tileRowsInPlace();
   void chooseTileUnits();
   void analyse();
   std::optional<LinearAccess> accessOf(unsigned side);

@@ -133,12 +133,8 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
 void PackedEmitter::finishTile(Value row, int64_t count, Value column, int64_t vectors) {
   if (points.window) return;
   auto finish = [&] {
-    loop(constant(0), constant(count), 1, count, [&](Value r) {
-      Value end = minimum(columnCount, add(column, constant(vectors * plan.W)));
-      Value base = tileAtOnce ? affine(d(0) * ldc - d(1) + d(2), {r, column, tileBase})
-                              : affine((d(0) + d(1)) * ldc + d(2), {row, r, sumBase});
-      finishRow(affine(d(0) + d(1), {row, r}), base, column, end, plan.blockColumns);
-    });
+    loop(constant(0), constant(count), 1, count,
+         [&](Value r) { finishTileRow(row, r, column, vectors); });
   };
   if (plan.kBlocks == 1)
     finish();
@@ -146,8 +142,15 @@ void PackedEmitter::finishTile(Value row, int64_t count, Value column, int64_t v
     onlyIf(lastOfK, finish);
 }
 
+void PackedEmitter::finishTileRow(Value row, Value r, Value column, int64_t vectors) {
+  Value end = minimum(columnCount, add(column, constant(vectors * plan.W)));
+  Value base = tileAtOnce ? affine(d(0) * ldc - d(1), {r, column})
+                          : affine((d(0) + d(1)) * ldc + d(2), {row, r, sumBase});
+  finishRow(affine(d(0) + d(1), {row, r}), base, column, end, plan.blockColumns);
+}
+
 Value PackedEmitter::sumAt(Value row, int64_t r, Value column, int64_t v) {
-  if (tileAtOnce) return affine(d(0) + (r * ldc + v * plan.W), tileBase);
+  if (tileAtOnce) return constant(r * ldc + v * plan.W);
   return affine((d(0) + r) * ldc + d(1) + v * plan.W + d(2), {row, column, sumBase});
 }
 

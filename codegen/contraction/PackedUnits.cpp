@@ -19,7 +19,6 @@ LogicalResult PackedEmitter::run() {
   frame.lowered.grain = 1;
   tileAtOnce = plan.kBlocks == 1 && !points.window;
   allocatePanels();
-  tileBase = constant(0);
   loop(frame.begin(), frame.end(), 1, units, [&](Value unit) { emitUnit(unit); });
   return failure(elements->failed());
 }

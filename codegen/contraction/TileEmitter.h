@@ -18,9 +18,19 @@ private:
   void allocatePanels() override;
   void packRows() override;
   void packColumns() override;
+  void tiles() override;
   void wholeTiles(Value count, Value column, int64_t vectors) override;
   void registerTile(Value row, int64_t count, Value column, int64_t vectors) override;
-  void multiplyTiles(Value row, int64_t count, Value column, int64_t vectors);
+  /// Row and column of a tile, from its number.
+  using TilePlace = llvm::function_ref<std::pair<Value, Value>(Value)>;
+  /// `fetch` gets a tile's row and column and k, and asks for what later tiles read.
+  void tilesInTurn(Value count, int64_t most, int64_t vectors, TilePlace place,
+                   llvm::function_ref<void(Value, Value, Value)> fetch);
+  /// `beside` gets k, and emits what is done beside each step's products.
+  void multiplyTiles(Value row, int64_t count, Value column, int64_t vectors,
+                     llvm::function_ref<void(Value)> beside = nullptr);
+  Value rowOperand();
+  Value rowInPlace(Value row, int64_t r, Value k);
   void finish(Value row, int64_t count, Value column, int64_t vectors);
 
   static constexpr int64_t tileK = 32;

@@ -34,7 +34,10 @@ void TileEmitter::allocatePanels() {
   if (plan.columnBox) columnBoxPanel = elements->temporary(plan.columnBox->size() + W, type);
   if (plan.rowBox) rowBoxPanel = elements->temporary(plan.rowBox->size() + tileK, type);
   rowStride = oddLines(plan.kInRows + tileK, 2);
-  rowPanel = elements->temporary(rows * rowStride, type);
+  if (plan.direct)
+    rowStride = plan.rowsInPlace->strides[plan.rows.first];
+  else
+    rowPanel = elements->temporary(rows * rowStride, type);
   int64_t width = plan.tileVectors * W;
   ldb = plan.tiled ? llvm::alignTo(plan.blockColumns, width) : oddLines(plan.blockColumns + W, 4);
   columnPanel = elements->temporary(kSize() * ldb, type);
@@ -42,10 +45,10 @@ void TileEmitter::allocatePanels() {
   if (!plan.columnsAlongColumn && plan.columnsAlongK)
     columnLines = elements->temporary(W * oddLines(plan.kMost + tileK, 2), type);
   pairStride = oddLines(rows + W, 4);
-  if (plan.rowsAlongRow) rowPairs = elements->temporary(tileK * pairStride, type);
+  if (plan.rowsAlongRow && !plan.direct) rowPairs = elements->temporary(tileK * pairStride, type);
   ldc = tileAtOnce ? width : oddLines(plan.blockColumns, 4);
-  sums = elements->temporary(
-      tileAtOnce ? 2 * plan.tileRows * ldc : sumBlocks() * rowsOfSums() * ldc, plan.type);
+  sums = elements->temporary(tileAtOnce ? plan.tileRows * ldc : sumBlocks() * rowsOfSums() * ldc,
+                             plan.type);
 }
 
 /// What a row panel has of k: all of it at once, or the block.
@@ -69,6 +72,7 @@ void TileEmitter::packLine(llvm::function_ref<Value(Indices, Value)> element, bo
 }
 
 void TileEmitter::packRows() {
+  if (plan.direct) return;
   if (plan.rowsAlongRow) return packRowPairs();
   if (plan.rowBox) {
     int64_t channel = product(ArrayRef(plan.rows.extents).drop_front());
@@ -131,6 +135,8 @@ void TileEmitter::packRowPairs() {
 void TileEmitter::packColumns() {
   if (!plan.columnsAlongColumn && plan.columnsAlongK) return packColumnLines();
   packColumnBox();
+  // A line of a cache at once, where a column of tiles is as wide.
+  if (plan.tiled && plan.tileVectors == 2 && !plan.columnBox) runWidth = 2 * plan.W;
   Value length = kLength();
   Value pairs = affine((d(0) + 1).floorDiv(2), length);
   int64_t most = kSize() / 2;
@@ -142,6 +148,7 @@ void TileEmitter::packColumns() {
           columnPanel, pairAt(number, local));
     });
   });
+  runWidth = plan.W;
   if (kIsWhole()) return;
   Value end = affine((d(0) + tileK - 1).floorDiv(tileK) * (tileK / 2), length);
   loop(pairs, end, 1, most, [&](Value number) {
@@ -240,9 +247,13 @@ void TileEmitter::putPair(const std::array<PairElement, 2> &pair,
     put(values[0], panel, at);
     return put(values[1], panel, affine(d(0) + 1, at));
   }
-  SmallVector<int64_t> lanes;
-  for (int64_t lane = 0; lane < plan.W; ++lane) lanes.append({lane, plan.W + lane});
-  put(vector::ShuffleOp::create(b, frame.loc, values[0], values[1], lanes), panel, at);
+  int64_t count = elements->lanes();
+  for (int64_t first = 0; first < count; first += plan.W) {
+    SmallVector<int64_t> lanes;
+    for (int64_t lane = first; lane < first + plan.W; ++lane) lanes.append({lane, count + lane});
+    put(vector::ShuffleOp::create(b, frame.loc, values[0], values[1], lanes), panel,
+        affine(d(0) + 2 * first, at));
+  }
 }
 
 } // namespace sinter::codegen

@@ -14,6 +14,55 @@ bool PackedPlan::suitsTiles(const KernelFrame &frame, const ContractionElements 
          elementOf(points.operand(0)).isBF16() && elementOf(points.operand(1)).isBF16();
 }
 
+/// Sums that go to the cache and back cost more than panels that only the second-level cache holds: all of k at
+/// once, while a block of columns fits there beside the rows. Longer ones are cut so that a column of tiles stays in
+/// the first-level cache.
+void PackedPlan::chooseTileK() {
+  bool isMatrix = groups[1].extents.size() == 1 && groups[2].extents.size() == 1;
+  int64_t k = groups[3].size();
+  mostK = k <= (isMatrix ? 2048 : 1024) ? std::max<int64_t>(k, 352) : 352;
+}
+
+/// Tiles of rows are loaded from where they are: bf16, neighbours along k, whole tiles, whole lines of a cache, and
+/// all of k at once.
+std::optional<OperandInPlace> PackedPlan::tileRowsInPlace() {
+  Value operand = points.operand(rowSide);
+  while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
+  auto argument = dyn_cast<BlockArgument>(operand);
+  const LoopGroup &k = groups[3];
+  int64_t tileK = 2 * W;
+  if (!argument || guarded[rowSide] || sidePositions[rowSide].size() != 1 ||
+      k.extents.size() != 1 || rows.extents.size() != 1 || k.size() % tileK || k.size() > mostK ||
+      rows.size() % W)
+    return std::nullopt;
+  unsigned loops = merged.extents.size();
+  SmallVector<std::optional<IndexRange>> ranges;
+  for (int64_t extent : merged.extents) ranges.push_back(IndexRange{0, extent - 1});
+  AffineExpr position =
+      simplifyIndex(sidePositions[rowSide].front().replaceDims(merged.exprs), ranges);
+  bool linear = true;
+  position.walk([&](AffineExpr part) {
+    linear &= part.getKind() != AffineExprKind::FloorDiv && part.getKind() != AffineExprKind::Mod &&
+              part.getKind() != AffineExprKind::CeilDiv;
+  });
+  if (!linear) return std::nullopt;
+  auto at = [&](std::optional<unsigned> loop) {
+    SmallVector<AffineExpr> point(loops, frame.builder.getAffineConstantExpr(0));
+    if (loop) point[*loop] = frame.builder.getAffineConstantExpr(1);
+    return cast<AffineConstantExpr>(position.replaceDims(point)).getValue();
+  };
+  OperandInPlace place;
+  place.argument = argument.getArgNumber();
+  place.start = at(std::nullopt);
+  bool lines = place.start % tileK == 0;
+  for (unsigned loop = 0; loop < loops; ++loop) {
+    place.strides.push_back(at(loop) - place.start);
+    lines &= loop == k.first || place.strides.back() % tileK == 0;
+  }
+  if (!lines || place.strides[k.first] != 1) return std::nullopt;
+  return place;
+}
+
 /// Whether lines of the row side are cheaper to pack from a box: guards are for the box's lines then, not for
 /// each run of the panel's.
 bool PackedPlan::tileRowBoxSuits(unsigned side, const LoopGroup &own) {
@@ -41,7 +90,8 @@ double PackedPlan::tilePackCost(unsigned side, const LoopGroup &own, bool column
 }
 
 /// A unit's rows are packed for all of k where they fit the second-level cache, and meet the blocks of
-/// columns there one after another; else k's blocks are outside, and the sums of all its columns are kept.
+/// columns there one after another; else k's blocks are outside, and the sums of all its columns are kept. Rows that
+/// are read where they are cost nothing to have more of, so that columns are packed once for all of them.
 /// Tiles are so fast that packing is much of the time: units are large, and made more only where that costs
 /// little.
 void PackedPlan::chooseTileUnits() {
@@ -53,13 +103,20 @@ void PackedPlan::chooseTileUnits() {
   int64_t lineMultiple = points.window ? points.window->rowStride : tiled ? tileVectors * W : 1;
   // Panels and sums together stay below 2 MB of stack.
   int64_t mostColumns = tiled ? 128 : 256, mostRows = 512;
+  if (!rowsBoxed && !points.window) rowsInPlace = tileRowsInPlace();
+  direct = rowsInPlace.has_value();
+  if (direct) {
+    mostRows = m;
+    // Rows come from far away once for each block of columns: wide ones, where they still are units enough.
+    if (lines >= 2048) mostColumns = 256;
+  }
   int64_t l2 = std::min<int64_t>(frame.options.l2Bytes, 2 << 20);
   int64_t fit = l2 * 9 / 16 / (2 * (groups[3].size() + 4 * W));
-  resident = !rowsBoxed && fit >= std::min<int64_t>(m, 128);
+  resident = direct || (!rowsBoxed && fit >= std::min<int64_t>(m, 128));
   // A box has whole channels.
   int64_t channel = rowsBoxed ? product(ArrayRef(rows.extents).drop_front()) : 1;
   int64_t rowMultiple = rowsBoxed ? channel : W;
-  rowsPerUnit = blockOf(m, resident ? std::min(fit, mostRows) : mostRows, rowMultiple);
+  rowsPerUnit = blockOf(m, resident && !direct ? std::min(fit, mostRows) : mostRows, rowMultiple);
   linesPerBlock = blockOf(lines, std::max<int64_t>(1, mostColumns / lineSize), lineMultiple);
   auto count = [&] {
     blockColumns = linesPerBlock * lineSize;
@@ -75,7 +132,7 @@ void PackedPlan::chooseTileUnits() {
 
   // Packing's share, of the time that products take at 400 a cycle; an operand comes from far away.
   constexpr double fetch = 0.3;
-  double rowPack = fetch + tilePackCost(rowSide, rows, false),
+  double rowPack = direct ? 0 : fetch + tilePackCost(rowSide, rows, false),
          columnPack = fetch + tilePackCost(1 - rowSide, columns, true);
   auto time = [&](int64_t r, int64_t c) {
     return 1 + 400 * (rowPack / double(c) + columnPack / double(r));

@@ -66,8 +66,32 @@ TEST_F(Contraction, MatmulOfBf16) {
       matmul(a ? shape(s.k, s.m) : shape(s.m, s.k), b ? shape(s.n, s.k) : shape(s.k, s.n),
              shape(s.m, s.n), attributes, "bf16");
     }
+  // Rows that are whole tiles of whole lines are read where they are; columns in several blocks, the last of them
+  // not whole; more of k than is added up at once.
+  for (Sizes s :
+       {Sizes{48, 64, 300}, {272, 96, 48}, {16, 128, 272}, {80, 2144, 144}, {1040, 32, 130}})
+    for (bool b : {false, true})
+      matmul(fmt::format("{}x{}", s.m, s.k),
+             b ? fmt::format("{}x{}", s.n, s.k) : fmt::format("{}x{}", s.k, s.n),
+             fmt::format("{}x{}", s.m, s.n), b ? "{transpose_b = true}" : "", "bf16");
+  matmul("3x48x64", "3x64x80", "3x48x80", "", "bf16");
   matmul("5x70x90", "5x90x50", "5x70x50", "", "bf16");
   matmul("3x90x70", "3x50x90", "3x70x50", "{transpose_a = true, transpose_b = true}", "bf16");
+}
+
+TEST_F(Contraction, TilesGiveTheSameOnAnyNumberOfThreads) {
+  std::string text = kernel("contraction", "%a: tensor<528x320xbf16>, %b: tensor<320x400xbf16>",
+                            "  %c = sinter.matmul %a, %b : (tensor<528x320xbf16>, "
+                            "tensor<320x400xbf16>) -> tensor<528x400xbf16>\n  yield %c",
+                            "tensor<528x400xbf16>");
+  std::mt19937 before = random;
+  std::vector<std::vector<uint8_t>> one;
+  for (int threads : {1, 2, 3, 7}) {
+    random = before;
+    expectAgrees(text, {}, "", threads);
+    if (threads == 1) one = lastOutputs;
+    EXPECT_EQ(one, lastOutputs) << threads << " threads";
+  }
 }
 
 // What fills a tile up beyond k meets infinities: as zeros on both sides it leaves no trace.
