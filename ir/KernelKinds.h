@@ -41,6 +41,7 @@ enum class Refusal {
   is_output_of_other_kind,    // the other side is a kernel that takes no more ops of this kind
   no_profit,                  // the cost model sees no gain
   barrier,                    // a sinter.fusion_barrier stands between
+  over_budget,                // what it reads would be kept longer than the budget allows
 };
 llvm::StringRef nameOf(Refusal refusal);
 /// Every refusal, in the order above; docs/fusion.md has a row for each.
@@ -81,7 +82,8 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///    whose windows do not overlap (WindowEnd), and pointwise ops and reshapes of its results: then the
 ///    outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
-///  - update: independent components (no value flows from one to another), each a pointwise kernel;
+///  - update: independent components (no value flows from one to another), each a pointwise kernel, or
+///    sinter.segments;
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
 ///    each is done before the next begins, on one thread, and together they are little work; else they
 ///    run side by side. CPU only;
