@@ -123,6 +123,16 @@ bool isNarrow(func::FuncOp function, int64_t threads) {
          });
 }
 
+/// The functions that `function` calls, each once: bodies of an update's segments.
+SmallVector<func::FuncOp> calledBy(func::FuncOp function) {
+  SmallVector<func::FuncOp> called;
+  function.walk([&](func::CallOp call) {
+    auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+    if (callee && !is_contained(called, callee)) called.push_back(callee);
+  });
+  return called;
+}
+
 } // namespace
 
 void expandIndexMath(func::FuncOp function) {
@@ -199,8 +209,17 @@ FailureOr<LoweredKernel> lowerKernel(KernelOp kernel, OpBuilder &builder,
     if (options.strict) function->setAttr(strictAttr, builder.getUnitAttr());
     result = verify(function);
   }
+  SmallVector<func::FuncOp> helpers = calledBy(lowered.function);
+  for (func::FuncOp helper : helpers) {
+    if (failed(result)) break;
+    expandIndexMath(helper);
+    for (StringRef attribute : {narrowAttr, strictAttr})
+      if (lowered.function->hasAttr(attribute)) helper->setAttr(attribute, builder.getUnitAttr());
+    result = verify(helper);
+  }
   if (succeeded(result)) return lowered;
   for (auto &[function, threads] : functions) function.erase();
+  for (func::FuncOp helper : helpers) helper.erase();
   return failure();
 }
 

@@ -20,7 +20,9 @@
 ///     GPU: no more arguments; `grid` blocks of `block` threads run it (one-dimensional, `gpu.block_id x`,
 ///     `gpu.thread_id x`).
 /// Its body is verified and holds only
-///   - func: return;
+///   - func: return, and call of a private function beside it: the body of an update's segments, on memrefs and two
+///     more index arguments, from which element to which, held to the same. Memrefs are passed to it through
+///     memref.reinterpret_cast to another static length;
 ///   - scf: for (any iter_args), if (with and without results), yield. Bounds may be run-time values;
 ///   - arith: constant (scalars; vectors on the CPU), every integer and float op on i1, i8, i32, i64, index, f32, f64,
 ///     with bf16 and f16 only in extf and truncf; divisions of index values are divui/remui where operands are known

@@ -117,7 +117,8 @@ def CompareOp : Sinter_Elementwise<"compare", "Widest", [SameTypeOperands, SameO
   let summary = "Elementwise comparison; comparisons with NaN are false, `ne` true";
   let arguments = (ins Sinter_ComparePredicateAttr:$predicate, Sinter_Tensor:$lhs, Sinter_Tensor:$rhs);
   let results = (outs Sinter_BoolTensor:$result);
-  let assemblyFormat = "$predicate $lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  // `: T` of the operands; `: (T, T) -> U` is read, too.
+  let assemblyFormat = "$predicate $lhs `,` $rhs attr-dict `:` custom<BoolResult>(type($lhs), type($rhs), type($result))";
 }
 def LogicalAndOp : Sinter_Binary<"logical_and", "Widest", Sinter_BoolTensor, [Commutative]> { let summary = "a and b"; }
 def LogicalOrOp : Sinter_Binary<"logical_or", "Widest", Sinter_BoolTensor, [Commutative]> { let summary = "a or b"; }
@@ -133,7 +134,8 @@ def SelectOp : Sinter_Elementwise<"select", "Widest", [Infer, Vjp,
   let summary = "PyTorch's `where`: condition ? a : b";
   let arguments = (ins Sinter_BoolTensor:$condition, Sinter_Tensor:$on_true, Sinter_Tensor:$on_false);
   let results = (outs Sinter_Tensor:$result);
-  let assemblyFormat = "$condition `,` $on_true `,` $on_false attr-dict `:` functional-type(operands, results)";
+  // `: T` of the result; `: (C, T, T) -> T` is read, too.
+  let assemblyFormat = "$condition `,` $on_true `,` $on_false attr-dict `:` custom<Choice>(type($condition), type($on_true), type($on_false), type($result))";
   let hasFolder = 1;
 }
 def CastOp : Sinter_Elementwise<"cast", "Keep", [SameOperandsAndResultShape, Vjp]> {

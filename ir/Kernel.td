@@ -45,7 +45,7 @@ def ExpectKernelsOp : Op<Sinter_Dialect, "expect_kernels"> {
   let assemblyFormat = "`max` $max attr-dict";
 }
 
-def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp", "ScanOp", "CondOp", "WhileOp"]>]> {
+def YieldOp : Op<Sinter_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusedOp", "KernelOp", "ScanOp", "CondOp", "WhileOp", "SegmentsOp"]>]> {
   let summary = "Ends a region with its results";
   let arguments = (ins Variadic<Sinter_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
@@ -56,15 +56,51 @@ def FusedOp : Op<Sinter_Dialect, "fused", [Pure, IsolatedFromAbove, SingleBlockI
   let summary = "A group of ordinary ops that one kernel will compute";
   let description = [{
     Isolated: block argument i is operand i. `schedule` names the kind of kernel; KernelKinds.h says
-    what a kind accepts, and the verifier enforces it against the module's target.
+    what a kind accepts, and the verifier enforces it against the module's target. The types of operands
+    and results are the region's and need not be said: `sinter.fused(%a) schedule(#sinter.pointwise) { ... }`.
+    Where `over` lists shapes, the region is that of a sinter.segments on the operands in order.
   }];
   let arguments = (ins Variadic<Sinter_Tensor>:$inputs, AnyAttr:$schedule);
   let results = (outs Variadic<Sinter_Tensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = [{
-    `(` $inputs `)` `schedule` `(` $schedule `)` attr-dict-with-keyword `:` functional-type($inputs, $outputs) $body
-  }];
+  let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
+}
+
+def SegmentsOp : Op<Sinter_Dialect, "segments", [Pure, IsolatedFromAbove, AttrSizedOperandSegments,
+                                                 SingleBlockImplicitTerminator<"YieldOp">,
+                                                 ParentOneOf<["FusedOp", "KernelOp"]>]> {
+  let summary = "One pointwise body for many parameters of an update";
+  let description = [{
+    The region is written for the first segment; the others compute the same on shapes of their own. Its
+    arguments are the `shared` scalars, which all segments read, and the inputs of one segment; `inputs` and
+    `outputs` are those of the segments one after the other. In the region every value is a scalar or has
+    the segment's shape, and no element depends on another one: only pointwise ops, broadcasts of scalars
+    and splat constants stand there. `over` lists the segments' shapes:
+    `sinter.segments(%rate) of (%g0, %p0, %g1, %p1) over [32x3, 32] { ... }`.
+  }];
+  let arguments = (ins Variadic<Sinter_Tensor>:$shared, Variadic<Sinter_Tensor>:$inputs);
+  let results = (outs Variadic<Sinter_Tensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getInputsEach() { return getBody().front().getNumArguments() - getShared().size(); }
+    unsigned getOutputsEach() { return getBody().front().getTerminator()->getNumOperands(); }
+    unsigned getCount() { return getInputs().size() / getInputsEach(); }
+    ::mlir::ValueRange inputsOf(unsigned segment) {
+      return getInputs().slice(segment * getInputsEach(), getInputsEach());
+    }
+    ::mlir::ValueRange outputsOf(unsigned segment) {
+      return getOutputs().slice(segment * getOutputsEach(), getOutputsEach());
+    }
+    ::llvm::ArrayRef<int64_t> shapeOfSegment(unsigned segment) {
+      return ::llvm::cast<::mlir::RankedTensorType>(inputsOf(segment).front().getType()).getShape();
+    }
+    // Clones the region's ops for a segment of `shape`; returns what the region yields.
+    ::llvm::SmallVector<::mlir::Value> instantiate(::mlir::OpBuilder &builder, ::llvm::ArrayRef<int64_t> shape,
+                                                   ::mlir::ValueRange shared, ::mlir::ValueRange inputs);
+  }];
 }
 
 def KernelOp : Op<Sinter_Dialect, "kernel", [IsolatedFromAbove, Symbol, SingleBlockImplicitTerminator<"YieldOp">]> {

@@ -44,6 +44,8 @@ StringRef nameOf(Refusal refusal) {
     return "barrier";
   case Refusal::attention_boundary:
     return "attention_boundary";
+  case Refusal::over_budget:
+    return "over_budget";
   }
   llvm_unreachable("a refusal without a name");
 }
@@ -51,8 +53,7 @@ StringRef nameOf(Refusal refusal) {
 ArrayRef<Refusal> allRefusals() {
   static const SmallVector<Refusal> all = [] {
     SmallVector<Refusal> made;
-    for (int code = 0; code <= int(Refusal::attention_boundary); ++code)
-      made.push_back(Refusal(code));
+    for (int code = 0; code <= int(Refusal::over_budget); ++code) made.push_back(Refusal(code));
     return made;
   }();
   return all;
@@ -185,7 +186,7 @@ public:
     if (kind == KernelKind::Staged) return checkStages();
     if (kind == KernelKind::Scan) return checkScan();
     bool fine =
-        checkOutputs() && checkOps() && checkSize(kind) && checkLayouts() && checkKind(kind);
+        checkOutputs() && checkOps(kind) && checkSize(kind) && checkLayouts() && checkKind(kind);
     assert(fine != refused.has_value());
     return fine ? std::nullopt : refused;
   }
@@ -231,8 +232,12 @@ private:
     return !body.outputs.empty() || refuse(Refusal::not_fusible, "nothing is yielded");
   }
 
-  bool checkOps() {
+  bool checkOps(KernelKind kind) {
     for (Operation *op : body.ops) {
+      if (isa<SegmentsOp>(op)) { // verifies its own region
+        if (kind == KernelKind::Update) continue;
+        return refuse(Refusal::is_output_of_other_kind, "segments of an update");
+      }
       if (auto constant = dyn_cast<ConstantOp>(op)) {
         if (!constant.getValue().isSplat())
           return refuse(Refusal::not_fusible,
@@ -452,6 +457,11 @@ private:
 
   bool checkUpdate() {
     for (const KernelBody &component : componentsOf(body)) {
+      bool segments =
+          llvm::any_of(component.ops, [](Operation *op) { return isa<SegmentsOp>(op); });
+      if (segments && component.ops.size() == 1) continue;
+      if (segments)
+        return refuse(Refusal::different_domain, "segments exchange values with what is beside");
       Checker checker(component, target);
       if (!checker.checkPointwise()) {
         refused = checker.refused;

@@ -43,6 +43,7 @@ enum class Refusal {
   no_profit,                  // the cost model sees no gain
   barrier,                    // a sinter.fusion_barrier stands between
   attention_boundary,         // stands after an attention, or beside it in a kernel of another kind
+  over_budget,                // what it reads would be kept longer than the budget allows
 };
 llvm::StringRef nameOf(Refusal refusal);
 /// Every refusal, in the order above; docs/fusion.md has a row for each.
@@ -84,7 +85,8 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///    outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
 ///  - attention: one op of kind Attention with element ops before it; outputs are its results;
-///  - update: independent components (no value flows from one to another), each a pointwise kernel;
+///  - update: independent components (no value flows from one to another), each a pointwise kernel, or
+///    sinter.segments;
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
 ///    each is done before the next begins, on one thread, and together they are little work; else they
 ///    run side by side. CPU only;

@@ -16,15 +16,24 @@ SmallVector<KernelBody> componentsOf(const KernelBody &body) {
     auto it = def ? number.find(def) : number.end();
     return it == number.end() ? -1 : int(it->second);
   };
-  // A constant is what each makes for itself: it connects nothing.
+  // A constant, arithmetic on scalars from outside, and such a scalar spread out is what each makes for itself:
+  // it connects nothing.
+  std::vector<bool> free;
+  for (Operation *op : body.ops)
+    free.push_back(isa<ConstantOp>(op) || (isa<BroadcastOp, ScalarOpInterface>(op) &&
+                                           llvm::all_of(op->getOperands(), [&](Value operand) {
+                                             int other = indexOf(operand);
+                                             return tensorType(operand).getRank() == 0 &&
+                                                    (other < 0 || free[size_t(other)]);
+                                           })));
   llvm::EquivalenceClasses<unsigned> classes;
   for (Value output : body.outputs)
     if (int index = indexOf(output); index >= 0) classes.insert(unsigned(index));
   for (auto [index, op] : llvm::enumerate(body.ops)) {
-    if (isa<ConstantOp>(op)) continue;
+    if (free[index]) continue;
     classes.insert(index);
     for (Value operand : op->getOperands())
-      if (int other = indexOf(operand); other >= 0 && !isa<ConstantOp>(body.ops[size_t(other)]))
+      if (int other = indexOf(operand); other >= 0 && !free[size_t(other)])
         classes.unionSets(index, unsigned(other));
   }
   SmallVector<SmallVector<unsigned>> members;
@@ -34,10 +43,13 @@ SmallVector<KernelBody> componentsOf(const KernelBody &body) {
     if (leader == classes.member_end()) continue;
     auto [it, isNew] = componentOf.try_emplace(*leader, members.size());
     if (isNew) members.emplace_back();
-    members[it->second].push_back(index);
-    for (Value operand : op->getOperands())
-      if (int other = indexOf(operand); other >= 0 && isa<ConstantOp>(body.ops[size_t(other)]))
-        members[it->second].push_back(unsigned(other));
+    for (SmallVector<Operation *> work{op}; !work.empty();) {
+      Operation *next = work.pop_back_val();
+      members[it->second].push_back(number.lookup(next));
+      for (Value operand : next->getOperands())
+        if (int other = indexOf(operand); other >= 0 && free[size_t(other)])
+          work.push_back(body.ops[size_t(other)]);
+    }
   }
   SmallVector<KernelBody> components(members.size());
   for (auto [component, indices] : llvm::zip(components, members)) {
@@ -168,7 +180,21 @@ KernelStorage::KernelStorage(KernelBody body, KernelKind kind) : body(std::move(
   if (kind != KernelKind::Update) return;
   components = componentsOf(this->body);
   llvm::DenseMap<Value, int> made;
+  int next = int(components.size()); // numbers of segments, whose body is known to be at the point
   for (auto [number, component] : llvm::enumerate(components)) {
+    if (component.ops.size() == 1)
+      if (auto segments = dyn_cast<SegmentsOp>(component.ops.front())) {
+        auto read = [&](Value input, int by) {
+          if (auto [it, isNew] = readers.try_emplace(input, by); !isNew && it->second != by)
+            it->second = several;
+        };
+        for (unsigned segment = 0; segment < segments.getCount(); ++segment, ++next) {
+          for (Value output : segments.outputsOf(segment)) made[output] = next;
+          for (Value input : segments.inputsOf(segment)) read(input, next);
+        }
+        for (Value input : segments.getShared()) readers[input] = several;
+        continue;
+      }
     for (Value output : component.outputs) made[output] = int(number);
     for (Value input : component.inputs())
       if (auto [it, isNew] = readers.try_emplace(input, int(number)); !isNew) it->second = several;
@@ -203,7 +229,8 @@ bool KernelStorage::mayShare(unsigned output, Value input) const {
   int maker = makers[output];
   auto reader = readers.find(input);
   return maker != several && reader != readers.end() && reader->second == maker &&
-         mayShareAtPoint(components[size_t(maker)], written, input);
+         (size_t(maker) >= components.size() ||
+          mayShareAtPoint(components[size_t(maker)], written, input));
 }
 
 bool mayShareStorage(const KernelBody &body, KernelKind kind, unsigned output, Value input) {

@@ -1,4 +1,4 @@
-#include "sinter/ir/Sinter.h"
+#include "sinter/ir/Assembly.h"
 
 #include "mlir/IR/OpImplementation.h"
 

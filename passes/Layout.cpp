@@ -31,7 +31,11 @@ struct Layout : impl::LayoutBase<Layout> {
   void runOnOperation() override {
     relayouts.clear();
     asked = false;
-    getOperation().walk([&](Operation *op) { serve(op); });
+    // Few ops have such an attribute: the walk looks at nothing else of them.
+    auto name = StringAttr::get(&getContext(), requestAttr);
+    getOperation().walk([&](Operation *op) {
+      if (op->getRawDictionaryAttrs().get(name)) serve(op);
+    });
     if (!asked)
       emitRemark(getOperation().getLoc()) << "layout: no op asks for another order than row-major";
   }

@@ -154,6 +154,10 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
     generation then makes kernels whose results are the same bits however ops were grouped. Another word
     than default and strict is refused.
 
+    With a `budget` that the kernels would not do with, a producer that reads more than it hands on stays a
+    kernel of its own (over_budget) where less is then in use at once: what it reads need not be kept until
+    its consumer runs.
+
     sinter.fusion_barrier and the sinter.expect_* ops are gone afterwards. An expect_fused that was not
     fulfilled is an error at its place, with the ledger's reason; expect_kernels waits, in an attribute, for
     sinter-check-expectations.
@@ -163,6 +167,8 @@ def Fusion : Pass<"sinter-fusion", "::mlir::ModuleOp"> {
     Option<"singletons", "singletons", "bool", "false", "Fuse nothing: one kernel for each op">,
     Option<"numerics", "numerics", "std::string", "\"default\"",
            "default, or strict: kernels give the same bits whatever is fused">,
+    Option<"budget", "budget", "int64_t", "0",
+           "Bytes of working memory that a function should do with; 0: any">,
   ];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }
@@ -195,7 +201,7 @@ def Rematerialize : Pass<"sinter-rematerialize", "::mlir::ModuleOp"> {
     function a plan of at most `budget` bytes of arena; every result is bitwise what it was. Without a
     budget (0), and where a function fits as it is, nothing changes. Else, as far as each is needed:
 
-    1. Fusions that raise the need are undone: parts of a kernel that exchange no values (the updates of
+    1. Fusions that raise the need are undone, as far as sinter-fusion has not refused them: parts of a kernel that exchange no values (the updates of
        several parameters, reductions or stages side by side) are launched on their own, each as soon as
        what it reads is there; neighbours stay together.
     2. Launches are run again, marked `sinter.recomputed`, just before what reads their results, which need

@@ -49,6 +49,7 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   fusion.ledger = options.ledger;
   fusion.singletons = !options.fuse;
   fusion.numerics = options.numerics;
+  fusion.budget = options.memoryBudget;
   add("fusion", [fusion](OpPassManager &pm) { pm.addPass(createFusion(fusion)); });
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });

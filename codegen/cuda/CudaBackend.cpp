@@ -65,8 +65,15 @@ std::string comment(ir::KernelOp kernel, const LoweredKernel &lowered) {
   std::string text = "// " + kernel.getSymName().str() + ": ";
   if (lowered.scratchBytes) text += shapeText(lowered.firstGrid, lowered.firstBlock) + ", then ";
   text += shapeText(lowered.grid, lowered.block) + "\n// computes";
-  for (Operation &op : kernel.getBody().front().without_terminator())
-    if (!isa<ir::ConstantOp>(op)) text += " " + op.getName().stripDialect().str();
+  auto list = [&](auto &&self, Block &block) -> void {
+    for (Operation &op : block.without_terminator()) {
+      if (auto segments = dyn_cast<ir::SegmentsOp>(op))
+        self(self, segments.getBody().front());
+      else if (!isa<ir::ConstantOp>(op))
+        text += " " + op.getName().stripDialect().str();
+    }
+  };
+  list(list, kernel.getBody().front());
   text += "\n";
   for (const std::string &line : userLines(kernel)) text += "// " + line + "\n";
   return text;

@@ -59,7 +59,8 @@ FailureOr<CudaText> KernelPrinter::print() {
   std::string body = std::move(out);
   out.clear();
   depth = 0;
-  if (failed(printGlobals()) || failed(printSignature())) return failure();
+  if (failed(printGlobals()) || failed(printHelpers()) || failed(printSignature()))
+    return failure();
   CudaText result;
   for (const std::string &header : headers) result.source += "#include \"" + header + "\"\n";
   result.source += "\n" + out + body + "}\n";
@@ -67,17 +68,66 @@ FailureOr<CudaText> KernelPrinter::print() {
   return result;
 }
 
+/// The function of a call.
+static func::FuncOp calleeOf(func::CallOp call) {
+  return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+}
+
+/// Whether code stores through the pointer, here or in a function that gets it.
+static bool isWritten(Value pointer) {
+  return llvm::any_of(pointer.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isa<memref::ReinterpretCastOp>(user)) return isWritten(user->getResult(0));
+    if (auto call = dyn_cast<func::CallOp>(user))
+      return isWritten(calleeOf(call).getArgument(use.getOperandNumber()));
+    return isa<memref::StoreOp, vector::StoreOp>(user);
+  });
+}
+
+FailureOr<std::string> KernelPrinter::printAsHelper() {
+  depth = 1;
+  narrow = kernel->hasAttr(narrowAttr);
+  strict = kernel->hasAttr(strictAttr);
+  if (failed(printBlock(kernel.getBody().front()))) return failure();
+  std::string body = std::move(out);
+  out = "static __device__ __noinline__ void " + kernel.getName().str() + "(";
+  if (failed(printParameters())) return failure();
+  return out + body + "}\n\n";
+}
+
+LogicalResult KernelPrinter::printHelpers() {
+  SmallVector<func::FuncOp> helpers;
+  kernel.walk([&](func::CallOp call) {
+    if (func::FuncOp callee = calleeOf(call); !llvm::is_contained(helpers, callee))
+      helpers.push_back(callee);
+  });
+  for (func::FuncOp helper : helpers) {
+    KernelPrinter printer(helper, block);
+    FailureOr<std::string> text = printer.printAsHelper();
+    if (failed(text)) return failure();
+    out += *text;
+    headers.insert(printer.headers.begin(), printer.headers.end());
+  }
+  return success();
+}
+
 LogicalResult KernelPrinter::printSignature() {
   out += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(block) + ")\n" +
          kernel.getName().str() + "(";
+  return printParameters();
+}
+
+LogicalResult KernelPrinter::printParameters() {
   for (BlockArgument argument : kernel.getArguments()) {
     auto type = dyn_cast<MemRefType>(argument.getType());
+    if (argument.getType().isIndex()) {
+      out += ", const " + declare(argument);
+      continue;
+    }
     std::string element = type ? typeName(type.getElementType()) : "";
     if (element.empty())
       return kernel.emitError() << "a CUDA kernel cannot take a " << argument.getType();
-    bool written = llvm::any_of(argument.getUsers(), [](Operation *user) {
-      return isa<memref::StoreOp, vector::StoreOp>(user);
-    });
+    bool written = isWritten(argument);
     if (argument.getArgNumber()) out += ", ";
     out += (written ? "SINTER_GLOBAL(" : "SINTER_GLOBAL_CONST(") + element + ") " + name(argument);
   }
@@ -161,6 +211,19 @@ LogicalResult KernelPrinter::printOp(Operation &op) {
   }
   if (auto global = dyn_cast<memref::GetGlobalOp>(op)) {
     names[global.getResult()] = global.getName().str();
+    return success();
+  }
+  if (auto cast = dyn_cast<memref::ReinterpretCastOp>(op)) { // the same pointer
+    names[cast.getResult()] = name(cast.getSource());
+    return success();
+  }
+  if (auto call = dyn_cast<func::CallOp>(op)) {
+    std::string arguments;
+    for (Value operand : call.getOperands())
+      arguments +=
+          (arguments.empty() ? "" : ", ") +
+          (isa<MemRefType>(operand.getType()) ? name(operand) : text(operand, Binding::select));
+    line(call.getCallee().str() + "(" + arguments + ");");
     return success();
   }
   if (auto store = dyn_cast<memref::StoreOp>(op)) {

@@ -37,7 +37,7 @@ struct Expression {
 /// Whether values of the type are order alone, and not printed.
 bool isToken(mlir::Type type);
 
-/// Prints one kernel. Pure ops with one use are printed inside their user; everything else gets a
+/// Prints one kernel and the functions that it calls. Pure ops with one use are printed inside their user; everything else gets a
 /// name (v0, v1, ...) in program order.
 class KernelPrinter {
 public:
@@ -54,6 +54,10 @@ private:
   mlir::LogicalResult printAlloca(mlir::Operation &op);
   mlir::LogicalResult printGlobals();
   mlir::LogicalResult printSignature();
+  mlir::LogicalResult printHelpers();
+  mlir::LogicalResult printParameters();
+  /// A function that the kernel calls, without its headers.
+  mlir::FailureOr<std::string> printAsHelper();
   void line(const std::string &text) { out += std::string(2 * depth, ' ') + text + "\n"; }
 
   // What matrix units and asynchronous copies need (PrintMatrix.cpp). False: no op of theirs.

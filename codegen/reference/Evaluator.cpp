@@ -1,5 +1,6 @@
 #include "sinter/codegen/reference/Evaluator.h"
 #include "sinter/codegen/reference/OpEvaluation.h"
+#include "sinter/ir/Segments.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -35,9 +36,9 @@ const Handlers &handlers() {
 
 /// Ops that hold or call other ops, or only speak to the compiler.
 constexpr StringLiteral structural[] = {
-    "sinter.fused", "sinter.kernel",       "sinter.launch",
-    "sinter.yield", "sinter.expect_fused", "sinter.expect_kernels",
-    "sinter.scan",  "sinter.cond",         "sinter.while"};
+    "sinter.fused",        "sinter.kernel",         "sinter.launch", "sinter.yield",
+    "sinter.expect_fused", "sinter.expect_kernels", "sinter.scan",   "sinter.cond",
+    "sinter.while",        "sinter.segments"};
 
 class Interpreter {
 public:
@@ -86,6 +87,7 @@ private:
     if (auto scan = dyn_cast<ir::ScanOp>(op)) return runScan(scan, operands);
     if (auto branch = dyn_cast<ir::CondOp>(op)) return runCond(branch, operands);
     if (auto loop = dyn_cast<ir::WhileOp>(op)) return runWhile(loop, operands);
+    if (auto segments = dyn_cast<ir::SegmentsOp>(op)) return runSegments(segments, operands);
     if (auto call = dyn_cast<func::CallOp>(op)) {
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
       if (!callee || callee.isExternal())
@@ -143,6 +145,33 @@ private:
       copy.error.assign(size_t(copy.numElements()), std::numeric_limits<double>::infinity());
       tensor = std::make_shared<const HostTensor>(std::move(copy));
     }
+  }
+
+  /// The region once for each segment, on the segment's shape.
+  FailureOr<Tensors> runSegments(ir::SegmentsOp segments, const Tensors &operands) {
+    size_t shared = segments.getShared().size(), each = segments.getInputsEach();
+    Tensors results;
+    for (unsigned segment = 0; segment < segments.getCount(); ++segment) {
+      OpBuilder builder(segments.getContext());
+      OwningOpRef<ir::FusedOp> instance = ir::FusedOp::create(
+          builder, segments.getLoc(), segments.outputsOf(segment).getTypes(), ValueRange(),
+          ir::defaultSchedule(ir::KernelKind::Update, segments.getContext()));
+      Block &block = instance->getBody().emplaceBlock();
+      for (ValueRange values : {ValueRange(segments.getShared()), segments.inputsOf(segment)})
+        for (Value value : values) block.addArgument(value.getType(), segments.getLoc());
+      builder.setInsertionPointToEnd(&block);
+      SmallVector<Value> yielded =
+          ir::segmentAlone(segments, segment, builder, block.getArguments().take_front(shared),
+                           block.getArguments().drop_front(shared));
+      ir::YieldOp::create(builder, segments.getLoc(), yielded);
+      Tensors arguments(operands.begin(), operands.begin() + shared);
+      auto *first = operands.begin() + shared + segment * each;
+      arguments.append(first, first + each);
+      FailureOr<Tensors> made = run(block, arguments);
+      if (failed(made)) return failure();
+      results.append(*made);
+    }
+    return results;
   }
 
   /// Step after step, as the op says.

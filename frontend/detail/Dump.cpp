@@ -42,11 +42,16 @@ void Dump::stage(llvm::StringRef stage, llvm::StringRef pipeline, mlir::ModuleOp
   std::string safe = stage.split(':').first.str();
   std::string name = fmt::format("{:02}-{}.mlir", count++, safe), exact = "exact/" + name;
   std::string first =
-      previous.empty()
-          ? "// As traced.\n"
-          : fmt::format("// sinter-opt --mlir-print-debuginfo --pass-pipeline='{}' {}\n",
-                        pipeline.str(), previous);
+      previous.empty() ? "// As traced.\n"
+                       : fmt::format("// sinter-opt -mlir-print-debuginfo -pass-pipeline='{}' {}\n",
+                                     pipeline.str(), previous);
   file(name, first + readable(module));
+  auto functions = module.getOps<mlir::func::FuncOp>();
+  if (module.lookupSymbol("init") && !llvm::hasSingleElement(functions)) {
+    std::error_code ignored; // writing says what is wrong
+    std::filesystem::create_directory(path + "/init", ignored);
+    file("init/" + name, first + readable(module, /*init=*/true));
+  }
   file(exact, first + print(module, true));
   previous = exact;
   report.stage(stage, module);

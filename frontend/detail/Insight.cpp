@@ -3,12 +3,15 @@
 #include "sinter/frontend/Errors.h"
 #include "sinter/frontend/detail/Origin.h"
 #include "sinter/frontend/detail/Trace.h"
+#include "sinter/ir/Segments.h"
 #include "sinter/passes/fusion/Ledger.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -27,7 +30,8 @@ static std::vector<LineShare> sharesOf(ir::LaunchOp launch, ir::KernelOp kernel)
     std::vector<Origin> own = originsOf(op.getLoc());
     for (auto [origin, weight] : llvm::zip(origins, weights))
       if (llvm::is_contained(own, origin))
-        weight += static_cast<double>(op.getFlops()) / static_cast<double>(own.size());
+        weight +=
+            static_cast<double>(op.getFlops()) * ir::timesRun(op) / static_cast<double>(own.size());
   });
   double sum = 0;
   for (double weight : weights) sum += weight;
@@ -67,7 +71,8 @@ Insight insightOf(ModuleOp module, const std::string &entry, ModuleOptions optio
     auto kernel = module.lookupSymbol<ir::KernelOp>(launch.getKernel());
     LaunchInsight one{launch.getKernel().str(), 0, sharesOf(launch, kernel), {}};
     kernel.getBody().walk([&](Operation *op) {
-      if (auto fusible = dyn_cast<ir::FusibleOpInterface>(op)) one.flops += fusible.getFlops();
+      if (auto fusible = dyn_cast<ir::FusibleOpInterface>(op))
+        one.flops += std::llround(double(fusible.getFlops()) * ir::timesRun(op));
       if (isa<ir::ContractionOpInterface>(op) || ir::attentionFactsOf(op)) {
         std::string text;
         llvm::raw_string_ostream stream(text);

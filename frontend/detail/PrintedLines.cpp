@@ -1,5 +1,7 @@
 #include "sinter/frontend/detail/PrintedLines.h"
 
+#include "sinter/ir/Segments.h"
+
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -13,7 +15,13 @@ std::vector<PrintedLine> printedLines(Operation *op) {
   op->print(stream, OpPrintingFlags().assumeVerified());
 
   std::vector<Operation *> inOrder;
-  op->walk<WalkOrder::PreOrder>([&](Operation *inner) { inOrder.push_back(inner); });
+  auto isPrinted = [](Operation *inner) {
+    auto fused = dyn_cast_or_null<ir::FusedOp>(inner->getParentOp());
+    return !fused || !ir::onlySegments(fused.getBody().front());
+  };
+  op->walk<WalkOrder::PreOrder>([&](Operation *inner) {
+    if (inner == op || isPrinted(inner)) inOrder.push_back(inner);
+  });
   std::vector<PrintedLine> lines;
   size_t next = 0;
   SmallVector<StringRef> texts;

@@ -8,7 +8,7 @@ namespace sinter::detail {
 
 /// A module for people: lines of at most 160 columns, the user's lines as comments behind the ops
 /// ("// model.cpp:14 conv1"), ops of one such line beside each other, no ledger. Parses as the module without its
-/// locations.
-std::string readable(mlir::ModuleOp module);
+/// locations. Of the functions, @init alone or all others, with the kernels that they launch.
+std::string readable(mlir::ModuleOp module, bool init = false);
 
 } // namespace sinter::detail

@@ -3,7 +3,9 @@
 #include "sinter/frontend/detail/Report.h"
 #include "sinter/frontend/detail/Traced.h"
 #include "sinter/ir/KernelKinds.h"
-#include "sinter/ir/Sinter.h"
+#include "sinter/ir/Segments.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -152,10 +154,11 @@ Report::Json Report::kernelOf(ir::KernelOp kernel) {
   kernel.getBody().walk([&](Operation *op) {
     auto fusible = dyn_cast<ir::FusibleOpInterface>(op);
     if (!fusible || isa<ir::ConstantOp>(op)) return;
-    flops += fusible.getFlops();
+    int64_t own = std::llround(double(fusible.getFlops()) * ir::timesRun(op));
+    flops += own;
     ops.push_back({{"op", op->getName().stripDialect().str()},
                    {"type", typeText(op->getResult(0).getType())},
-                   {"flops", fusible.getFlops()},
+                   {"flops", own},
                    {"at", at(op->getLoc())}});
   });
   for (BlockArgument argument : body.getArguments()) inputs.push_back(typeText(argument.getType()));
@@ -165,6 +168,9 @@ Report::Json Report::kernelOf(ir::KernelOp kernel) {
     if (auto stage = made.getDefiningOp<ir::FusedOp>())
       made = throughReshapes(stage.getBody().front().getTerminator()->getOperand(
           cast<OpResult>(made).getResultNumber()));
+    else if (auto segments = made.getDefiningOp<ir::SegmentsOp>())
+      made = segments.getBody().front().getTerminator()->getOperand(
+          cast<OpResult>(made).getResultNumber() % segments.getOutputsEach());
     Operation *op = made.getDefiningOp();
     outputs.push_back({{"type", typeText(value.getType())},
                        {"op", op ? op->getName().stripDialect().str() : "copy"},

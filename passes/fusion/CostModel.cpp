@@ -1,5 +1,7 @@
 #include "sinter/passes/fusion/CostModel.h"
 
+#include "sinter/ir/Segments.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -109,6 +111,7 @@ private:
   bool isRow(Value value) const { return rows && elements(value) == rows; }
 
   void visit(Operation *op) {
+    if (isa<SegmentsOp>(op)) return; // once each
     Value result = op->getResult(0);
     Demand demand = demands.lookup(op);
     unsigned passes = isRow(result) ? demand.passes != 0 : llvm::popcount(demand.passes);
@@ -191,6 +194,11 @@ static constexpr double vectorColumns = 16;
 CostModel::Work CostModel::workOf(const KernelBody &body, const Evaluated &times) const {
   Work work{.bytes = double(bytesOf(body))};
   for (Operation *op : body.ops) {
+    if (auto segments = dyn_cast<SegmentsOp>(op)) {
+      for (Operation &inner : segments.getBody().front().without_terminator())
+        work.vector += pointsOf(&inner) * timesRun(&inner) * operationsPerElement(&inner);
+      continue;
+    }
     if (auto contraction = dyn_cast<ContractionOpInterface>(op)) {
       ContractionDims dims = contraction.getContractionDims();
       double columns = product(dims.n), inner = product(dims.batch) * product(dims.k);

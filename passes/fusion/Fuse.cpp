@@ -1,8 +1,10 @@
 #include "sinter/ir/Numerics.h"
+#include "sinter/ir/Segments.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/Copies.h"
 #include "sinter/passes/fusion/Expectations.h"
+#include "sinter/passes/fusion/Peak.h"
 #include "sinter/passes/fusion/Plan.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -102,6 +104,15 @@ llvm::SmallDenseMap<Operation *, Operation *> twinsIn(const KernelBody &body) {
   return twins;
 }
 
+// Groups as planned, and by which rules.
+struct Planned {
+  Planned(func::FuncOp func, const CostModel &costs, TargetAttr target, bool saveMemory = false)
+      : groups(func), legality(groups, costs, target, saveMemory) {}
+
+  Groups groups;
+  Legality legality;
+};
+
 class FusionPass : public sinter::passes::impl::FusionBase<FusionPass> {
 public:
   using FusionBase::FusionBase;
@@ -130,10 +141,19 @@ private:
     TargetAttr target = targetOf(func);
     CostModel costs(target);
     Copies copies(func);
-    if (!singletons) makeCopies(func, copies, costs, target);
-    Groups groups(func);
-    Legality legality(groups, costs, target);
-    if (!singletons) fusion::plan(groups, costs, legality, /*stages=*/true);
+    auto made = singletons ? std::make_unique<Planned>(func, costs, target)
+                           : planWithCopies(func, copies, costs, target);
+    if (!singletons) planStages(made->groups, costs, made->legality);
+    if (budget > 0 && !singletons)
+      if (int64_t need = peakOf(made->groups); need > budget) {
+        auto saving = std::make_unique<Planned>(func, costs, target, /*saveMemory=*/true);
+        fusion::plan(saving->groups, costs, saving->legality);
+        planStages(saving->groups, costs, saving->legality);
+        // Worth more launches where half of what is too much goes.
+        if (2 * (need - peakOf(saving->groups)) >= need - budget) made = std::move(saving);
+      }
+    const Groups &groups = made->groups;
+    const Legality &legality = made->legality;
     SmallVector<unsigned> order = groups.inExecutionOrder();
     llvm::DenseMap<unsigned, std::string> kernelNames;
     for (unsigned group : order)
@@ -163,15 +183,14 @@ private:
   }
 
   // The plan is a function of the graph, so each change of the graph asks for a new one.
-  static void makeCopies(func::FuncOp func, Copies &copies, const CostModel &costs,
-                         TargetAttr target) {
+  static std::unique_ptr<Planned> planWithCopies(func::FuncOp func, Copies &copies,
+                                                 const CostModel &costs, TargetAttr target) {
     copies.copyFreeOps();
     for (bool triedProducers = false;;) {
-      Groups groups(func);
-      Legality legality(groups, costs, target);
-      fusion::plan(groups, costs, legality, /*stages=*/false);
-      if (copies.dropUnused(groups)) continue;
-      if (triedProducers || !copies.copyProducers(groups, legality)) return;
+      auto made = std::make_unique<Planned>(func, costs, target);
+      fusion::plan(made->groups, costs, made->legality);
+      if (copies.dropUnused(made->groups)) continue;
+      if (triedProducers || !copies.copyProducers(made->groups, made->legality)) return made;
       triedProducers = true;
     }
   }
@@ -251,6 +270,26 @@ private:
     return fused;
   }
 
+  // Where segments are all there is, and each reads what no other does: operands in their order.
+  static void orderAsSegments(FusedOp fused) {
+    Block &block = fused.getBody().front();
+    auto segments = dyn_cast<SegmentsOp>(block.front());
+    if (!segments || segments->getNextNode() != block.getTerminator()) return;
+    unsigned count = block.getNumArguments();
+    llvm::SmallSetVector<unsigned, 16> order;
+    for (Value operand : segments->getOperands())
+      if (!order.insert(cast<BlockArgument>(operand).getArgNumber())) return;
+    if (order.size() != count) return;
+    SmallVector<Value> operands;
+    for (unsigned number : order) {
+      BlockArgument old = block.getArgument(number);
+      old.replaceAllUsesWith(block.addArgument(old.getType(), old.getLoc()));
+      operands.push_back(fused.getInputs()[number]);
+    }
+    block.eraseArguments(0, count);
+    fused->setOperands(operands);
+  }
+
   static FusedOp makeFused(OpBuilder &builder, const KernelBody &body, KernelKind kind,
                            const IRMapping &outside) {
     MLIRContext *context = builder.getContext();
@@ -276,6 +315,10 @@ private:
     SmallVector<Value> yielded;
     for (Value output : body.outputs) yielded.push_back(inside.lookup(output));
     YieldOp::create(within, fused.getLoc(), yielded);
+    if (kind == KernelKind::Update) {
+      gatherSegments(*block);
+      orderAsSegments(fused);
+    }
     return fused;
   }
 

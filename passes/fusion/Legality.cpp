@@ -105,6 +105,27 @@ std::optional<RefusedBecause> Legality::cycle(unsigned a, unsigned b) const {
                             .str()};
 }
 
+std::optional<RefusedBecause> Legality::keepsMore(unsigned a, unsigned b) const {
+  if (!saveMemory || !groups.connected(a, b)) return std::nullopt;
+  auto isMadeBy = [&](Value value, unsigned group) {
+    return groups.producerOf(value) == int(group);
+  };
+  SmallVector<Value> ofA = groups.bodyOf(a).inputs(), ofB = groups.bodyOf(b).inputs();
+  bool aFirst = llvm::any_of(ofB, [&](Value value) { return isMadeBy(value, a); });
+  unsigned producer = aFirst ? a : b;
+  const SmallVector<Value> &read = aFirst ? ofA : ofB, &wanted = aFirst ? ofB : ofA;
+  int64_t kept = 0, handed = 0; // parameters and inputs stay anyway
+  for (Value value : read)
+    if (groups.producerOf(value) >= 0 && !is_contained(wanted, value))
+      kept += fusion::bytesOf(value);
+  for (Value value : wanted)
+    if (isMadeBy(value, producer)) handed += fusion::bytesOf(value);
+  if (kept <= handed) return std::nullopt;
+  return RefusedBecause{Refusal::over_budget, std::to_string(kept) +
+                                                  " bytes would be kept instead of " +
+                                                  std::to_string(handed)};
+}
+
 std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b) const {
   if (groups.isBarrier(a) || groups.isBarrier(b))
     return RefusedBecause{Refusal::barrier, "a fusion_barrier is no part of a kernel"};
@@ -138,6 +159,7 @@ std::variant<KernelKind, RefusedBecause> Legality::check(unsigned a, unsigned b)
   }
   if (auto refused = heavyWork(a, b, body, kind, costs.evaluations(body, kind))) return *refused;
   if (auto refused = cycle(a, b)) return *refused;
+  if (auto refused = keepsMore(a, b)) return *refused;
   return kind;
 }
 
@@ -146,7 +168,8 @@ std::optional<KernelKind> Legality::kindOf(unsigned a, unsigned b, const KernelB
   KernelKind kind;
   if (whyNotAny(body, target, kind)) return std::nullopt;
   times = costs.evaluations(body, kind);
-  if (heavyWork(a, b, body, kind, times) || groups.wouldCreateCycle(a, b)) return std::nullopt;
+  if (heavyWork(a, b, body, kind, times) || groups.wouldCreateCycle(a, b) || keepsMore(a, b))
+    return std::nullopt;
   return kind;
 }
 
@@ -172,7 +195,8 @@ std::optional<Legality::Joined> Legality::join(unsigned a, unsigned b) const {
 }
 
 std::optional<double> Legality::costOfAbsorbing(unsigned reader, unsigned producer) const {
-  if (groups[reader].update || groups[producer].update) return std::nullopt;
+  if (groups[reader].update || groups[producer].update || keepsMore(producer, reader))
+    return std::nullopt;
   KernelBody body = groups.bodyOf(producer, reader);
   const KernelBody &own = groups.bodyOf(reader);
   llvm::erase_if(body.outputs, [&](Value output) { return !is_contained(own.outputs, output); });

@@ -11,8 +11,10 @@ namespace sinter::passes::fusion {
 /// (ir/KernelKinds.h), then the graph (cycles), then what it would compute twice.
 class Legality {
 public:
-  Legality(const Groups &groups, const CostModel &costs, ir::TargetAttr target)
-      : groups(groups), costs(costs), target(target) {}
+  /// With `saveMemory`, a producer that reads more than it hands on stays apart.
+  Legality(const Groups &groups, const CostModel &costs, ir::TargetAttr target,
+           bool saveMemory = false)
+      : groups(groups), costs(costs), target(target), saveMemory(saveMemory) {}
 
   /// The kind of kernel, or the refusal with its words.
   std::variant<ir::KernelKind, ir::RefusedBecause> check(unsigned a, unsigned b) const;
@@ -24,6 +26,10 @@ public:
     double cost, gain; // in the unit of CostModel
   };
   std::optional<Joined> join(unsigned a, unsigned b) const;
+
+  bool savesMemory() const { return saveMemory; }
+  /// Why one kernel of the two would keep more in memory than two do, where memory is to be saved.
+  std::optional<ir::RefusedBecause> keepsMore(unsigned a, unsigned b) const;
 
   /// What the kernel of a group costs, and the bytes of what it reads and writes.
   double costOf(unsigned group) const { return of(group).cost; }
@@ -51,6 +57,7 @@ private:
   const Groups &groups;
   const CostModel &costs;
   ir::TargetAttr target;
+  bool saveMemory;
   mutable std::vector<Known> known;
 };
 

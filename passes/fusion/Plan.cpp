@@ -19,13 +19,15 @@ public:
   Planner(Groups &groups, const CostModel &costs, const Legality &legality)
       : groups(groups), costs(costs), legality(legality) {}
 
-  void run(bool stages) {
+  void run() {
     fuseUpdate();
     fuseByGain();
     fuseSmallNeighbours();
-    if (!stages) return;
+  }
+
+  void runStages() {
     fuseStages();
-    fuseBeside(groups);
+    if (!legality.savesMemory()) fuseBeside(groups); // side by side, all results are there at once
     fuseCasts();
   }
 
@@ -278,7 +280,7 @@ private:
       pairs.erase(pairs.begin());
       if (!groups.isAlive(a) || !groups.isAlive(b) ||
           (!groups.connected(a, b) && !is_contained(groups.siblingsOf(a), b)) ||
-          groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b))
+          groups.whyNotStages({a, b}) || groups.wouldCreateCycle(a, b) || legality.keepsMore(a, b))
         continue;
       groups.mergeAsStages(a, b);
       addAround(a);
@@ -317,8 +319,11 @@ private:
 
 } // namespace
 
-void plan(Groups &groups, const CostModel &costs, const Legality &legality, bool stages) {
-  Planner(groups, costs, legality).run(stages);
+void plan(Groups &groups, const CostModel &costs, const Legality &legality) {
+  Planner(groups, costs, legality).run();
+}
+void planStages(Groups &groups, const CostModel &costs, const Legality &legality) {
+  Planner(groups, costs, legality).runStages();
 }
 
 RefusedBecause whyApart(const Legality &legality, unsigned producer, unsigned consumer) {

@@ -1,3 +1,4 @@
+#include "sinter/ir/Segments.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/fusion/LedgerAttribute.h"
 #include "sinter/passes/memory/Recompute.h"
@@ -134,9 +135,16 @@ public:
 private:
   void runOnOperation() override {
     if (budget <= 0) return;
+    // The segments of an update are parts, each of which may be launched on its own.
+    auto updates = [&](void (*change)(Block &)) {
+      for (auto kernel : getOperation().getOps<KernelOp>())
+        if (kindOf(kernel.getSchedule()) == KernelKind::Update) change(kernel.getBody().front());
+    };
+    updates(spreadSegments);
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
       if (!func.isExternal() && failed(fit(func))) return signalPassFailure();
     eraseUnlaunched();
+    updates(gatherSegments);
   }
 
   LogicalResult fit(func::FuncOp func) {

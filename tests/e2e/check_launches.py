@@ -17,14 +17,15 @@ import subprocess
 import sys
 
 
-def readable(dump, most):
-    """What is dumped for people can be read by them."""
+def readable(dump, most, tools):
+    """What is dumped for people can be read by them, and by MLIR."""
     for path in sorted(glob.glob(os.path.join(dump, "*", "[0-9][0-9]-*.mlir"))):
         with open(path, encoding="utf-8") as file:
             text = file.read().splitlines()
         name = os.path.relpath(path, dump)
         if path.endswith("-fusion.mlir"):
             print(f"{name}: {len(text)} lines")
+            subprocess.run([os.path.join(tools, "sinter-opt"), path, "-o", os.devnull], check=True)
         if long := [line for line in text if len(line) > 160]:
             sys.exit(f"{name}: a line of {len(long[0])} columns: {long[0]}")
         if "loc(" in "\n".join(text) or not any("// " in line and "." in line for line in text[1:]):
@@ -109,7 +110,7 @@ def main():
     path, dump = os.path.join(folder, "record.json"), os.path.join(folder, "dump")
     subprocess.run([*command, "--device", "cpu", "--steps", "1", "--json", path, "--dump", dump], check=True,
                    stdout=subprocess.DEVNULL)
-    readable(dump, lines)
+    readable(dump, lines, os.path.dirname(command[0]))
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     with open(os.path.join(dump, "train_step", "ledger.json"), encoding="utf-8") as file:

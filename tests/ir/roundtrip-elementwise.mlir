@@ -191,9 +191,11 @@ func.func @clamp(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
 }
 
 // CHECK-LABEL: func.func @compare(
-// CHECK: sinter.compare lt %{{.+}}, %{{.+}} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xi1>
+// CHECK: sinter.compare lt %{{.+}}, %{{.+}} : tensor<2x3xf32>{{$}}
+// CHECK: sinter.compare eq %{{.+}}, %{{.+}} : tensor<2x3xf32>{{$}}
 func.func @compare(%a: tensor<2x3xf32>, %b: tensor<2x3xf32>) -> tensor<2x3xi1> {
-  %r = sinter.compare lt %a, %b : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xi1>
+  %r = sinter.compare lt %a, %b : tensor<2x3xf32>
+  %all_types = sinter.compare eq %a, %b : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xi1>
   return %r : tensor<2x3xi1>
 }
 
@@ -226,9 +228,10 @@ func.func @is_finite(%x: tensor<2x3xf32>) -> tensor<2x3xi1> {
 }
 
 // CHECK-LABEL: func.func @select(
-// CHECK: sinter.select %{{.+}}, %{{.+}}, %{{.+}} : (tensor<2x3xi1>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+// CHECK-COUNT-2: sinter.select %{{.+}}, %{{.+}}, %{{.+}} : tensor<2x3xf32>{{$}}
 func.func @select(%c: tensor<2x3xi1>, %a: tensor<2x3xf32>, %b: tensor<2x3xf32>) -> tensor<2x3xf32> {
-  %r = sinter.select %c, %a, %b : (tensor<2x3xi1>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %r = sinter.select %c, %a, %b : tensor<2x3xf32>
+  %all_types = sinter.select %c, %b, %a : (tensor<2x3xi1>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
   return %r : tensor<2x3xf32>
 }
 

@@ -173,6 +173,51 @@ func.func @update(%w: tensor<8x4xf32> {sinter.role = "parameter", sinter.donated
   return %w2, %b2, %step : tensor<8x4xf32>, tensor<4xf32>, tensor<f32>
 }
 
+// What is computed for several parameters is said once.
+// CHECK-LABEL: func.func @update_in_segments
+// CHECK: %{{.*}}:2 = sinter.fused(%arg2, %arg3, %arg0, %arg4, %arg1) schedule(#sinter.update) attributes {sinter.name = "update_{{[0-9]+}}"} over [8x4, 4] {
+// CHECK: sinter.broadcast
+// CHECK-NEXT: sinter.div
+// CHECK-NEXT: sinter.sub
+// CHECK-NEXT: sinter.yield
+// CHECK-NOT: sinter.fused
+func.func @update_in_segments(%w: tensor<8x4xf32> {sinter.role = "parameter", sinter.donated = 0 : i64},
+                              %b: tensor<4xf32> {sinter.role = "parameter", sinter.donated = 1 : i64},
+                              %t: tensor<f32>, %gw: tensor<8x4xf32>, %gb: tensor<4xf32>)
+    -> (tensor<8x4xf32>, tensor<4xf32>) {
+  %rw = sinter.broadcast %t : (tensor<f32>) -> tensor<8x4xf32>
+  %rb = sinter.broadcast %t : (tensor<f32>) -> tensor<4xf32>
+  %dw = sinter.div %gw, %rw : tensor<8x4xf32>
+  %db = sinter.div %gb, %rb : tensor<4xf32>
+  %w2 = sinter.sub %w, %dw : tensor<8x4xf32>
+  %b2 = sinter.sub %b, %db : tensor<4xf32>
+  return %w2, %b2 : tensor<8x4xf32>, tensor<4xf32>
+}
+
+// What computes something else, reads elements elsewhere or is a scalar stands beside the segments.
+// CHECK-LABEL: func.func @update_of_several_kinds
+// CHECK: %{{.*}}:5 = sinter.fused({{.*}}) schedule(#sinter.update)
+// CHECK-DAG: sinter.mul %{{.*}}, %{{.*}} : tensor<3xf32>
+// CHECK-DAG: sinter.broadcast
+// CHECK: sinter.segments() of (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) over [8x4, 4] {
+// CHECK-NOT: sinter.segments
+func.func @update_of_several_kinds(
+    %a: tensor<8x4xf32> {sinter.role = "parameter", sinter.donated = 0 : i64},
+    %b: tensor<4xf32> {sinter.role = "parameter", sinter.donated = 1 : i64},
+    %c: tensor<3xf32> {sinter.role = "parameter", sinter.donated = 2 : i64},
+    %d: tensor<2xf32> {sinter.role = "parameter", sinter.donated = 3 : i64},
+    %e: tensor<f32> {sinter.role = "parameter", sinter.donated = 4 : i64},
+    %ga: tensor<8x4xf32>, %gb: tensor<4xf32>, %gc: tensor<3xf32>, %gd: tensor<1xf32>, %ge: tensor<f32>)
+    -> (tensor<8x4xf32>, tensor<4xf32>, tensor<3xf32>, tensor<2xf32>, tensor<f32>) {
+  %a2 = sinter.sub %a, %ga : tensor<8x4xf32>
+  %b2 = sinter.sub %b, %gb : tensor<4xf32>
+  %c2 = sinter.mul %c, %gc : tensor<3xf32>
+  %f = sinter.broadcast %gd : (tensor<1xf32>) -> tensor<2xf32>
+  %d2 = sinter.sub %d, %f : tensor<2xf32>
+  %e2 = sinter.sub %e, %ge : tensor<f32>
+  return %a2, %b2, %c2, %d2, %e2 : tensor<8x4xf32>, tensor<4xf32>, tensor<3xf32>, tensor<2xf32>, tensor<f32>
+}
+
 // So do small reductions to one element and arithmetic on single elements.
 // CHECK-LABEL: func.func @scalars_beside_a_reduction
 // CHECK: %{{.*}}:2 = sinter.fused({{.*}}) schedule(#sinter.reduction)
@@ -186,7 +231,9 @@ func.func @scalars_beside_a_reduction(%a: tensor<8x4xf32>, %t: tensor<f32>) -> (
 // What a mixed-precision step casts of its parameters before anything else is one launch.
 // CHECK-LABEL: func.func @casts_of_arguments
 // CHECK-NEXT: %{{.*}}:3 = sinter.fused(%arg0, %arg1, %arg2) schedule(#sinter.update) attributes {sinter.name = "cast_0"}
-// CHECK-COUNT-3: sinter.cast
+// CHECK: sinter.cast %{{.*}} : (tensor<5xf32>) -> tensor<5xf16>
+// CHECK: sinter.segments() of (%{{.*}}, %{{.*}}) over [8x4, 2x3x3] {
+// CHECK: sinter.cast %{{.*}} : (tensor<8x4xf32>) -> tensor<8x4xbf16>
 // CHECK-NOT: sinter.fused
 func.func @casts_of_arguments(%a: tensor<8x4xf32>, %b: tensor<5xf32>, %c: tensor<2x3x3xf32>) -> (tensor<8x4xbf16>, tensor<5xf16>, tensor<2x3x3xbf16>) {
   %x = sinter.cast %a : (tensor<8x4xf32>) -> tensor<8x4xbf16>

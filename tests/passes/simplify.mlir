@@ -138,7 +138,7 @@ func.func @casts(%x: tensor<bf16>, %y: tensor<f32>) -> (tensor<f64>, tensor<f32>
 // CHECK-SAME: (%[[X:.*]]: tensor<1x1x4x4xf32>, %[[G:.*]]: tensor<1x1x2x2xf32>)
 // CHECK: %[[Y:.*]], %[[P:.*]] = sinter.max_pool2d %[[X]]
 // CHECK: %[[M:.*]] = sinter.compare{{ +}}le %[[Y]]
-// CHECK: %[[S:.*]] = sinter.select %[[M]], %{{.*}}, %[[G]] : (tensor<1x1x2x2xi1>
+// CHECK: %[[S:.*]] = sinter.select %[[M]], %{{.*}}, %[[G]] : tensor<1x1x2x2xf32>
 // CHECK: %[[R:.*]] = sinter.max_pool2d_grad %[[S]], %[[P]]
 // CHECK: return %[[R]]
 func.func @pool_mask(%x: tensor<1x1x4x4xf32>, %g: tensor<1x1x2x2xf32>) -> tensor<1x1x4x4xf32> {

@@ -162,17 +162,6 @@ TEST_F(Pointwise, Windows) {
   }
 }
 
-TEST_F(Pointwise, UpdateOfSeveralShapes) {
-  expectAgrees(kernel("update",
-                      "%a: tensor<5000xf32>, %b: tensor<33x7xf32>, %ga: tensor<5000xf32>, %gb: "
-                      "tensor<33x7xf32>",
-                      "  %c = sinter.sub %a, %ga : tensor<5000xf32>\n  %d = sinter.mul %b, %gb : "
-                      "tensor<33x7xf32>\n"
-                      "  %e = sinter.exp %d : tensor<33x7xf32>\n  yield %c, %d, %e",
-                      "tensor<5000xf32>, tensor<33x7xf32>, tensor<33x7xf32>"),
-               {}, "", 2);
-}
-
 TEST_F(Pointwise, Scatter) {
   expectAgrees(kernel("scatter", "%g: tensor<3x4x40xf32>, %i: tensor<3x4xi64>",
                       "  %w = sinter.embedding_grad %g, %i {padding_idx = 2 : i64} : "
