@@ -14,6 +14,8 @@ namespace sinter::codegen {
 struct CompiledPart {
   uint32_t kernel = 0; // into Program::kernels
   runtime::LaunchShape shape;
+  double cycles = 0; // predicted, where there are alternatives
+  std::vector<runtime::Alternative> alternatives;
 };
 struct CompiledKernel : CompiledPart {
   /// A kernel in two launches: the first takes the inputs and scratch memory that it fills, the second the

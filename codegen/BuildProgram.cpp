@@ -217,6 +217,8 @@ private:
     runtime::Launch launch;
     launch.kernel = compiled.kernel;
     launch.shape = compiled.shape;
+    launch.cycles = compiled.cycles;
+    launch.alternatives = compiled.alternatives;
     launch.label = op.getKernel().str();
     launch.source = sourceOf(op.getLoc());
     for (Value input : op.getInputs())
@@ -240,6 +242,8 @@ private:
       entry.largest.push_back({scratch.bytes, "parts of the sums of " + launch.label});
       first.kernel = compiled.first->kernel;
       first.shape = compiled.first->shape;
+      first.cycles = compiled.first->cycles;
+      first.alternatives = compiled.first->alternatives;
       first.params.push_back(runtime::PointerParam{scratch, true});
       appendLaunch(std::move(first));
       launch.params.push_back(runtime::PointerParam{scratch, false});
@@ -503,7 +507,7 @@ FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
 FailureOr<runtime::Program> compileToProgram(ModuleOp module, const CodegenOptions &options) {
   if (options.target == runtime::TargetKind::reference) return referenceProgram(module);
   if (options.target == runtime::TargetKind::cuda)
-    return buildProgram(module, *cudaBackend(options.dump));
+    return buildProgram(module, *cudaBackend(options.cuda, options.dump));
   CpuBackendOptions cpu;
   cpu.isa = options.isa;
   cpu.savable = options.savable;

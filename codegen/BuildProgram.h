@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/codegen/Backend.h"
+#include "sinter/codegen/cuda/CudaBackend.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -30,6 +31,7 @@ struct CodegenOptions {
   bool savable = false; // the Program can be written to a file
   bool cache = true;
   int threads = 0; // that compile
+  CudaBackendOptions cuda;
   DumpText dump;
   bool assembly = false; // dump the assembly of CPU kernels, too
 };

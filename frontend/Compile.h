@@ -128,6 +128,10 @@ struct CompileOptions {
   /// for bit; a CompileError names the largest ones where even that is not enough. Not on `reference`.
   int64_t memory_budget = 0;
   Numerics numerics = Numerics::standard;
+  /// On a GPU: kernels that have alternatives (other tiles of a product by the matrix unit) are timed before the
+  /// first run, and the fastest run; choices are told on standard error and kept in the kernel cache. Results are
+  /// the same bits: no sum changes its order.
+  bool autotune = false;
 };
 
 /// What one run costs.

@@ -7,12 +7,14 @@
 extern "C" {
 
 struct SinterCompileRequest {
-  const char *path;     // an .mlir file of func.funcs in the sinter dialect
-  const char *device;   // "cpu", "cuda", "cuda-emulated" or "reference"
-  const char *entry;    // the function to compile; empty: the only one
-  int gradient;         // append the cotangents to the inputs and the gradients to the outputs
-  const char *dumpDir;  // empty: SINTER_DUMP decides
-  const char *numerics; // "default" or "strict"
+  const char *path;         // an .mlir file of func.funcs in the sinter dialect
+  const char *device;       // "cpu", "cuda", "cuda-emulated" or "reference"
+  const char *entry;        // the function to compile; empty: the only one
+  int gradient;             // append the cotangents to the inputs and the gradients to the outputs
+  const char *dumpDir;      // empty: SINTER_DUMP decides
+  const char *numerics;     // "default" or "strict"
+  const char *architecture; // "sm_90", or a CPU's instruction set; empty: the device's
+  unsigned alternatives;    // CUDA: kernels besides the model's choice, for autotune
 };
 
 /// Returns a new Program with that one entry, or null with `*error` set (to be freed by `free`).

@@ -62,6 +62,7 @@ struct TrainerOptions {
   Numerics numerics = Numerics::standard;
   GradientOptions gradients = {};
   optim::Averaging average = {};
+  bool autotune = false; // as in CompileOptions
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and
@@ -218,6 +219,10 @@ struct FitOptions {
   std::vector<std::shared_ptr<Callback>> callbacks = {};
   CheckpointOptions checkpoint = {};
   bool validate_average = false; // validation is of the averages, once there are any
+  /// So many steps are one launch, on a GPU: their batches travel together, and their losses come back together.
+  /// Where a rate changes within them, or something looks at every step (callbacks, averages, checkpoints by
+  /// steps), there are fewer.
+  int64_t steps_per_launch = 1;
 };
 
 struct EvaluateOptions {

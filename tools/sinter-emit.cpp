@@ -27,7 +27,8 @@ namespace {
 struct Options {
   std::string file, target = "cuda", architecture, kernel, output, precision = "f32",
                     numerics = "default";
-  bool ptx = false, cubin = false, llvm = false, assembly = false, mlir = false;
+  unsigned alternatives = 0;
+  bool ptx = false, cubin = false, llvm = false, assembly = false, mlir = false, early = false;
 };
 
 int fail(const std::string &message) {
@@ -62,7 +63,7 @@ FailureOr<std::string> textOf(ir::KernelOp kernel, const Options &options) {
                             : options.assembly ? codegen::CpuText::assembly
                                                : codegen::CpuText::kernelMlir,
                             options.architecture);
-  FailureOr<std::string> text = codegen::cudaText(kernel);
+  FailureOr<std::string> text = codegen::cudaText(kernel, {.early = options.early});
   if (failed(text) || (!options.ptx && !options.cubin)) return text;
   auto assembled = assembleCuda(kernel.getSymName().str(), *text, options);
   if (!assembled) return kernel.emitError() << assembled.error().message;
@@ -83,6 +84,11 @@ int main(int argc, char **argv) {
   app.add_option("--numerics", options.numerics,
                  "default, or strict: the same bits whatever is fused")
       ->check(CLI::IsMember({"default", "strict"}));
+  app.add_option(
+      "--alternatives", options.alternatives,
+      "CUDA: lists so many other tiles of a product by the matrix unit, with predictions");
+  app.add_flag("--early", options.early,
+               "CUDA, sm_90: kernels wait by themselves for those before them");
   app.add_flag("--ptx", options.ptx, "PTX instead of CUDA C++");
   app.add_flag("--cubin", options.cubin, "A cubin (binary; one kernel, use --kernel and -o)");
   app.add_flag("--llvm", options.llvm, "LLVM IR instead of the kernel in MLIR");
@@ -119,6 +125,7 @@ int main(int argc, char **argv) {
     compile.device = options.target;
     compile.precision = options.precision;
     compile.numerics = options.numerics;
+    compile.alternatives = options.alternatives;
     compile.architecture =
         options.target == "cuda" && options.architecture.empty() ? "sm_90" : options.architecture;
     if (failed(sinter::detail::planModule(*module, compile))) return 1;

@@ -27,12 +27,15 @@ using namespace sinter::runtime;
 
 namespace {
 
+/// How many kernels are timed besides the model's choice.
+constexpr unsigned autotunedAlternatives = 3;
+
 struct Options {
   std::string file, entry, device = "auto", outputDir, load, save, json, dump, profile;
-  std::string numerics = "default";
+  std::string numerics = "default", architecture;
   std::vector<std::string> inputs;
   int repeat = 1;
-  bool gradient = false;
+  bool gradient = false, autotune = false, listLaunches = false;
   int threads = 0;
   int64_t seed = -1;
 };
@@ -63,9 +66,11 @@ std::shared_ptr<const Program> compile(const Options &options) {
   auto entry = reinterpret_cast<decltype(&sinterCompileFile)>(dlsym(library, SINTER_COMPILE_FILE));
   if (!entry) fail(std::string("the compiler library is of another version: ") + dlerror());
   std::string device = options.device == "auto" ? "cpu" : options.device;
-  SinterCompileRequest request{options.file.c_str(),  device.c_str(),
-                               options.entry.c_str(), options.gradient,
-                               options.dump.c_str(),  options.numerics.c_str()};
+  SinterCompileRequest request{
+      options.file.c_str(),         device.c_str(),
+      options.entry.c_str(),        options.gradient,
+      options.dump.c_str(),         options.numerics.c_str(),
+      options.architecture.c_str(), options.autotune ? autotunedAlternatives : 0};
   char *error = nullptr;
   std::shared_ptr<const Program> program(entry(&request, &error));
   if (!program) {
@@ -196,6 +201,34 @@ void initialise(Executor &executor, const Program &program, const Options &optio
   if (!options.load.empty()) loadCheckpoint(*executor.state(), options.load);
 }
 
+/// One line a launch, and one for each of its alternatives, with what the compiler's model predicts.
+void listLaunches(const Program &program, const Entry &entry) {
+  std::printf("%s\n", entry.name.c_str());
+  auto line = [&](const char *indent, uint32_t kernel, const LaunchShape &shape, double cycles) {
+    std::printf("%s%s", indent, program.kernels[kernel].name.c_str());
+    if (program.target == TargetKind::cuda)
+      std::printf(" <<<%u, %u, %u>>>", shape.grid[0], shape.block[0], shape.sharedBytes);
+    if (cycles > 0) std::printf(" %.1f kcycles predicted", cycles / 1000);
+  };
+  auto list = [&](const Block &block, const std::string &indent, auto &self) -> void {
+    for (const Instruction &instruction : block) {
+      if (auto *loop = std::get_if<Loop>(&instruction.op)) {
+        std::printf("%sloop of %lld\n", indent.c_str(), static_cast<long long>(loop->count));
+        self(*loop->body, indent + "  ", self);
+      }
+      auto *launch = std::get_if<Launch>(&instruction.op);
+      if (!launch) continue;
+      line(indent.c_str(), launch->kernel, launch->shape, launch->cycles);
+      std::printf("  %s\n", launch->source.c_str());
+      for (const Alternative &other : launch->alternatives) {
+        line((indent + "  or ").c_str(), other.kernel, other.shape, other.cycles);
+        std::printf("\n");
+      }
+    }
+  };
+  list(entry.body, "  ", list);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -221,6 +254,12 @@ int main(int argc, char **argv) {
   app.add_option("--numerics", options.numerics,
                  "IR only: default, or strict: the same bits whatever is fused")
       ->check(CLI::IsMember({"default", "strict"}));
+  app.add_option("--arch", options.architecture, "IR only: sm_90, ... or a CPU's instruction set");
+  app.add_flag(
+      "--autotune", options.autotune,
+      "Times the alternatives of kernels that have some, and keeps the fastest in the cache");
+  app.add_flag("--launches", options.listLaunches,
+               "Prints the launches of the Program with their alternatives, and runs nothing");
   app.add_option("--profile", options.profile,
                  "Times every launch: prints a table, writes a Chrome trace to this file");
   app.add_option("--threads", options.threads, "CPU threads");
@@ -234,7 +273,12 @@ int main(int argc, char **argv) {
     fail("--numerics needs IR: the kernels of a Program are made");
   std::shared_ptr<const Program> program =
       isIr ? compile(options) : std::make_shared<const Program>(value(loadProgram(options.file)));
-  auto executor = value(Executor::create(program, openDevice(*program, options)));
+  if (options.listLaunches) {
+    for (const Entry &entry : program->entries) listLaunches(*program, entry);
+    return 0;
+  }
+  auto executor =
+      value(Executor::create(program, openDevice(*program, options), nullptr, options.autotune));
   size_t index = chooseEntry(*program, isIr ? "" : options.entry);
   const Entry &entry = program->entries[index];
   std::vector<HostBuffer> inputs = readInputs(entry, options);

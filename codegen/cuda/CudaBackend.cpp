@@ -2,9 +2,12 @@
 
 #include "sinter/codegen/LowerKernel.h"
 #include "sinter/codegen/cuda/DeviceHeaders.h"
+#include "sinter/ir/Alternatives.h"
 #include "sinter/ir/Numerics.h"
 
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include <set>
 
@@ -17,10 +20,45 @@ struct PrintedKernel {
   CudaText text;
   std::optional<CudaText> first; // of a kernel in two launches
   LoweredKernel lowered;         // its functions are gone
+  bool awaits = false;
 };
 
+/// Another schedule of a kernel, and what the model predicts for it.
+struct Other {
+  ir::ContractionScheduleAttr schedule;
+  double cycles = 0;
+};
+/// What passes thought of besides the kernel's own schedule.
+SmallVector<Other> othersOf(ir::KernelOp kernel) {
+  SmallVector<Other> others;
+  auto list = kernel->getAttrOfType<ArrayAttr>(ir::alternativesAttr);
+  if (!list || !isa<ir::ContractionScheduleAttr>(kernel.getSchedule())) return others;
+  for (auto each : list.getAsRange<DictionaryAttr>()) {
+    auto schedule = each.getAs<ir::ContractionScheduleAttr>("schedule");
+    auto cycles = each.getAs<FloatAttr>("cycles");
+    if (schedule && cycles) others.push_back({schedule, cycles.getValueAsDouble()});
+  }
+  return others;
+}
+double cyclesOf(ir::KernelOp kernel) {
+  auto cycles = kernel->getAttrOfType<FloatAttr>(ir::cyclesAttr);
+  return cycles ? cycles.getValueAsDouble() : 0;
+}
+
+std::string tileText(ir::ContractionScheduleAttr schedule) {
+  return std::to_string(schedule.getTileM()) + "x" + std::to_string(schedule.getTileN()) + "x" +
+         std::to_string(schedule.getTileK());
+}
+
+/// Whether kernels for the target can wait for those before them.
+bool canAwait(ir::TargetAttr target) {
+  StringRef name = target.getIsa();
+  int64_t number = 0;
+  return name.consume_front("sm_") && !name.consumeInteger(10, number) && number >= 90;
+}
+
 /// Lowers into a module of its own and prints it.
-FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel) {
+FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel, const CudaBackendOptions &backend) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   LoweringOptions options = LoweringOptions::of(ir::targetOf(kernel));
@@ -28,11 +66,12 @@ FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel) {
   options.strict = ir::isStrict(kernel);
   FailureOr<LoweredKernel> lowered = lowerKernel(kernel, builder, options);
   if (failed(lowered)) return failure();
-  FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block);
+  const bool awaits = backend.early && canAwait(ir::targetOf(kernel));
+  FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block, awaits);
   if (failed(text)) return failure();
-  PrintedKernel printed{std::move(*text), std::nullopt, *lowered};
+  PrintedKernel printed{std::move(*text), std::nullopt, *lowered, awaits};
   if (lowered->first) {
-    FailureOr<CudaText> first = printCudaKernel(lowered->first, lowered->firstBlock);
+    FailureOr<CudaText> first = printCudaKernel(lowered->first, lowered->firstBlock, awaits);
     if (failed(first)) return failure();
     printed.first = std::move(*first);
   }
@@ -103,7 +142,8 @@ void withIncluded(ArrayRef<std::string> names, std::set<std::string> &all) {
 
 class CudaBackend : public Backend {
 public:
-  explicit CudaBackend(DumpText dump) : dump(std::move(dump)) {}
+  CudaBackend(CudaBackendOptions options, DumpText dump)
+      : options(options), dump(std::move(dump)) {}
   runtime::TargetKind kind() const override { return runtime::TargetKind::cuda; }
 
   FailureOr<std::vector<CompiledKernel>> compile(ArrayRef<ir::KernelOp> kernels,
@@ -115,68 +155,149 @@ public:
     }
     std::vector<CompiledKernel> compiled;
     for (ir::KernelOp kernel : kernels) {
-      FailureOr<PrintedKernel> printed = printKernel(kernel);
+      std::string name = kernel.getSymName().str();
+      FailureOr<PrintedKernel> printed = printKernel(kernel, options);
       if (failed(printed)) return failure();
-      if (dump) dump(kernel.getSymName().str() + ".cu", wholeText(kernel, *printed));
-      auto add = [&](const std::string &name, CudaText &text, int64_t grid, int64_t block,
-                     int64_t sharedBytes) {
-        CompiledPart part;
-        part.kernel = program.kernels.size();
-        part.shape.grid = {uint32_t(grid), 1, 1};
-        part.shape.block = {uint32_t(block), 1, 1};
-        part.shape.sharedBytes = uint32_t(sharedBytes);
-        runtime::Kernel entry;
-        entry.name = name;
-        entry.source = std::move(text.source);
-        std::set<std::string> headers;
-        withIncluded(text.headers, headers);
-        for (const std::string &header : headers) entry.headers.push_back(headerIndex.at(header));
-        program.kernels.push_back(std::move(entry));
-        return part;
-      };
-      const LoweredKernel &lowered = printed->lowered;
-      CompiledKernel result;
-      if (printed->first) {
-        result.first = add(kernel.getSymName().str() + "_parts", *printed->first, lowered.firstGrid,
-                           lowered.firstBlock, lowered.firstSharedBytes);
-        result.scratchBytes = lowered.scratchBytes;
-      }
-      static_cast<CompiledPart &>(result) = add(kernel.getSymName().str(), printed->text,
-                                                lowered.grid, lowered.block, lowered.sharedBytes);
-      compiled.push_back(result);
+      if (dump) dump(name + ".cu", wholeText(kernel, *printed));
+      CompiledKernel result = add(name, *printed, program, headerIndex);
+      if (failed(addAlternatives(kernel, result, program, headerIndex))) return failure();
+      compiled.push_back(std::move(result));
     }
     return compiled;
   }
 
 private:
+  using Headers = std::map<std::string, uint32_t>;
+
+  static CompiledPart addPart(std::string name, const CudaText &text, const LoweredKernel &lowered,
+                              bool isFirst, bool awaits, runtime::Program &program,
+                              const Headers &headerIndex) {
+    CompiledPart part;
+    part.kernel = program.kernels.size();
+    part.shape.grid = {uint32_t(isFirst ? lowered.firstGrid : lowered.grid), 1, 1};
+    part.shape.block = {uint32_t(isFirst ? lowered.firstBlock : lowered.block), 1, 1};
+    part.shape.sharedBytes = uint32_t(isFirst ? lowered.firstSharedBytes : lowered.sharedBytes);
+    runtime::Kernel entry;
+    entry.name = std::move(name);
+    entry.source = text.source;
+    entry.awaits = awaits;
+    std::set<std::string> headers;
+    withIncluded(text.headers, headers);
+    for (const std::string &header : headers) entry.headers.push_back(headerIndex.at(header));
+    program.kernels.push_back(std::move(entry));
+    return part;
+  }
+
+  static CompiledKernel add(const std::string &name, const PrintedKernel &printed,
+                            runtime::Program &program, const Headers &headers) {
+    const LoweredKernel &lowered = printed.lowered;
+    CompiledKernel result;
+    if (printed.first) {
+      result.first =
+          addPart(name + "_parts", *printed.first, lowered, true, printed.awaits, program, headers);
+      result.scratchBytes = lowered.scratchBytes;
+    }
+    static_cast<CompiledPart &>(result) =
+        addPart(name, printed.text, lowered, false, printed.awaits, program, headers);
+    return result;
+  }
+
+  /// Other tiles for the part of the kernel that multiplies.
+  LogicalResult addAlternatives(ir::KernelOp kernel, CompiledKernel &result,
+                                runtime::Program &program, const Headers &headers) {
+    CompiledPart &multiplies = result.first ? *result.first : result;
+    for (const Other &other : othersOf(kernel)) {
+      FailureOr<PrintedKernel> printed = printOther(kernel, other.schedule);
+      if (failed(printed)) return failure();
+      // Parts of the sum lie as they do for the tiles that were chosen, or the second launch is another.
+      if (bool(printed->first) != bool(result.first) ||
+          printed->lowered.scratchBytes != result.scratchBytes)
+        continue;
+      CompiledPart part = addPart(
+          kernel.getSymName().str() + (result.first ? "_parts_" : "_") + tileText(other.schedule),
+          printed->first ? *printed->first : printed->text, printed->lowered, bool(printed->first),
+          printed->awaits, program, headers);
+      multiplies.alternatives.push_back({part.kernel, part.shape, other.cycles});
+    }
+    if (!multiplies.alternatives.empty()) multiplies.cycles = cyclesOf(kernel);
+    return success();
+  }
+
+  /// The kernel with another schedule; its name says which.
+  FailureOr<PrintedKernel> printOther(ir::KernelOp kernel,
+                                      ir::ContractionScheduleAttr schedule) const {
+    std::string name = kernel.getSymName().str();
+    Attribute own = kernel.getSchedule();
+    llvm::scope_exit restore([&] {
+      kernel.setScheduleAttr(own);
+      kernel.setSymName(name);
+    });
+    kernel.setScheduleAttr(schedule);
+    // Where the sum has parts, the launch of the parts is the alternative, and has the name.
+    kernel.setSymName(name + (schedule.getSplitK() > 1 ? "" : "_" + tileText(schedule)));
+    FailureOr<PrintedKernel> printed = printKernel(kernel, options);
+    if (succeeded(printed) && printed->first) {
+      std::string was = name + "_parts(", is = name + "_parts_" + tileText(schedule) + "(";
+      size_t at = printed->first->source.find(was);
+      if (at != std::string::npos) printed->first->source.replace(at, was.size(), is);
+    }
+    return printed;
+  }
+
+  CudaBackendOptions options;
   DumpText dump;
 };
 
 } // namespace
 
-std::unique_ptr<Backend> cudaBackend(DumpText dump) {
-  return std::make_unique<CudaBackend>(std::move(dump));
+std::unique_ptr<Backend> cudaBackend(CudaBackendOptions options, DumpText dump) {
+  return std::make_unique<CudaBackend>(options, std::move(dump));
 }
 
-FailureOr<std::string> cudaText(ir::KernelOp kernel) {
-  FailureOr<PrintedKernel> printed = printKernel(kernel);
+FailureOr<std::string> cudaText(ir::KernelOp kernel, const CudaBackendOptions &options) {
+  FailureOr<PrintedKernel> printed = printKernel(kernel, options);
   if (failed(printed)) return failure();
-  return wholeText(kernel, *printed);
+  std::string text;
+  auto line = [&](StringRef what, Attribute schedule, double cycles) {
+    text += llvm::formatv("// {0}: tiles of {1}, {2:f1} kcycles predicted\n", what,
+                          tileText(cast<ir::ContractionScheduleAttr>(schedule)), cycles / 1000);
+  };
+  SmallVector<Other> others = othersOf(kernel);
+  if (!others.empty()) line("chosen", kernel.getSchedule(), cyclesOf(kernel));
+  for (const Other &other : others) line("alternative", other.schedule, other.cycles);
+  return text + wholeText(kernel, *printed);
+}
+
+namespace {
+// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared
+// memory of a block and the usual L2 sizes of the family's data-centre part.
+struct Limits {
+  StringRef name;
+  int64_t sharedBytes, l2Bytes;
+  StringRef matrix = "m16n8k16";
+};
+const Limits known[] = {{"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
+                        {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
+                        {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20},
+                        {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
+
+int64_t numberOf(StringRef architecture) {
+  int64_t number = 0;
+  architecture.consume_front("sm_");
+  architecture.consumeInteger(10, number);
+  return number;
+}
+} // namespace
+
+std::string nearestCudaArchitecture(const std::string &architecture) {
+  StringRef nearest = known[0].name;
+  for (const Limits &limits : known)
+    if (numberOf(limits.name) <= numberOf(architecture) && !limits.name.ends_with("a"))
+      nearest = limits.name;
+  return nearest.str();
 }
 
 FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architecture) {
-  // CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": opt-in shared
-  // memory of a block and the usual L2 sizes of the family's data-centre part.
-  struct Limits {
-    StringRef name;
-    int64_t sharedBytes, l2Bytes;
-    StringRef matrix = "m16n8k16";
-  };
-  static const Limits known[] = {
-      {"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
-      {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
-      {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20},
-      {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
   for (const Limits &limits : known)
     if (limits.name == architecture)
       // Static shared arrays end at 48 KiB on every architecture; a launch may ask for more.

@@ -34,8 +34,8 @@ llvm::StringRef cudaTypeName(Type type) {
   return "";
 }
 
-FailureOr<CudaText> printCudaKernel(func::FuncOp kernel, int64_t block) {
-  return KernelPrinter(kernel, block).print();
+FailureOr<CudaText> printCudaKernel(func::FuncOp kernel, int64_t block, bool awaits) {
+  return KernelPrinter(kernel, block, awaits).print();
 }
 
 std::string KernelPrinter::typeName(Type type) const {
@@ -52,6 +52,10 @@ FailureOr<CudaText> KernelPrinter::print() {
   depth = 1;
   narrow = kernel->hasAttr(narrowAttr);
   strict = kernel->hasAttr(strictAttr);
+  if (awaits) {
+    headers.insert("sinter/launch.cuh");
+    line("awaitEarlierKernels();");
+  }
   for (BlockArgument argument : kernel.getArguments())
     if (kernel.getArgAttr(argument.getArgNumber(), alignedAttr))
       line(name(argument) + " = aligned(" + name(argument) + ");");

@@ -41,7 +41,8 @@ bool isToken(mlir::Type type);
 /// name (v0, v1, ...) in program order.
 class KernelPrinter {
 public:
-  KernelPrinter(mlir::func::FuncOp kernel, int64_t block) : kernel(kernel), block(block) {}
+  KernelPrinter(mlir::func::FuncOp kernel, int64_t block, bool awaits)
+      : kernel(kernel), block(block), awaits(awaits) {}
   mlir::FailureOr<CudaText> print();
 
 private:
@@ -88,6 +89,7 @@ private:
 
   mlir::func::FuncOp kernel;
   int64_t block;
+  bool awaits;
   bool narrow = false, strict = false;
   std::string out;
   unsigned depth = 0, nextName = 0;

@@ -105,6 +105,9 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   ModuleOptions options;
   options.device = request.device;
   options.numerics = request.numerics;
+  options.architecture = request.architecture;
+  options.alternatives = request.alternatives;
+  options.early = options.device == "cuda";
   Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
             function->getName().str(), options.device, options.precision);
   if (dump) {

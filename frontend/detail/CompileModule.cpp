@@ -6,6 +6,7 @@
 #include "sinter/passes/MixedPrecision.h"
 #include "sinter/passes/Passes.h"
 #include "sinter/passes/Pipeline.h"
+#include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/LedgerAttribute.h"
 #include "sinter/passes/fusion/LedgerRemarks.h"
 
@@ -67,6 +68,7 @@ LogicalResult planModule(ModuleOp module, const ModuleOptions &options, std::str
   pipeline.ledger = bool(options.text);
   if (failed(passes::runPipeline(module, pipeline, options.afterStage, failedStage)))
     return failure();
+  if (options.alternatives) passes::fusion::addAlternatives(module, options.alternatives);
   if (options.text) {
     std::vector<passes::Ledger> ledgers = passes::takeLedgers(module);
     options.text("ledger.json", passes::toJson(ledgers));
@@ -86,6 +88,7 @@ FailureOr<runtime::Program> compileModule(ModuleOp module, const ModuleOptions &
   codegen.savable = options.savable;
   codegen.dump = options.text;
   codegen.assembly = options.assembly;
+  codegen.cuda.early = options.early;
   if (failedStage) *failedStage = "codegen";
   return codegen::compileToProgram(module, codegen);
 }

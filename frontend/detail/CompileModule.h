@@ -18,6 +18,9 @@ struct ModuleOptions {
   std::string architecture; // CPU instruction set or GPU architecture; empty: the device's own
   int64_t memoryBudget = 0; // bytes of working memory that a function may need; 0: any
   bool savable = false;     // the Program can be written to a file
+  /// CUDA: how many kernels besides the model's choice travel with a contraction by a matrix unit.
+  unsigned alternatives = 0;
+  bool early = false; // CUDA: kernels wait by themselves for those before them (sm_90)
   std::vector<passes::Insertion> insertions; // passes from outside
   /// Called with the module as it comes in ("traced"), then after each stage of the pipeline with the
   /// textual pipeline that replays it.

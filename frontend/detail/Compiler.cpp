@@ -1,5 +1,6 @@
 #include "sinter/frontend/detail/Compiler.h"
 
+#include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/frontend/detail/CompileModule.h"
 #include "sinter/frontend/detail/ContractCheck.h"
 #include "sinter/frontend/detail/Dump.h"
@@ -25,12 +26,21 @@ void dropExpectations(ModuleOp module) {
   });
 }
 
+/// How many kernels are timed besides the model's choice.
+static constexpr unsigned autotunedAlternatives = 3;
+
 ModuleOptions moduleOptions(const CompileOptions &options) {
   ModuleOptions compile;
   compile.device = options.device.name();
   compile.precision = text(options.precision);
   compile.memoryBudget = options.memory_budget;
   if (options.numerics == Numerics::strict) compile.numerics = "strict";
+  if (options.device.kind() == Device::Kind::cuda) {
+    compile.architecture =
+        codegen::nearestCudaArchitecture(options.device.runtimeDevice()->architecture());
+    compile.early = true;
+  }
+  if (options.autotune) compile.alternatives = autotunedAlternatives;
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});
   return compile;
@@ -70,6 +80,7 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   dump->finish(*program, compile.assembly);
   contracts.check(*program);
   result.plannedIr = print(*module, false);
+  result.autotune = options.autotune;
   result.program = std::make_shared<const runtime::Program>(std::move(*program));
   return result;
 }

@@ -16,6 +16,7 @@ struct Compiled {
   std::shared_ptr<const runtime::Program> program;
   std::string tracedIr, plannedIr;
   std::shared_ptr<Dump> dump; // null when nothing is written
+  bool autotune = false;      // as the options asked
 };
 
 /// Compiles functions, of different names, into one program for the options' device. `label` names
@@ -74,6 +75,15 @@ public:
   /// Inputs must have the entry's types (checked by the caller).
   std::vector<Array> run(const std::vector<Array> &inputs, const Device &device,
                          const StateTable &table);
+  /// Runs that are under way.
+  struct Started {
+    std::vector<std::vector<Array>> results; // of each step
+    std::shared_ptr<runtime::Moment> moment;
+  };
+  /// Queues steps, as one launch where the device can; their results are there when `finish` returns.
+  Started start(const std::vector<std::vector<Array>> &inputs, const Device &device,
+                const StateTable &table);
+  void finish(Started &started) const;
   /// Runs the program's `init`.
   void initialise(const Device &device, const StateTable &table);
   Cost cost() const;

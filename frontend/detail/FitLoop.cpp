@@ -27,6 +27,8 @@ FitLoop::FitLoop(Trainer &trainer, const data::Dataset &train, const FitOptions 
 void FitLoop::checkOptions() const {
   auto fail = [&](const std::string &message) { throw UserError("fit: " + message, where); };
   if (train.size() == 0) fail("the training data are empty");
+  if (options.steps_per_launch < 1)
+    fail(fmt::format("steps_per_launch is {}", options.steps_per_launch));
   if (options.epochs < 0) fail(fmt::format("epochs is {}", options.epochs));
   if (options.drop_last && train.size() < options.batch_size)
     fail(fmt::format("{} samples make no batch of {}, and drop_last leaves nothing", train.size(),
@@ -53,6 +55,7 @@ History FitLoop::run() {
                            .drop_last = options.drop_last},
                           where);
   InterruptGuard interrupt;
+  session.forget(); // of a fit that was left by an exception
   each(&Callback::on_train_begin);
   while (place.epoch <= options.epochs && !over()) epoch();
   each(&Callback::on_train_end);
@@ -77,37 +80,83 @@ void FitLoop::epoch() {
   {
     data::Loader::Epoch batches = loader.epoch(impl.epochsDone, place.batches);
     for (const data::Example &one : batches) {
-      batch(one, place.batches + 1 == total);
+      batch(one, place.batches + ahead() + 1 == total);
       place.seconds = before + secondsSince(epochStart);
       history.interrupted |= InterruptGuard::requested();
       if (over()) break;
       saveIfDue(/*epochEnded=*/false);
     }
+    drain();
+    place.seconds = before + secondsSince(epochStart);
   }
   endEpoch();
   history.interrupted |= InterruptGuard::requested();
 }
 
+/// Whether something has to see the model as it is after each step.
+bool FitLoop::looksAtEachStep() const {
+  return !options.callbacks.empty() || options.checkpoint.every_steps > 0 ||
+         options.log_every > 0 || session.runsAhead() == 1;
+}
+
 void FitLoop::batch(const data::Example &batch, bool last) {
-  auto stepStart = Clock::now();
-  int64_t updates = session.updates(), rows = batch.x.rank() ? batch.x.shape()[0] : 0;
-  double lr = session.rateOf(0), loss = session.train(batch, last, where);
-  history.step_ms.push_back(1e3 * secondsSince(stepStart));
-  ++place.batches;
+  // Steps of another shape are another launch.
+  if (!collected.empty() && collected.front().x.shape() != batch.x.shape()) launch(false);
+  collected.push_back(batch);
+  int64_t wanted = compiled && !looksAtEachStep() ? session.together(options.steps_per_launch) : 1;
+  if (last || full() || static_cast<int64_t>(collected.size()) >= wanted) launch(last);
+}
+
+/// Begins the steps of the batches that were collected, and reads the losses of the launch before.
+void FitLoop::launch(bool last) {
+  if (collected.empty()) return;
+  int64_t updates = session.updates();
+  Step step{.lr = session.rateOf(0), .start = Clock::now()};
+  session.begin(collected, last, where);
+  step.update = session.updates() != updates;
+  data::Example first = collected.front();
+  for (const data::Example &batch : collected) {
+    step.rows = batch.x.rank() ? batch.x.shape()[0] : 0;
+    underWay.push_back(step);
+  }
+  launches.push_back({collected.size(), 0, 0});
+  collected.clear();
+  const size_t most = compiled && !looksAtEachStep() ? 1 : 0;
+  while (launches.size() > most) finishStep();
   if (!std::exchange(compiled, true)) {
     history.compile_seconds = secondsSince(start);
-    prepareLast(batch);
+    prepareLast(first);
   }
-  double weighted = loss * static_cast<double>(rows);
+}
+
+void FitLoop::drain() {
+  launch(false);
+  while (!launches.empty()) finishStep();
+}
+
+void FitLoop::finishStep() {
+  Step step = underWay.front();
+  underWay.pop_front();
+  double loss = session.finish(where);
+  Launched &launched = launches.front();
+  if (launched.finished++ == 0) { // the steps of a launch end together
+    launched.ms =
+        1e3 * secondsSince(std::max(step.start, lastFinish)) / static_cast<double>(launched.steps);
+    lastFinish = Clock::now();
+  }
+  history.step_ms.push_back(launched.ms);
+  if (launched.finished == launched.steps) launches.pop_front();
+  ++place.batches;
+  double weighted = loss * static_cast<double>(step.rows);
   place.sum += weighted, place.groupSum += weighted;
-  place.samples += rows, place.groupSamples += rows;
+  place.samples += step.rows, place.groupSamples += step.rows;
   progress.step(place.epoch, place.batches, place.sum / static_cast<double>(place.samples));
-  if (session.updates() == updates) return;
+  if (!step.update) return;
   ++place.steps, ++place.ofEpoch;
   StepRecord record{place.epoch, place.steps,
-                    place.groupSum / static_cast<double>(place.groupSamples), lr};
+                    place.groupSum / static_cast<double>(place.groupSamples), step.lr};
   place.groupSum = 0, place.groupSamples = 0;
-  place.lr = lr;
+  place.lr = step.lr;
   each(&Callback::on_step_end, record);
 }
 
@@ -161,7 +210,9 @@ void FitLoop::saveIfDue(bool epochEnded) {
     due |= checkpoint.every_steps > 0 && place.steps % checkpoint.every_steps == 0;
   if (stepped)
     due |= checkpoint.every_minutes > 0 && secondsSince(lastSaved) >= 60 * checkpoint.every_minutes;
-  if (due) save();
+  if (!due) return;
+  drain();
+  save();
 }
 
 } // namespace sinter::detail

@@ -6,6 +6,7 @@
 #include "sinter/frontend/detail/Session.h"
 
 #include <chrono>
+#include <deque>
 
 namespace sinter::detail {
 
@@ -32,9 +33,14 @@ private:
   void checkOptions() const;
   void epoch();
   void batch(const data::Example &batch, bool last);
-  void endStep();
+  void launch(bool last);
+  void finishStep();
+  void drain();
+  bool looksAtEachStep() const;
+  /// Steps that were begun and are not in `place` yet.
+  int64_t ahead() const { return static_cast<int64_t>(collected.size() + underWay.size()); }
   void endEpoch();
-  bool full() const { return options.max_steps > 0 && place.steps >= options.max_steps; }
+  bool full() const { return options.max_steps > 0 && place.steps + ahead() >= options.max_steps; }
   bool over() const { return history.interrupted || full() || !fit.stopped().empty(); }
   template <class... P, class... A> void each(void (Callback::*event)(Fit &, P...), A &&...args) {
     for (const auto &callback : options.callbacks) (callback.get()->*event)(fit, args...);
@@ -69,6 +75,22 @@ private:
   } place;
   int64_t savedSteps = 0;
   bool compiled = false;
+
+  /// A step that was begun: its loss is read when a later one is on its way.
+  struct Step {
+    int64_t rows = 0;
+    double lr = 0;
+    bool update = false;
+    std::chrono::steady_clock::time_point start;
+  };
+  std::deque<Step> underWay;
+  struct Launched {
+    size_t steps = 0, finished = 0;
+    double ms = 0; // of each of its steps
+  };
+  std::deque<Launched> launches;
+  std::chrono::steady_clock::time_point lastFinish;
+  std::vector<data::Example> collected; // for the next launch
 };
 
 } // namespace sinter::detail

@@ -29,8 +29,7 @@ static std::optional<int64_t> firstNonFinite(const codegen::HostTensor &tensor) 
   return {};
 }
 
-void Session::explainNonFinite(const Array &x, const Array &y) {
-  int64_t step = progress.steps + 1;
+void Session::explainNonFinite(int64_t step, const Array &x, const Array &y) {
   std::string start = fmt::format(
       "the loss of step {} is not finite (parameters and state are unchanged{}): ", step,
       scalesLoss ? " but for the loss scale" : "");

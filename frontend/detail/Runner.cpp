@@ -8,8 +8,8 @@ namespace sinter::detail {
 
 void Runner::bind(const Device &device, const StateTable &table) {
   if (executor && generation == table.generation()) return;
-  executor =
-      check(runtime::Executor::create(compiled.program, device.runtimeDevice(), table.state()));
+  executor = check(runtime::Executor::create(compiled.program, device.runtimeDevice(),
+                                             table.state(), compiled.autotune));
   index = check(executor->entryIndex(entry));
   generation = table.generation();
 }
@@ -39,6 +39,34 @@ std::vector<Array> Runner::run(const std::vector<Array> &inputs, const Device &d
     fmt::print(stderr, "{} = {}\n", traced->watched[i - traced->numResults], results[i].text());
   results.resize(traced->numResults);
   return results;
+}
+
+Runner::Started Runner::start(const std::vector<std::vector<Array>> &inputs, const Device &device,
+                              const StateTable &table) {
+  std::lock_guard lock(running);
+  bind(device, table);
+  Started started;
+  std::vector<const void *> in;
+  std::vector<void *> out;
+  for (const std::vector<Array> &step : inputs) {
+    for (const Array &input : step) in.push_back(input.raw());
+    std::vector<Array> &results = started.results.emplace_back();
+    for (const runtime::Port &port : compiled.program->entries[index].outputs) {
+      results.push_back(Array::empty(port.type.shape, port.type.dtype));
+      out.push_back(results.back().raw());
+    }
+  }
+  started.moment = check(executor->start(index, in, out, static_cast<int64_t>(inputs.size())));
+  return started;
+}
+
+void Runner::finish(Started &started) const {
+  check(started.moment->wait());
+  for (std::vector<Array> &results : started.results) {
+    for (size_t i = traced->numResults; i < results.size(); ++i)
+      fmt::print(stderr, "{} = {}\n", traced->watched[i - traced->numResults], results[i].text());
+    results.resize(traced->numResults);
+  }
 }
 
 static int64_t countKernels(const runtime::Block &block) {

@@ -25,7 +25,8 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
                                    .seed = options.seed,
                                    .require = options.require,
                                    .memory_budget = options.memory_budget,
-                                   .numerics = options.numerics},
+                                   .numerics = options.numerics,
+                                   .autotune = options.autotune},
       scaling(options.loss_scaling), gradients(options.gradients), averaging(options.average),
       table(options.device, options.seed) {
   if (options.memory_budget < 0)
@@ -223,7 +224,7 @@ std::shared_ptr<Runner> Session::stepRunner(const Batch &batch, Pass pass, Where
   return runnerOf(entry, key, [&] { return traceTrain(batch, pass); });
 }
 
-double Session::train(const data::Example &batch, bool last, Where where) {
+void Session::checkBatch(const data::Example &batch, Where where) const {
   const Array &x = batch.x, &y = batch.y;
   if (x.rank() == 0 || y.rank() == 0 || x.shape()[0] != y.shape()[0])
     throw UserError(fmt::format("train_step: {} inputs and {} targets differ in number",
@@ -236,31 +237,103 @@ double Session::train(const data::Example &batch, bool last, Where where) {
                     where);
   if (swapped)
     throw UserError("train_step: the model has its averages in place of its parameters", where);
+}
+
+void Session::forget() {
+  for (Begun &each : begun)
+    if (!each.waited) (void)each.started.moment->wait(); // its results are written until then
+  begun.clear();
+}
+
+double Session::train(const data::Example &batch, bool last, Where where) {
+  forget(); // of a fit that was left by an exception
+  begin({batch}, last, where);
+  return finish(where);
+}
+
+int Session::runsAhead() const {
+  bool queues = device().kind() == Device::Kind::cuda;
+  return queues && averaging.kind == optim::Averaging::Kind::none && gradients.accumulate == 1 ? 2
+                                                                                               : 1;
+}
+
+int64_t Session::together(int64_t most) const {
+  if (runsAhead() == 1) return 1;
+  const optim::Schedule &schedule = optimizer.schedule;
+  bool perStep = schedule.every == optim::Every::step && !schedule.plateau;
+  if (schedule.momentum) return 1; // counted in updates
+  int64_t count = 1;
+  auto same = [&](int64_t time) {
+    for (size_t group = 0; group <= optimizer.groups.size(); ++group)
+      if (optimizer.rateOf(group, time) != rateOf(group)) return false;
+    return true;
+  };
+  while (count < most && (!perStep || same(progress.updates + count))) ++count;
+  return count;
+}
+
+void Session::begin(const std::vector<data::Example> &batches, bool last, Where where) {
+  for (const data::Example &batch : batches) checkBatch(batch, where);
+  const data::Example &first = batches.front();
   acquire();
   Pass pass =
       last || progress.accumulated + 1 >= gradients.accumulate ? Pass::update : Pass::accumulate;
-  if (!latestPass || latestKind != pass || latestBatch != batchOf(batch) ||
+  if (!latestPass || latestKind != pass || latestBatch != batchOf(first) ||
       trainedGeneration != model.store()->trainedGeneration) {
-    latestBatch = batchOf(batch), latestKind = pass;
+    latestBatch = batchOf(first), latestKind = pass;
     latestPass = stepRunner(latestBatch, pass, where);
   }
-  std::vector<Array> inputs{x, y};
-  if (batch.weight) inputs.push_back(*batch.weight);
+  std::vector<std::vector<Array>> inputs;
+  for (const data::Example &batch : batches) {
+    inputs.push_back({batch.x, batch.y});
+    if (batch.weight) inputs.back().push_back(*batch.weight);
+  }
   if (pass == Pass::update) {
     latest = latestPass;
     writeRates();
   }
-  double value = latestPass->run(inputs, device(), table)[0].item();
-  if (!std::isfinite(value)) explainNonFinite(x, y);
+  Begun made{latestPass,     latestPass->start(inputs, device(), table),
+             batches,        pass,
+             progress.steps, progress.accumulated};
+  begun.push_back(std::move(made));
   if (pass == Pass::accumulate) {
     ++progress.accumulated;
-    return value;
+    return;
   }
   progress.accumulated = 0;
-  ++progress.steps;
-  ++progress.updates;
-  if (averaging.kind != optim::Averaging::Kind::none && averaging.unit == optim::Every::step &&
-      progress.updates > averaging.start &&
+  progress.steps += static_cast<int64_t>(batches.size());
+  progress.updates += static_cast<int64_t>(batches.size());
+}
+
+double Session::finish(Where where) {
+  Begun &front = begun.front();
+  if (!std::exchange(front.waited, true)) {
+    try {
+      front.runner->finish(front.started);
+    } catch (...) { // what comes after it has not been done either
+      progress.updates -= progress.steps - front.firstStep;
+      progress.steps = front.firstStep, progress.accumulated = front.accumulated;
+      forget();
+      throw;
+    }
+  }
+  const size_t step = front.finished++;
+  double value = front.started.results[step][0].item();
+  if (!std::isfinite(value)) {
+    // The step has changed nothing, and is not counted. What was begun after it has been done.
+    const data::Example batch = front.batches[step];
+    const int64_t number = front.firstStep + static_cast<int64_t>(step) + 1;
+    if (front.pass == Pass::update)
+      --progress.steps, --progress.updates, progress.accumulated = front.accumulated;
+    else
+      --progress.accumulated;
+    forget();
+    explainNonFinite(number, batch.x, batch.y);
+  }
+  const bool update = front.pass == Pass::update;
+  if (front.finished == front.batches.size()) begun.pop_front();
+  if (update && averaging.kind != optim::Averaging::Kind::none &&
+      averaging.unit == optim::Every::step && progress.updates > averaging.start &&
       (progress.updates - averaging.start - 1) % averaging.every == 0)
     updateAverage(where);
   return value;

@@ -3,6 +3,7 @@
 #include "sinter/frontend/Trainer.h"
 #include "sinter/frontend/detail/Compiler.h"
 
+#include <deque>
 #include <future>
 
 namespace sinter::detail {
@@ -24,6 +25,19 @@ public:
   /// One step; its loss. Throws NonFiniteLoss. With accumulation only every so many calls move parameters,
   /// and the one that is the `last` of its group. `weights` of samples may be empty.
   double train(const data::Example &batch, bool last, Where where);
+  /// Queues the steps of these batches, which are of one shape; more than one of them only where nothing happens
+  /// between them (`together`). On a GPU it returns before they are done.
+  void begin(const std::vector<data::Example> &batches, bool last, Where where);
+  /// Waits for the earliest step that was begun and not finished; its loss. Throws NonFiniteLoss, by when later
+  /// steps may have been made.
+  double finish(Where where);
+  /// Gives up the losses of steps that were begun.
+  void forget();
+  ~Session() { forget(); }
+  /// How many launches may be under way before the first is finished: 1 where the host has to look at each.
+  int runsAhead() const;
+  /// How many of the next `most` steps can be one launch: no rate changes within them.
+  int64_t together(int64_t most) const;
   /// A step, then `runs` steps with a clock on every launch.
   Profile profile(const Array &x, const Array &y, int64_t runs, Where where);
   /// Starts compiling the step for batches of another shape beside what runs now.
@@ -115,7 +129,8 @@ private:
   /// error where the options forbid it.
   void noteShapes(const std::string &entry, const Batch &batch, Where where);
   void writeRates();
-  [[noreturn]] void explainNonFinite(const Array &x, const Array &y);
+  void checkBatch(const data::Example &batch, Where where) const;
+  [[noreturn]] void explainNonFinite(int64_t step, const Array &x, const Array &y);
 
   nn::Module &model;
   ForwardFunction forward;
@@ -133,6 +148,17 @@ private:
     std::future<Compiled> compiled;
   };
   std::map<std::string, Pending> pending;
+  /// A launch of one or more steps that were begun.
+  struct Begun {
+    std::shared_ptr<Runner> runner;
+    Runner::Started started;
+    std::vector<data::Example> batches;
+    Pass pass = Pass::update;
+    int64_t firstStep = 0, accumulated = 0; // as they were before
+    size_t finished = 0;                    // of its steps
+    bool waited = false;
+  };
+  std::deque<Begun> begun;
   std::shared_ptr<Runner> latest, latestPass; // the latest update, and the latest pass of any kind
   Batch latestBatch;
   Pass latestKind = Pass::update;

@@ -1,4 +1,5 @@
 #include "sinter/passes/fusion/ContractionSchedule.h"
+#include "sinter/ir/Alternatives.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -105,6 +106,13 @@ Sizes sizesOf(const ContractionDims &dims) {
   return {product(dims.batch), product(dims.m), product(dims.n), product(dims.k)};
 }
 
+/// Whether the slots of all stages, or the sums of the tile with eight columns more, fit a block.
+bool fits(const MatrixTile &tile, TargetAttr target) {
+  int64_t shared =
+      std::max(mostMatrixStages * (tile.m + tile.n) * tile.k * 2, tile.m * (tile.n + 8) * 4);
+  return shared <= target.getLargeSharedBytes() && tile.threads <= target.getMaxThreads();
+}
+
 /// Null where no tile fits.
 ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr target) {
   ContractionDims dims = op.getContractionDims();
@@ -115,10 +123,7 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
   int64_t splitK = 1;
   for (MatrixTile tile : tilesOfUnits) {
     if (sizes.k <= 16) tile.k = 16;
-    // The slots of all stages, or the sums of the tile with eight columns more.
-    int64_t shared =
-        std::max(mostMatrixStages * (tile.m + tile.n) * tile.k * 2, tile.m * (tile.n + 8) * 4);
-    if (shared > target.getLargeSharedBytes() || tile.threads > target.getMaxThreads()) continue;
+    if (!fits(tile, target)) continue;
     for (int64_t splits = 1; splits <= 64; splits *= 2) {
       bool worthwhile = sizes.k / splits >= 4 * tile.k &&
                         splits * sizes.batch * sizes.m * sizes.n * 4 <= (8 << 20);
@@ -148,6 +153,36 @@ MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAtt
                                  instructionsOf(dims.m, dims.k), instructionsOf(dims.n, dims.k));
   double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
   return {cycles, products / matrixLanes / processors / cycles};
+}
+
+void addAlternatives(ModuleOp module, unsigned count) {
+  Builder b(module.getContext());
+  for (auto kernel : module.getOps<KernelOp>()) {
+    auto chosen = dyn_cast<ContractionScheduleAttr>(kernel.getSchedule());
+    auto ops = kernel.getBody().front().getOps<ContractionOpInterface>();
+    if (!chosen || chosen.getStages() == 0 || ops.empty()) continue;
+    ContractionOpInterface op = *ops.begin();
+    TargetAttr target = targetOf(kernel);
+    SmallVector<std::pair<double, ContractionScheduleAttr>> ranked;
+    for (MatrixTile tile : tilesOfUnits) {
+      tile.k = chosen.getTileK();
+      if (!fits(tile, target)) continue;
+      auto schedule =
+          ContractionScheduleAttr::get(b.getContext(), tile.m, tile.n, tile.k, chosen.getSplitK(),
+                                       tile.threads, mostMatrixStages);
+      if (schedule != chosen)
+        ranked.emplace_back(predictMatrix(op, schedule, target).cycles, schedule);
+    }
+    llvm::stable_sort(ranked, [](auto &a, auto &b) { return a.first < b.first; });
+    if (ranked.size() > count) ranked.truncate(count);
+    SmallVector<Attribute> all;
+    for (auto &[cycles, schedule] : ranked)
+      all.push_back(b.getDictionaryAttr({b.getNamedAttr("cycles", b.getF64FloatAttr(cycles)),
+                                         b.getNamedAttr("schedule", schedule)}));
+    if (all.empty()) continue;
+    kernel->setAttr(alternativesAttr, b.getArrayAttr(all));
+    kernel->setAttr(cyclesAttr, b.getF64FloatAttr(predictMatrix(op, chosen, target).cycles));
+  }
 }
 
 ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAttr target) {

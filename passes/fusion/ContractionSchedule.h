@@ -2,6 +2,8 @@
 
 #include "sinter/ir/Sinter.h"
 
+#include "mlir/IR/BuiltinOps.h"
+
 namespace sinter::passes::fusion {
 
 /// Tiles, threads and parts of the sum for a contraction on a GPU, by a model of its machine: operations,
@@ -25,5 +27,9 @@ struct MatrixPrediction {
 };
 MatrixPrediction predictMatrix(ir::ContractionOpInterface op, ir::ContractionScheduleAttr schedule,
                                ir::TargetAttr target);
+
+/// Gives each kernel of the module whose contraction a matrix unit multiplies the `count` schedules that the model
+/// thinks best after its own, with the predictions (ir/Alternatives.h): other tiles, as many parts of the sum.
+void addAlternatives(mlir::ModuleOp module, unsigned count);
 
 } // namespace sinter::passes::fusion

@@ -213,6 +213,30 @@ Timed runRepeatedly(Executor &executor, size_t index, int times) {
   }
   return timed;
 }
+/// The same steps as one launch over a ring of batches; milliseconds are those of a step.
+Timed runTogether(Executor &executor, size_t index, int times) {
+  const Entry &entry = executor.program()->entries[index];
+  auto inputs = madeUp(entry.inputs);
+  std::vector<std::vector<uint8_t>> outputs;
+  std::vector<const void *> in;
+  std::vector<void *> out;
+  for (int i = 0; i < times; ++i) {
+    for (auto &bytes : inputs) in.push_back(bytes.data());
+    for (const Port &port : entry.outputs) outputs.emplace_back(size_t(port.type.numBytes()));
+  }
+  for (auto &bytes : outputs) out.push_back(bytes.data());
+  Timed timed;
+  auto start = Clock::now();
+  auto moment = need(executor.start(index, in, out, times));
+  if (Status status = moment->wait(); !status.ok())
+    throw std::runtime_error(status.error().message);
+  timed.milliseconds.push_back(secondsSince(start) * 1e3 / times);
+  for (size_t o = 0; o < outputs.size(); ++o)
+    if (const Port &port = entry.outputs[o % entry.outputs.size()]; port.type.numElements() == 1)
+      timed.losses.push_back(numberAt(port.type.dtype, outputs[o].data(), 0));
+  return timed;
+}
+
 /// Numbers in every variable: zeros are not what a matrix product is timed on.
 void fillState(Executor &executor) {
   std::vector<Port> ports;
@@ -223,13 +247,20 @@ void fillState(Executor &executor) {
     if (Status status = executor.state()->set(ports[i].name, values[i]); !status.ok())
       throw std::runtime_error(status.error().message);
 }
+/// The state as a training starts with it.
+void initialise(Executor &executor) {
+  auto init = executor.entryIndex("init");
+  if (!init.ok()) return fillState(executor);
+  if (Status status = executor.run(*init, {}, {}); !status.ok())
+    throw std::runtime_error(status.error().message);
+}
 double median(std::vector<double> numbers) {
   std::nth_element(numbers.begin(), numbers.begin() + numbers.size() / 2, numbers.end());
   return numbers[numbers.size() / 2];
 }
 
-/// Programs with a train_step: their losses beside those noted in NAME.json, and the time of a step. Programs
-/// without one: the time of every entry.
+/// Programs with a train_step: their losses beside those noted in NAME.json, and the time of a step, alone and as one
+/// of several in a launch. Programs without one: the time of every entry.
 int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
                 std::ofstream &lines) {
   auto start = Clock::now();
@@ -247,10 +278,7 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
     try {
       auto program = std::make_shared<const Program>(need(loadProgram(path.string())));
       auto executor = need(Executor::create(program, device));
-      if (auto init = executor->entryIndex("init"); init.ok())
-        if (Status status = executor->run(*init, {}, {}); !status.ok())
-          throw std::runtime_error(status.error().message);
-      if (!program->findEntry("init")) fillState(*executor);
+      initialise(*executor);
       auto step = executor->entryIndex("train_step");
       for (size_t entry = 0; entry < program->entries.size(); ++entry) {
         if (step.ok() && entry != *step) continue;
@@ -275,6 +303,14 @@ int runPrograms(const Options &options, const std::shared_ptr<Device> &device,
                                   std::to_string(timed.losses[i]) + " instead of " +
                                   std::to_string(expected[i]);
           record["losses_compared"] = std::min(expected.size(), timed.losses.size());
+        }
+        if (step.ok()) { // from the same start, as one launch: the same losses
+          auto fresh = need(Executor::create(program, device));
+          initialise(*fresh);
+          Timed together = runTogether(*fresh, entry, options.steps);
+          record["together_ms"] = runTogether(*fresh, entry, options.steps).milliseconds[0];
+          if (together.losses != timed.losses && !record.contains("problem"))
+            record["problem"] = "steps in one launch have other losses";
         }
         ++(record.contains("problem") ? failed : done);
         note(record);

@@ -63,9 +63,7 @@ int main(int argc, char **argv) {
     for (const Kernel &kernel : program->kernels) {
       ++kernels;
       if (!seen.insert(canonical(kernel)).second) continue;
-      cuda::NvrtcRequest request{kernel.name, kernel.source, {}, "", {}};
-      for (uint32_t header : kernel.headers)
-        request.headers.emplace_back(program->headers[header].name, program->headers[header].text);
+      cuda::NvrtcRequest request = cuda::requestFor(*program, kernel, "");
       request.options.resources = true;
       for (const std::string &arch : architectures) {
         request.arch = arch;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <vector>
 
 namespace sinter::test {
@@ -115,22 +116,24 @@ std::string mlpStep(int layers) {
   return w.finish(w.dense(h, rows, width, classes, "head"), {rows, width}, rows, classes);
 }
 
-std::string encoderStep(int layers) {
-  constexpr int batch = 4, tokens = 16, width = 64, heads = 4, depth = width / heads, classes = 10,
-                rows = batch * tokens;
+std::string encoderStep(int layers) { return encoderStep(layers, {}); }
+
+std::string encoderStep(int layers, const EncoderSize &size) {
+  const auto [batch, tokens, width, heads, hidden] = size;
+  const int depth = width / heads, classes = 10, rows = batch * tokens;
   Writer w;
   std::string h = "%x";
-  auto norm = [&](const std::string &x, const std::string &name) {
+  const Shape flat{rows, width}, wide{rows, hidden}, beside{batch, tokens, heads, depth},
+      apart{batch, heads, tokens, depth}, scores{batch, heads, tokens, tokens};
+  const Shape features{width};
+  auto norm = [&, width = width](const std::string &x, const std::string &name) {
     std::string weight = w.parameter(name + ".weight", {width}),
                 bias = w.parameter(name + ".bias", {width});
-    return w.to("layer_norm", x + ", " + weight + ", " + bias, {{rows, width}, {width}, {width}},
-                {rows, width});
+    return w.to("layer_norm", x + ", " + weight + ", " + bias, {flat, features, features}, flat);
   };
-  const Shape apart{batch, heads, tokens, depth}, scores{batch, heads, tokens, tokens};
   auto split = [&](const std::string &x) {
-    std::string r = w.to("reshape", x, {{rows, width}}, {batch, tokens, heads, depth});
-    return w.to("transpose", r, {{batch, tokens, heads, depth}}, apart,
-                "{permutation = array<i64: 0, 2, 1, 3>}");
+    std::string r = w.to("reshape", x, {flat}, beside);
+    return w.to("transpose", r, {beside}, apart, "{permutation = array<i64: 0, 2, 1, 3>}");
   };
   for (int layer = 0; layer < layers; ++layer) {
     std::string own = fmt::format("layer{}.", layer), n = norm(h, own + "norm1");
@@ -139,18 +142,17 @@ std::string encoderStep(int layers) {
       qkv.push_back(split(w.dense(n, rows, width, width, own + name)));
     std::string s =
         w.to("matmul", qkv[0] + ", " + qkv[1], {apart, apart}, scores, "{transpose_b = true}");
-    s = w.same("mul", s + ", " + w.constant(0.25, scores), scores);
+    s = w.same("mul", s + ", " + w.constant(1 / std::sqrt(double(depth)), scores), scores);
     s = w.same("softmax", s, scores, "{dim = 3 : i64}");
     s = w.to("matmul", s + ", " + qkv[2], {scores, apart}, apart);
-    s = w.to("transpose", s, {apart}, {batch, tokens, heads, depth},
-             "{permutation = array<i64: 0, 2, 1, 3>}");
-    s = w.to("reshape", s, {{batch, tokens, heads, depth}}, {rows, width});
-    h = w.same("add", h + ", " + w.dense(s, rows, width, width, own + "out"), {rows, width});
-    n = w.dense(norm(h, own + "norm2"), rows, width, 2 * width, own + "up");
-    n = w.same("gelu", n, {rows, 2 * width});
-    h = w.same("add", h + ", " + w.dense(n, rows, 2 * width, width, own + "down"), {rows, width});
+    s = w.to("transpose", s, {apart}, beside, "{permutation = array<i64: 0, 2, 1, 3>}");
+    s = w.to("reshape", s, {beside}, flat);
+    h = w.same("add", h + ", " + w.dense(s, rows, width, width, own + "out"), flat);
+    n = w.dense(norm(h, own + "norm2"), rows, width, hidden, own + "up");
+    n = w.same("gelu", n, wide);
+    h = w.same("add", h + ", " + w.dense(n, rows, hidden, width, own + "down"), flat);
   }
-  h = w.to("reshape", h, {{rows, width}}, {batch, tokens, width});
+  h = w.to("reshape", h, {flat}, {batch, tokens, width});
   h = w.to("mean", h, {{batch, tokens, width}}, {batch, width}, "{dim = array<i64: 1>}");
   return w.finish(w.dense(h, batch, width, classes, "head"), {rows, width}, batch, classes);
 }

@@ -32,6 +32,12 @@ func.func @choose(%c: tensor<2x3xi1>, %a: tensor<2x3xi32>, %b: tensor<2x3xi32>) 
   return %0, %1 : tensor<2x3xi32>, tensor<2x3xi1>
 }
 """
+PRODUCT = """
+func.func @product(%x: tensor<64x64xbf16>, %w: tensor<64x64xbf16>) -> tensor<64x64xbf16> {
+  %0 = sinter.matmul %x, %w : (tensor<64x64xbf16>, tensor<64x64xbf16>) -> tensor<64x64xbf16>
+  return %0 : tensor<64x64xbf16>
+}
+"""
 
 
 def good(*command, **environment):
@@ -79,6 +85,24 @@ def types():
     bad(run, "types.mlir", "--entry", "choose", "--grad", "--input", "c.npy", says=r"no floating-point")
 
 
+def alternatives():
+    with open("product.mlir", "w", encoding="utf-8") as file:
+        file.write(PRODUCT)
+    on_gpu = [run, "product.mlir", "--device", "cuda-emulated", "--autotune"]
+    lines = good(*on_gpu, "--launches").splitlines()
+    assert lines[0] == "product" and len(lines) == 5, lines  # the model's choice, and three others
+    number = r"<<<\d+, \d+, \d+>>> (\d+\.\d) kcycles predicted"
+    predicted = [float(re.search(number, line).group(1)) for line in lines[1:]]
+    assert predicted == sorted(predicted) and all("  or " in line for line in lines[2:]), lines
+    np.save("square.npy", np.full((64, 64), 0x3F80, dtype=np.uint16))  # ones
+    inputs = ["--input", "square.npy", "--input", "square.npy", "--output-dir", "product"]
+    for turn, word in enumerate((r"\[chosen\]", r"\[chosen before\]")):
+        done = subprocess.run([*on_gpu, *inputs], capture_output=True, text=True,
+                              env={**os.environ, "SINTER_CACHE_DIR": os.path.abspath("autotune")})
+        assert done.returncode == 0 and re.search(r"autotune: matmul_0 .*" + word, done.stderr), (turn, done.stderr)
+        assert (np.load("product/out0.npy") == 0x4280).all()  # 64
+
+
 def program():
     good(digits, "--save-program", "p.sinter", "--steps", "1", "--batch-size", "16")
     rng = np.random.RandomState(3)
@@ -86,6 +110,8 @@ def program():
     np.save("y.npy", rng.randint(0, 10, 16).astype(np.int64))
     step = [run, "p.sinter", "--entry", "train_step", "--input", "x.npy", "--input", "y.npy"]
 
+    listed = good(run, "p.sinter", "--launches")
+    assert listed.startswith("init\n") and "\ntrain_step\n" in listed and "digits_cnn.cpp:" in listed, listed
     bad(run, "p.sinter", says=r"choose one with --entry: init, train_step, eval_step, predict")
     bad(run, "p.sinter", "--entry", "train", says=r"there is no entry 'train'; there are: init, train_step")
     bad(run, "p.sinter", "--entry", "train_step", "--input", "x.npy", says=r"has 2 inputs, 1 given\n.*f32\[16, 1, 8, 8\]\n.*i64\[16\]")
@@ -210,5 +236,6 @@ with tempfile.TemporaryDirectory() as folder:
     if "libasan" not in good("ldd", run):  # whose shadow alone is larger than any limit
         memory()
     types()
+    alternatives()
     program()
     replay()

@@ -263,6 +263,29 @@ TEST(WholeStepErrors, aFaultIsToldAStepLaterWithTheLinesLaunchedSince) {
   EXPECT_THAT(steps.start().status().error().message, HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
 }
 
+TEST(WholeStepErrors, whatCannotBeRecordedIsNamedAndTheNextStepIs) {
+  FakeGpu gpu(diamond());
+  Steps steps(gpu);
+  gpu.failNext("cuLaunchKernel", sinter::runtime::cuda::cuErrorCaptureUnsupported, 2);
+  EXPECT_THAT(steps.start().status().error().message,
+              AllOf(HasSubstr("entry 'train_step': launch 'add' (model.cpp:3) failed"),
+                    HasSubstr("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")));
+  auto moment = steps.start();
+  ASSERT_OK(moment.status());
+  ASSERT_OK((*moment)->wait());
+  EXPECT_EQ(steps.results[1], std::vector<float>(n, 7.0f));
+}
+
+TEST(WholeStepErrors, aRingThatDoesNotFitSaysSo) {
+  FakeGpu gpu(diamond());
+  gpu.setDevice(1, 90, 1, 8192);
+  Steps steps(gpu);
+  EXPECT_THAT(
+      steps.start(20).status().error().message,
+      AllOf(HasSubstr("inputs and outputs need 20480 bytes"), HasSubstr("out of GPU memory")));
+  ASSERT_OK(steps.start().status()); // fewer still do
+}
+
 TEST(WholeStepErrors, aKernelsMistakeIsTheGraphs) {
   Program program = diamond();
   program.kernels[1].source.replace(program.kernels[1].source.find("z[threadIdx.x]"), 14,
