@@ -106,7 +106,7 @@ LogicalResult KernelPrinter::printHelpers() {
       helpers.push_back(callee);
   });
   for (func::FuncOp helper : helpers) {
-    KernelPrinter printer(helper, block);
+    KernelPrinter printer(helper, block, /*awaits=*/false); // its caller has waited
     FailureOr<std::string> text = printer.printAsHelper();
     if (failed(text)) return failure();
     out += *text;
