@@ -1,5 +1,7 @@
 #include "FrontendTest.h"
 
+#include <sinter/runtime/Safetensors.h>
+
 using namespace sinter;
 using sinter::test::TemporaryFolder;
 using testing::AllOf;
@@ -73,4 +75,36 @@ TEST(Checkpoint, ValuesAreChecked) {
   EXPECT_USER_ERROR(net.value("fc3.weight"), "the model has no parameter or buffer 'fc3.weight'");
   EXPECT_USER_ERROR(net.set_value("fc1.bias", Array::zeros({5})),
                     "set_value: 'fc1.bias' is f32[4], the value f32[5]");
+}
+
+TEST(Checkpoint, NamesMayBeOthersAndTypesNarrower) {
+  TemporaryFolder folder;
+  std::string path = folder / "half.safetensors";
+  // 1.5 and -2 as f16; the head of another task; and no fc2.
+  std::vector<uint16_t> halves(12, 0x3e00), biases(4, 0xc000);
+  auto bytes = [](const std::vector<uint16_t> &values) {
+    return std::span(reinterpret_cast<const uint8_t *>(values.data()), 2 * values.size());
+  };
+  check(runtime::writeSafetensors(
+      path, std::vector<runtime::NamedTensor>{{"body.fc1.gamma", {f16, {4, 3}}, bytes(halves)},
+                                              {"body.fc1.bias", {f16, {4}}, bytes(biases)},
+                                              {"head.bias", {f16, {4}}, bytes(biases)}}));
+  auto rename = [](const std::string &name) -> std::string {
+    if (name.starts_with("head.")) return "";
+    return name == "body.fc1.gamma" ? "fc1.weight" : name.substr(5);
+  };
+  Net net;
+  Array before = net.value("fc2.weight");
+  EXPECT_RUNTIME_ERROR(
+      load(net, path, {.rename = rename, .optional = {"fc2."}}),
+      HasSubstr("of another type: 'fc1.weight' (f16[4, 3] in the file, f32[4, 3] here)"));
+  EXPECT_RUNTIME_ERROR(load(net, path, {.rename = rename, .convert = true}),
+                       HasSubstr("missing: 'fc2.weight', 'fc2.bias'"));
+  load(net, path, {.rename = rename, .optional = {"fc2."}, .convert = true});
+  EXPECT_EQ(net.value("fc1.weight").text(), Array::full({4, 3}, 1.5).text());
+  EXPECT_EQ(net.value("fc1.bias").text(), Array::full({4}, -2).text());
+  EXPECT_EQ(net.value("fc2.weight").text(), before.text());
+  auto same = [](const std::string &) -> std::string { return "fc1.bias"; };
+  EXPECT_RUNTIME_ERROR(load(net, path, {.rename = same}),
+                       HasSubstr("'body.fc1.bias' and 'body.fc1.gamma' both stand for 'fc1.bias'"));
 }
