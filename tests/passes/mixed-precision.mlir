@@ -157,3 +157,16 @@ func.func @scan(%h: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> tensor<2x2xf32> {
   }
   return %r : tensor<2x2xf32>
 }
+
+// -----
+
+// Attention is low; its logarithms stay f32, and a mask of booleans is what it is.
+// CHECK-LABEL: func @attention
+// CHECK: %[[Q:.*]] = sinter.cast %{{.*}} : (tensor<1x2x4x8xf32>) -> tensor<1x2x4x8xbf16>
+// CHECK: %[[R:.*]], %[[L:.*]] = sinter.attention %[[Q]], %[[Q]], %[[Q]] mask %{{.*}} : (tensor<1x2x4x8xbf16>, tensor<1x2x4x8xbf16>, tensor<1x2x4x8xbf16>, tensor<1x1x1x4xi1>) -> (tensor<1x2x4x8xbf16>, tensor<1x2x4xf32>)
+// CHECK: %[[Y:.*]] = sinter.cast %[[R]] : (tensor<1x2x4x8xbf16>) -> tensor<1x2x4x8xf32>
+// CHECK: return %[[Y]], %[[L]]
+func.func @attention(%q: tensor<1x2x4x8xf32>, %m: tensor<1x1x1x4xi1>) -> (tensor<1x2x4x8xf32>, tensor<1x2x4xf32>) {
+  %r:2 = sinter.attention %q, %q, %q mask %m {scale = 0.5 : f64} : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x1x1x4xi1>) -> (tensor<1x2x4x8xf32>, tensor<1x2x4xf32>)
+  return %r#0, %r#1 : tensor<1x2x4x8xf32>, tensor<1x2x4xf32>
+}
