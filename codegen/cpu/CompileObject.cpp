@@ -117,6 +117,29 @@ void storeSingleLanes(Function &function) {
   }
 }
 
+/// Buffers that only calls of the kernel's own functions want are loaded there: an update has hundreds, which
+/// would all be loaded first and kept on the stack, in a block whose scheduling takes the square of them.
+void loadBeforeCalls(Function &function) {
+  SmallVector<LoadInst *> loads;
+  for (Instruction &each : instructions(function))
+    if (auto *load = dyn_cast<LoadInst>(&each);
+        load && load->hasMetadata(LLVMContext::MD_invariant_load))
+      loads.push_back(load);
+  for (LoadInst *load : loads) {
+    auto callsOwn = [](User *user) {
+      auto *call = dyn_cast<CallInst>(user);
+      return call && call->getCalledFunction() && !call->getCalledFunction()->isDeclaration();
+    };
+    if (load->use_empty() || !all_of(load->users(), callsOwn)) continue;
+    for (Use &use : make_early_inc_range(load->uses())) {
+      Instruction *own = load->clone();
+      own->insertBefore(cast<Instruction>(use.getUser())->getIterator());
+      use.set(own);
+    }
+    load->eraseFromParent();
+  }
+}
+
 } // namespace
 
 std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std::string> kernels,
@@ -160,7 +183,10 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
         });
   ModulePassManager passes = builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3);
   passes.run(*translated, modules);
-  for (Function &function : *translated) storeSingleLanes(function);
+  for (Function &function : *translated) {
+    storeSingleLanes(function);
+    loadBeforeCalls(function);
+  }
   return translated;
 }
 
