@@ -2,6 +2,7 @@
 
 #include "sinter/runtime/Program.h"
 
+#include <algorithm>
 #include <deque>
 #include <fmt/format.h>
 #include <memory>

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <numeric>
 #include <optional>
 #include <sstream>
 #include <thread>
@@ -193,9 +194,16 @@ Result<CompiledImage> Nvrtc::compileNow(const NvrtcRequest &request,
 Result<std::vector<CompiledImage>>
 Nvrtc::compileAll(const std::vector<NvrtcRequest> &requests) const {
   std::vector<std::optional<Result<CompiledImage>>> results(requests.size());
+  // Long texts first: one of them at the end would keep a single core busy.
+  std::vector<size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return requests[a].source.size() > requests[b].source.size();
+  });
   std::atomic<size_t> next{0};
   auto work = [&] {
-    for (size_t i; (i = next++) < requests.size();) results[i].emplace(compile(requests[i]));
+    for (size_t i; (i = next++) < order.size();)
+      results[order[i]].emplace(compile(requests[order[i]]));
   };
   const size_t threads =
       std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), requests.size());
