@@ -318,6 +318,11 @@ private:
     if (kind == KernelKind::Update) {
       gatherSegments(*block);
       orderAsSegments(fused);
+      // Assembly leaves out the region around segments that are alone: theirs are the locations it keeps.
+      if (SegmentsOp alone = onlySegments(*block)) {
+        for (BlockArgument argument : block->getArguments()) argument.setLoc(alone.getLoc());
+        block->getTerminator()->setLoc(alone.getLoc());
+      }
     }
     return fused;
   }

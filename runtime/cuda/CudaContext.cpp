@@ -179,8 +179,8 @@ Status PinnedUploads::upload(CuDevicePtr to, const void *from, size_t bytes) {
 PinnedDownloads::~PinnedDownloads() {
   if (!ring_) return;
   context_.defer(context_.enterResult(), "cuCtxSetCurrent");
-  if (!pending_.empty())
-    context_.defer(context_.api->cuStreamSynchronize(context_.stream), "cuStreamSynchronize");
+  // Copies that were given up may still be under way to the ring.
+  context_.defer(context_.api->cuStreamSynchronize(context_.stream), "cuStreamSynchronize");
   context_.defer(context_.api->cuMemFreeHost(ring_), "cuMemFreeHost");
 }
 

@@ -22,7 +22,7 @@ function(sinter_lit_suite)
         continue()
       endif()
       add_test(NAME lit/${file}
-               COMMAND "${Python3_EXECUTABLE}" "${SINTER_LIT}" -v --no-progress-bar
+               COMMAND "${Python3_EXECUTABLE}" "${SINTER_LIT}" -v --no-progress-bar --skip-test-time-recording
                        "${CMAKE_CURRENT_BINARY_DIR}/${file}")
       set(labels lit)
       file(STRINGS "${file}" full REGEX "^// LABEL: full" LIMIT_COUNT 1)

@@ -13,7 +13,7 @@ public:
   CompileOptions compiling() const { return {.device = device()}; }
 };
 
-Array scalar(float value) { return Array(std::vector<float>{value}, {}); }
+template <class T> Array scalar(T value) { return Array(std::vector<T>{value}).reshape({}); }
 
 std::string refusalOf(const std::function<void()> &call) {
   try {
@@ -65,7 +65,7 @@ TEST_P(Control, ABranchRunsWhereItsConditionHolds) {
       },
       {{{3}, f32}, {{}, f32}});
   auto run = compile(graph, compiling());
-  auto results = run(Array({0.f, 1.f, 2.f}), scalar(1));
+  auto results = run(Array({0.f, 1.f, 2.f}), scalar(1.0f));
   for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(results[0].at(i), std::exp(double(i)), 1e-5);
   EXPECT_EQ(results[1].text(), "[0, 1, 2]");
 }
@@ -83,7 +83,7 @@ TEST_P(Control, TheGradientIsThatOfTheBranch) {
       {{{3}, f32}, {{}, f32}});
   auto run = compile(grad(loss, {w, unused}), compiling());
   Array x({1.f, 2.f, 3.f});
-  auto first = run(x, scalar(0)), second = run(x, scalar(100));
+  auto first = run(x, scalar(0.0f)), second = run(x, scalar(100.0f));
   EXPECT_EQ(first[0].text(), "[4, 8, 12]");
   EXPECT_EQ(first[1].text(), "[0, 0, 0]");
   for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(second[0].at(i), 2 * std::exp(1.0), 1e-5);
@@ -113,7 +113,7 @@ TEST_P(Control, RegionsMayLieInRegions) {
   for (int64_t n : {1, 6, 7, 27}) {
     int64_t steps = 0;
     for (int64_t at = n; at != 1; ++steps) at = at % 2 == 0 ? at / 2 : 3 * at + 1;
-    EXPECT_EQ(run(Array(std::vector<int64_t>{n}, {}))[1].item(), steps) << n;
+    EXPECT_EQ(run(scalar(n))[1].item(), steps) << n;
   }
 }
 

@@ -58,9 +58,10 @@ inline void expectNear(const json &wanted, const Array &actual, double tolerance
   ASSERT_EQ(shapeOf(wanted), actual.shape()) << wanted.at("name");
   for (int64_t i = 0; i < actual.size(); ++i) {
     double expected = numberOf(wanted.at("data").at(i)), found = actual.at(i);
-    EXPECT_TRUE(std::isnan(expected)
-                    ? std::isnan(found)
-                    : std::fabs(expected - found) <= tolerance * std::max(1.0, std::fabs(expected)))
+    EXPECT_TRUE(std::isnan(expected) ? std::isnan(found)
+                                     : found == expected || // infinities
+                                           std::fabs(expected - found) <=
+                                               tolerance * std::max(1.0, std::fabs(expected)))
         << wanted.at("name") << ", element " << i << ": " << found << ", PyTorch " << expected;
   }
 }

@@ -79,7 +79,8 @@ INSTANTIATE_TEST_SUITE_P(Table, OpGradients, testing::ValuesIn(allGradients()),
 /// A new op without a row, or with a gradient that no row checks, fails here.
 TEST(OpTable, CoversTheDialect) {
   const std::set<std::string> structural{"gradient", "fused",        "kernel",         "launch",
-                                         "yield",    "expect_fused", "expect_kernels", "scan"};
+                                         "yield",    "expect_fused", "expect_kernels", "scan",
+                                         "cond",     "while",        "segments"};
   std::set<std::string> rows, differentiable;
   for (const OpRow &row : opTable()) {
     EXPECT_TRUE(rows.insert(row.op).second) << row.op << " has two rows";

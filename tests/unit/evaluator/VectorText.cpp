@@ -282,6 +282,23 @@ std::optional<Nodes> argsort(Writer &w) {
   return w.call("argsort", w.inputs(), w.attributes({"dim", "descending"}),
                 {{w.outputShape(), "i64"}});
 }
+/// The first `k` of the sorted elements (all of them without), and where they come from.
+std::optional<Nodes> sorted(Writer &w) {
+  Node x = w.input("input");
+  bool isTop = w.vector.attributes.contains("k");
+  bool descending = w.vector.attributes[isTop ? "largest" : "descending"];
+  Node order =
+      w.call("argsort", {x}, w.attribute("dim") + fmt::format(", descending = {}", descending),
+             {{x.shape, "i64"}})[0];
+  if (isTop)
+    order = w.one("slice", {order},
+                  fmt::format("start = {}, limit = {}, step = {}",
+                              Writer::arrayText(Shape(x.shape.size(), 0)),
+                              Writer::arrayText(w.outputShape()),
+                              Writer::arrayText(Shape(x.shape.size(), 1))),
+                  w.outputShape());
+  return Nodes{w.one("gather", {x, order}, w.attribute("dim"), w.outputShape()), order};
+}
 std::optional<Nodes> cat(Writer &w) {
   return Nodes{w.one("concat", w.inputs(), w.attribute("dim"), w.outputShape())};
 }
@@ -364,6 +381,8 @@ const std::map<std::string, Rule> &rules() {
       {"elu", unary("elu")},
       {"softplus", unary("softplus")},
       {"argsort", argsort},
+      {"sort", sorted},
+      {"topk", sorted},
       {"cumsum", [](Writer &w) { return softmaxLike(w, "cumsum"); }},
       {"binary_cross_entropy", loss("binary_cross_entropy")},
       {"rms_norm", rmsNorm},
@@ -436,6 +455,7 @@ VectorText textOf(const VectorCase &vector, const std::string &element, bool gra
   VectorText text;
   text.resultNames = {vector.outputs[0].name};
   Nodes results = *made;
+  if (results.size() == 2) text.resultNames.push_back(vector.outputs[1].name);
   if (results.size() == 3) text.resultNames = {"output", "batch_mean", "batch_var"};
   Nodes arguments = writer.inputs();
   if (gradient) {
