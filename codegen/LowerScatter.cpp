@@ -65,46 +65,58 @@ private:
     return arith::AddIOp::create(b, frame.loc, lhs, rhs);
   }
 
+  /// Threads share the columns. A CPU's goes along its columns in each row, a GPU's along the rows in its column.
   LogicalResult lower(EmbeddingGradOp op) {
     Value result = op.getResult();
     int64_t rows = shapeOf(result)[0], columns = shapeOf(result)[1];
     ArrayRef<int64_t> shape = shapeOf(op.getIndices());
     int64_t tokens = tensorType(op.getIndices()).getNumElements();
-    emitParallelNest(
-        frame, *elements, {columns}, /*vectorize=*/true, rows + tokens,
-        [&](ValueRange column, int64_t) {
-          Value zero =
-              constantOf(b, frame.loc, elements->valueType(computeType(elementOf(result))), 0);
-          loop(rows, [&](Value row) {
-            elements->store(zero, frame.outputBuffer(0), elementOf(result),
-                            position({row, column[0]}, {rows, columns}));
-          });
-          loop(tokens, [&](Value token) {
-            SmallVector<Value> indices;
-            int64_t stride = tokens;
-            for (int64_t extent : shape) {
-              stride /= extent;
-              indices.push_back(
-                  elements->apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, token));
-            }
-            Value data = elements->element(op.getIndices(), indices);
-            Value row = clamped(data, rows);
-            indices.push_back(column[0]);
-            auto accumulate = [&] {
-              add(result, {row, column[0]}, elements->element(op.getGrad(), indices));
-            };
-            if (auto skipped = op.getPaddingIdx()) {
-              Value counts = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ne, row,
-                                                   frame.constant(*skipped));
-              auto branch = scf::IfOp::create(b, frame.loc, counts, /*withElseRegion=*/false);
-              OpBuilder::InsertionGuard guard(b);
-              b.setInsertionPointToStart(branch.thenBlock());
-              accumulate();
-              return;
-            }
-            accumulate();
-          });
+    auto forColumns = [&](llvm::function_ref<void(Value)> body) {
+      emitParallelNest(frame, *elements, {columns}, /*vectorize=*/true, rows + tokens,
+                       [&](ValueRange column, int64_t) { body(column[0]); });
+    };
+    auto clear = [&](Value row, Value column) {
+      Value zero = constantOf(b, frame.loc, elements->valueType(computeType(elementOf(result))), 0);
+      elements->store(zero, frame.outputBuffer(0), elementOf(result),
+                      position({row, column}, {rows, columns}));
+    };
+    auto forToken = [&](Value token, llvm::function_ref<void(Value, ValueRange)> body) {
+      SmallVector<Value> indices;
+      int64_t stride = tokens;
+      for (int64_t extent : shape) {
+        stride /= extent;
+        indices.push_back(elements->apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, token));
+      }
+      Value row = clamped(elements->element(op.getIndices(), indices), rows);
+      auto skipped = op.getPaddingIdx();
+      if (!skipped) return body(row, indices);
+      Value counts = arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::ne, row,
+                                           frame.constant(*skipped));
+      auto branch = scf::IfOp::create(b, frame.loc, counts, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      body(row, indices);
+    };
+    auto accumulate = [&](Value row, ValueRange token, Value column) {
+      SmallVector<Value> indices(token);
+      indices.push_back(column);
+      add(result, {row, column}, elements->element(op.getGrad(), indices));
+    };
+    if (frame.options.gpu) {
+      forColumns([&](Value column) {
+        loop(rows, [&](Value row) { clear(row, column); });
+        loop(tokens, [&](Value token) {
+          forToken(token, [&](Value row, ValueRange at) { accumulate(row, at, column); });
         });
+      });
+    } else {
+      loop(rows, [&](Value row) { forColumns([&](Value column) { clear(row, column); }); });
+      loop(tokens, [&](Value token) {
+        forToken(token, [&](Value row, ValueRange at) {
+          forColumns([&](Value column) { accumulate(row, at, column); });
+        });
+      });
+    }
     return failure(elements->failed());
   }
 
