@@ -8,124 +8,6 @@ using namespace mlir;
 
 namespace sinter::ir {
 
-StringRef nameOf(Refusal refusal) {
-  switch (refusal) {
-  case Refusal::not_fusible:
-    return "not_fusible";
-  case Refusal::different_domain:
-    return "different_domain";
-  case Refusal::reduction_dims_differ:
-    return "reduction_dims_differ";
-  case Refusal::second_contraction:
-    return "second_contraction";
-  case Refusal::scatter_boundary:
-    return "scatter_boundary";
-  case Refusal::layout_differs:
-    return "layout_differs";
-  case Refusal::too_many_operands:
-    return "too_many_operands";
-  case Refusal::register_pressure:
-    return "register_pressure";
-  case Refusal::serial_work:
-    return "serial_work";
-  case Refusal::no_such_kind:
-    return "no_such_kind";
-  case Refusal::would_create_cycle:
-    return "would_create_cycle";
-  case Refusal::would_duplicate_heavy_work:
-    return "would_duplicate_heavy_work";
-  case Refusal::multiple_uses:
-    return "multiple_uses";
-  case Refusal::is_output_of_other_kind:
-    return "is_output_of_other_kind";
-  case Refusal::no_profit:
-    return "no_profit";
-  case Refusal::barrier:
-    return "barrier";
-  case Refusal::attention_boundary:
-    return "attention_boundary";
-  case Refusal::over_budget:
-    return "over_budget";
-  }
-  llvm_unreachable("a refusal without a name");
-}
-
-ArrayRef<Refusal> allRefusals() {
-  static const SmallVector<Refusal> all = [] {
-    SmallVector<Refusal> made;
-    for (int code = 0; code <= int(Refusal::over_budget); ++code) made.push_back(Refusal(code));
-    return made;
-  }();
-  return all;
-}
-
-StringRef nameOf(KernelKind kind) {
-  switch (kind) {
-  case KernelKind::Pointwise:
-    return "pointwise";
-  case KernelKind::Reduction:
-    return "reduction";
-  case KernelKind::Row:
-    return "row";
-  case KernelKind::Contraction:
-    return "contraction";
-  case KernelKind::Scatter:
-    return "scatter";
-  case KernelKind::Update:
-    return "update";
-  case KernelKind::Staged:
-    return "staged";
-  case KernelKind::Scan:
-    return "scan";
-  case KernelKind::Attention:
-    return "attention";
-  case KernelKind::Custom:
-    return "custom";
-  }
-  llvm_unreachable("a kind without a name");
-}
-
-std::optional<KernelKind> kindOf(Attribute schedule) {
-  return TypeSwitch<Attribute, std::optional<KernelKind>>(schedule)
-      .Case([](PointwiseScheduleAttr) { return KernelKind::Pointwise; })
-      .Case([](ReductionScheduleAttr) { return KernelKind::Reduction; })
-      .Case([](RowScheduleAttr) { return KernelKind::Row; })
-      .Case([](ContractionScheduleAttr) { return KernelKind::Contraction; })
-      .Case([](ScatterScheduleAttr) { return KernelKind::Scatter; })
-      .Case([](UpdateScheduleAttr) { return KernelKind::Update; })
-      .Case([](StagedScheduleAttr) { return KernelKind::Staged; })
-      .Case([](ScanScheduleAttr) { return KernelKind::Scan; })
-      .Case([](AttentionScheduleAttr) { return KernelKind::Attention; })
-      .Case([](CustomScheduleAttr) { return KernelKind::Custom; })
-      .Default([](Attribute) { return std::nullopt; });
-}
-
-Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
-  switch (kind) {
-  case KernelKind::Pointwise:
-    return PointwiseScheduleAttr::get(context, 1, 256);
-  case KernelKind::Reduction:
-    return ReductionScheduleAttr::get(context, 1, 256);
-  case KernelKind::Row:
-    return RowScheduleAttr::get(context, 1, 256);
-  case KernelKind::Contraction:
-    return ContractionScheduleAttr::get(context, 64, 64, 16, 1, 256, 0);
-  case KernelKind::Scatter:
-    return ScatterScheduleAttr::get(context, 1, 256);
-  case KernelKind::Update:
-    return UpdateScheduleAttr::get(context, 1, 256);
-  case KernelKind::Staged:
-    return StagedScheduleAttr::get(context);
-  case KernelKind::Scan:
-    return ScanScheduleAttr::get(context);
-  case KernelKind::Attention:
-    return AttentionScheduleAttr::get(context, 64, 256);
-  case KernelKind::Custom:
-    break;
-  }
-  llvm_unreachable("a custom schedule needs a name");
-}
-
 // A CUDA kernel takes 4 KB of parameters; an update is the only kind that comes near.
 int64_t maxOperands(KernelKind kind, TargetAttr) { return kind == KernelKind::Update ? 480 : 64; }
 
@@ -134,9 +16,6 @@ static constexpr size_t maxOps = 160;
 
 // Elements of a contraction's result that one row of windows covers in a picture.
 static constexpr int64_t maxWindowLine = 512;
-
-// Element operations of a staged kernel: some microseconds, in which other threads would just wake up.
-static constexpr int64_t maxStagedWork = 1 << 16;
 
 KernelBody KernelBody::of(Block &block) {
   KernelBody body;
@@ -578,49 +457,6 @@ std::optional<WindowEnd> windowEndOf(Operation *op) {
       .Case([&](MaxPool2dOp pool) { return describe(pool); })
       .Case([&](AvgPool2dOp pool) { return describe(pool); })
       .Default([](Operation *) { return std::nullopt; });
-}
-
-// Each op once for each of its elements; a contraction its terms.
-static int64_t workOf(const KernelBody &body) {
-  int64_t work = 0;
-  for (Operation *op : body.ops) {
-    if (isa<ConstantOp, ReshapeOp>(op)) continue;
-    if (auto fusible = dyn_cast<FusibleOpInterface>(op)) work += fusible.getFlops();
-    for (Value result : op->getResults()) work += elements(result);
-  }
-  return work;
-}
-
-bool runInOrder(Block &stages) {
-  for (Operation &op : stages.without_terminator())
-    for (Value operand : op.getOperands()) {
-      while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
-      if (isa<FusedOp>(op) && operand.getDefiningOp<FusedOp>()) return true;
-    }
-  return false;
-}
-
-std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, bool inOrder, int64_t operands,
-                                           TargetAttr target) {
-  if (!target || target.getKind() != "cpu")
-    return RefusedBecause{Refusal::no_such_kind, "stages run on one thread of a CPU"};
-  int64_t work = 0;
-  for (const Stage &stage : stages) {
-    if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Scan ||
-        stage.kind == KernelKind::Attention || stage.kind == KernelKind::Custom)
-      return RefusedBecause{Refusal::is_output_of_other_kind,
-                            ("a kernel of kind " + nameOf(stage.kind) + " is no stage").str()};
-    work += workOf(stage.body);
-  }
-  if (stages.empty()) return RefusedBecause{Refusal::not_fusible, "no stages"};
-  if (inOrder && work > maxStagedWork)
-    return RefusedBecause{Refusal::serial_work, std::to_string(work) +
-                                                    " operations on one thread, at most " +
-                                                    std::to_string(maxStagedWork)};
-  if (operands > maxOperands(KernelKind::Staged, target))
-    return RefusedBecause{Refusal::too_many_operands,
-                          std::to_string(operands) + " inputs and outputs"};
-  return std::nullopt;
 }
 
 std::optional<RefusedBecause> whyNot(const KernelBody &body, KernelKind kind, TargetAttr target) {

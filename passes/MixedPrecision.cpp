@@ -178,7 +178,8 @@ private:
   LogicalResult visit(Operation *op, FloatType wanted, std::string &reason) {
     if (auto gradient = dyn_cast<GradientOp>(op)) return visitGradient(gradient);
     // What enters and leaves a step keeps its type; inside, the policy holds.
-    if (isa<ScanOp, WhileOp, CondOp>(op))
+    auto fusible = dyn_cast<FusibleOpInterface>(op);
+    if (fusible && fusible.getFusionKind() == FusionKind::Loop)
       for (Region &region : op->getRegions())
         if (failed(Lowering(region.front(), wanted, explain).run())) return failure();
     auto policy = dyn_cast<PrecisionOpInterface>(op);

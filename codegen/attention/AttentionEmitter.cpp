@@ -1,4 +1,5 @@
 #include "sinter/codegen/attention/AttentionEmitter.h"
+#include "sinter/codegen/VectorTranspose.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -169,21 +170,7 @@ void AttentionEmitter::turn(Panel from, Panel to, int64_t rows, int64_t columns)
       for (int64_t lane = 0; lane < W; ++lane)
         vectors.push_back(
             loadVector(from.memory, affine((d(0) + lane) * from.stride + d(1), {row, column})));
-      // log2(W) stages that exchange halves of pairs.
-      for (int64_t distance = W / 2; distance >= 1; distance /= 2) {
-        SmallVector<int64_t> low, high;
-        for (int64_t lane = 0; lane < W; ++lane) {
-          bool second = lane & distance;
-          low.push_back(second ? W + (lane ^ distance) : lane);
-          high.push_back(second ? W + lane : (lane ^ distance));
-        }
-        for (int64_t line = 0; line < W; ++line) {
-          if (line & distance) continue;
-          Value upper = vectors[line], lower = vectors[line + distance];
-          vectors[line] = vector::ShuffleOp::create(b, frame.loc, upper, lower, low);
-          vectors[line + distance] = vector::ShuffleOp::create(b, frame.loc, upper, lower, high);
-        }
-      }
+      transposeVectors(b, frame.loc, vectors);
       for (int64_t lane = 0; lane < W; ++lane)
         store(vectors[lane], to.memory, affine((d(0) + lane) * to.stride + d(1), {column, row}));
     });

@@ -46,7 +46,6 @@ protected:
   /// Calls `pack` with the indices of the block's columns and their positions in it.
   void overColumns(PointBody pack);
   void packLine(unsigned dim, Indices column, Value local, PointBody pack);
-  void transpose(Indices &vectors);
   Value panelAt(Value k, Value column);
   Value narrowed(Value value, mlir::Type element);
   void put(Value value, Value panel, Value at);

@@ -1,3 +1,4 @@
+#include "sinter/codegen/VectorTranspose.h"
 #include "sinter/codegen/contraction/PackedEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -254,30 +255,11 @@ void PackedEmitter::packColumnsTransposed() {
           put(value, columnPanel, panelAt(offset, affine(d(0) + int64_t(lane), block)));
         return;
       }
-      transpose(vectors);
+      transposeVectors(b, frame.loc, vectors);
       for (auto [number, value] : llvm::enumerate(vectors))
         put(value, columnPanel, panelAt(affine(d(0) + int64_t(number), offset), block));
     });
   });
-}
-
-/// Transposes W vectors of W lanes: log2(W) stages that exchange halves of pairs.
-void PackedEmitter::transpose(Indices &vectors) {
-  int64_t W = plan.W;
-  for (int64_t distance = W / 2; distance >= 1; distance /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < W; ++lane) {
-      bool second = lane & distance;
-      low.push_back(second ? W + (lane ^ distance) : lane);
-      high.push_back(second ? W + lane : (lane ^ distance));
-    }
-    for (int64_t row = 0; row < W; ++row) {
-      if (row & distance) continue;
-      Value upper = vectors[row], lower = vectors[row + distance];
-      vectors[row] = vector::ShuffleOp::create(b, frame.loc, upper, lower, low);
-      vectors[row + distance] = vector::ShuffleOp::create(b, frame.loc, upper, lower, high);
-    }
-  }
 }
 
 } // namespace sinter::codegen

@@ -1,3 +1,4 @@
+#include "sinter/codegen/VectorTranspose.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -190,7 +191,7 @@ void TileEmitter::turn(Value from, PlaceOf fromAt, Value to, PlaceOf toAt) {
     Value loaded = vector::LoadOp::create(b, frame.loc, panelVector(2 * W), from, fromAt(line));
     vectors.push_back(vector::BitCastOp::create(b, frame.loc, pairs, loaded));
   }
-  transpose(vectors);
+  transposeVectors(b, frame.loc, vectors);
   for (auto [line, value] : llvm::enumerate(vectors))
     put(vector::BitCastOp::create(b, frame.loc, panelVector(2 * W), value), to, toAt(line));
 }

@@ -1,4 +1,5 @@
 #include "Images.h"
+#include "Run.h"
 
 #include <algorithm>
 #include <cmath>
@@ -90,6 +91,31 @@ sinter::data::Transform normaliser(const TensorDataset &images) {
     deviations.push_back(std::sqrt(std::max(variance, 1e-8)));
   }
   return sinter::data::transforms::normalise(sums, deviations);
+}
+
+sinter::optim::Schedule warmUpAndCosine(const Options &options, int64_t samples) {
+  int64_t total = options.steps
+                      ? options.steps
+                      : options.epochs * ((samples + options.batch_size - 1) / options.batch_size);
+  return sinter::optim::warmup_schedule(
+      {.warmup_steps = total / 10, .total_steps = std::max<int64_t>(total, 1), .decay = "cosine"});
+}
+
+void trainOnImages(const std::string &example, const Options &options, sinter::nn::Module &model,
+                   sinter::Trainer &trainer, const ImageSets &sets) {
+  auto normalise = normaliser(sets.train);
+  sinter::data::Augmented train(
+      sets.train,
+      {.padding = sets.side / 8, .flip = true, .transform = normalise, .seed = options.seed});
+  sinter::data::Augmented test(sets.test, {.transform = normalise});
+  auto outcome = examples::train({.example = example,
+                                  .options = options,
+                                  .model = model,
+                                  .trainer = trainer,
+                                  .train = train,
+                                  .test = &test,
+                                  .metrics = {sinter::metrics::accuracy}});
+  fmt::print("test accuracy {:.2f}%\n", 100 * outcome.test["accuracy"]);
 }
 
 } // namespace examples

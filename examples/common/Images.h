@@ -17,4 +17,11 @@ ImageSets images(const Options &options, int64_t side);
 /// Mean and deviation of each channel over the first images of a set.
 sinter::data::Transform normaliser(const sinter::data::TensorDataset &images);
 
+/// Warm-up over a tenth of the steps that the options make of `samples`, then a cosine to 0.
+sinter::optim::Schedule warmUpAndCosine(const Options &options, int64_t samples);
+
+/// Trains on the images cropped and flipped at random and normalised, and prints the accuracy on those for testing.
+void trainOnImages(const std::string &example, const Options &options, sinter::nn::Module &model,
+                   sinter::Trainer &trainer, const ImageSets &sets);
+
 } // namespace examples

@@ -1,7 +1,6 @@
 // ResNet-18 or ResNet-50 on colour images: CIFAR-10's, others in IDX files, or generated stripes.
 #include "../models/ResNet.h"
 #include "../common/Images.h"
-#include "../common/Run.h"
 
 int main(int argc, char **argv) {
   int64_t depth = 18, width = 64, side = 32;
@@ -20,32 +19,13 @@ int main(int argc, char **argv) {
                             .classes = sets.classes,
                             .width = width,
                             .small_stem = stem == "auto" ? sets.side <= 64 : stem == "small"});
-    auto normalise = examples::normaliser(sets.train);
-    sinter::data::Augmented train(
-        sets.train,
-        {.padding = sets.side / 8, .flip = true, .transform = normalise, .seed = options.seed});
-    sinter::data::Augmented test(sets.test, {.transform = normalise});
-    int64_t total =
-        options.steps
-            ? options.steps
-            : options.epochs * ((train.size() + options.batch_size - 1) / options.batch_size);
-    sinter::Trainer trainer(model, sinter::cross_entropy,
-                            sinter::optim::SGD{.lr = options.lr,
-                                               .momentum = 0.9,
-                                               .weight_decay = 5e-4,
-                                               .schedule = sinter::optim::warmup_schedule(
-                                                   {.warmup_steps = total / 10,
-                                                    .total_steps = std::max<int64_t>(total, 1),
-                                                    .decay = "cosine"})},
-                            options.trainer());
-    auto outcome = examples::train({.example = "resnet",
-                                    .options = options,
-                                    .model = model,
-                                    .trainer = trainer,
-                                    .train = train,
-                                    .test = &test,
-                                    .metrics = {sinter::metrics::accuracy}});
-    fmt::print("test accuracy {:.2f}%\n", 100 * outcome.test["accuracy"]);
+    auto schedule = examples::warmUpAndCosine(options, sets.train.size());
+    sinter::Trainer trainer(
+        model, sinter::cross_entropy,
+        sinter::optim::SGD{
+            .lr = options.lr, .momentum = 0.9, .weight_decay = 5e-4, .schedule = schedule},
+        options.trainer());
+    examples::trainOnImages("resnet", options, model, trainer, sets);
     return 0;
   });
 }

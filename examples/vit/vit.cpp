@@ -1,7 +1,6 @@
 // A vision transformer on colour images: CIFAR-10's, others in IDX files, or generated stripes.
 #include "../models/Vit.h"
 #include "../common/Images.h"
-#include "../common/Run.h"
 
 int main(int argc, char **argv) {
   int64_t patch = 4, layers = 6, width = 192, heads = 3, side = 32;
@@ -22,31 +21,12 @@ int main(int argc, char **argv) {
                          .hidden = 4 * width,
                          .classes = sets.classes,
                          .dropout = 0.1});
-    auto normalise = examples::normaliser(sets.train);
-    sinter::data::Augmented train(
-        sets.train,
-        {.padding = sets.side / 8, .flip = true, .transform = normalise, .seed = options.seed});
-    sinter::data::Augmented test(sets.test, {.transform = normalise});
-    int64_t total =
-        options.steps
-            ? options.steps
-            : options.epochs * ((train.size() + options.batch_size - 1) / options.batch_size);
-    sinter::Trainer trainer(model, sinter::cross_entropy,
-                            sinter::optim::AdamW{.lr = options.lr,
-                                                 .weight_decay = 0.05,
-                                                 .schedule = sinter::optim::warmup_schedule(
-                                                     {.warmup_steps = total / 10,
-                                                      .total_steps = std::max<int64_t>(total, 1),
-                                                      .decay = "cosine"})},
-                            options.trainer());
-    auto outcome = examples::train({.example = "vit",
-                                    .options = options,
-                                    .model = model,
-                                    .trainer = trainer,
-                                    .train = train,
-                                    .test = &test,
-                                    .metrics = {sinter::metrics::accuracy}});
-    fmt::print("test accuracy {:.2f}%\n", 100 * outcome.test["accuracy"]);
+    auto schedule = examples::warmUpAndCosine(options, sets.train.size());
+    sinter::Trainer trainer(
+        model, sinter::cross_entropy,
+        sinter::optim::AdamW{.lr = options.lr, .weight_decay = 0.05, .schedule = schedule},
+        options.trainer());
+    examples::trainOnImages("vit", options, model, trainer, sets);
     return 0;
   });
 }
