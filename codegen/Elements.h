@@ -38,6 +38,8 @@ public:
   /// Makes an index value a variable with values in [least, most].
   mlir::Value variable(mlir::Value index, int64_t least, int64_t most);
   mlir::AffineExpr exprOf(mlir::Value index);
+  /// The variable that stands for dimension `dim` of such expressions.
+  mlir::Value variableOf(unsigned dim) const { return variables[dim]; }
   /// An index value for an expression of variables.
   mlir::Value indexOf(mlir::AffineExpr expr);
   mlir::AffineExpr simplify(mlir::AffineExpr expr) const { return simplifyIndex(expr, ranges); }
@@ -57,6 +59,14 @@ public:
   /// Runs `emit`; takes back what it emitted and returns false if it cannot be done for a run of
   /// neighbours (under a mask, or at data-dependent places).
   bool attempt(llvm::function_ref<void()> emit);
+  /// Makes the innermost attempt one that cannot be done.
+  void giveUp() { runFailed = true; }
+  /// How far apart `position` is in each of `count` turns of `lane`, a variable with the values [0, count), from where
+  /// it is in the first; nothing where that is not constant.
+  std::optional<llvm::SmallVector<int64_t>> offsetsOf(mlir::AffineExpr position, mlir::Value lane,
+                                                      int64_t count) const {
+    return laneOffsets(position, dimOf.lookup(lane), count, ranges);
+  }
   /// What `emit(indices)` makes, a `scalar` in compute type for each lane of a run: all lanes at once
   /// where that can be done, else one after the other (under a mask the enclosing attempt fails).
   using ValueAt = llvm::function_ref<mlir::Value(mlir::ValueRange)>;

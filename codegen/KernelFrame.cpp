@@ -1,4 +1,5 @@
 #include "sinter/codegen/KernelFrame.h"
+#include "sinter/codegen/JoinNeighbours.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -238,11 +239,21 @@ static void emitInnerLoops(KernelFrame &frame, Elements &elements, ArrayRef<int6
   }
 }
 
-/// The GPU's form: one thread a point.
-static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
-                        NestBody body) {
+/// How many points that lie side by side a thread of a GPU takes: as many as 16 bytes hold of the widest elements
+/// that the kernel reads and writes, where the innermost extent is a multiple of that.
+static int64_t neighboursOfThread(KernelFrame &frame, int64_t extent) {
+  unsigned widest = 8;
+  for (Type type : frame.lowered.function.getArgumentTypes())
+    widest = std::max(widest, cast<MemRefType>(type).getElementTypeBitWidth());
+  return std::gcd(extent, std::clamp<int64_t>(128 / widest, 2, 8));
+}
+
+/// One thread for `neighbours` points of the last dimension.
+static void emitThreadsOf(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
+                          int64_t neighbours, NestBody body) {
   OpBuilder &b = frame.builder;
-  int64_t total = product(extents), threads = std::min<int64_t>(256, frame.options.maxThreads);
+  int64_t total = product(extents) / neighbours,
+          threads = std::min<int64_t>(256, frame.options.maxThreads);
   frame.lowered.block = threads;
   frame.lowered.grid = std::max<int64_t>(1, llvm::divideCeil(total, threads));
   Value block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
@@ -261,17 +272,48 @@ static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t
   elements.variable(own, 0, total - 1);
   SmallVector<Value> indices;
   int64_t stride = total;
-  for (int64_t extent : extents) {
-    stride /= extent;
-    indices.push_back(elements.apply(b.getAffineDimExpr(0).floorDiv(stride) % extent, own));
+  for (auto [dim, extent] : llvm::enumerate(extents)) {
+    int64_t steps = dim + 1 == extents.size() ? extent / neighbours : extent;
+    stride /= steps;
+    indices.push_back(elements.apply(b.getAffineDimExpr(0).floorDiv(stride) % steps, own));
   }
-  body(indices, 1);
+  if (neighbours == 1) return body(indices, 1);
+  std::vector<AffineExpr> positions;
+  auto *outer = std::exchange(elements.recorder, &positions);
+  bool isStraight = true;
+  emitLoop(b, frame.loc, frame.constant(0), frame.constant(neighbours), frame.constant(1), {},
+           [&](Value neighbour, ValueRange) {
+             elements.variable(neighbour, 0, neighbours - 1);
+             AffineExpr last = b.getAffineDimExpr(0) * neighbours + b.getAffineDimExpr(1);
+             indices.back() = elements.apply(last, {indices.back(), neighbour});
+             body(indices, 1);
+             b.getInsertionBlock()->walk([&](scf::ForOp) { isStraight = false; });
+             return SmallVector<Value>();
+           });
+  elements.recorder = outer;
+  auto loop = cast<scf::ForOp>(std::prev(b.getInsertionPoint()));
+  loop->setAttr(unrollAttr, b.getUnitAttr());
+  if (isStraight && walkSideBySide(elements, positions, loop.getInductionVar(), neighbours))
+    joinNeighbours(b, elements, loop, neighbours);
+  else
+    elements.giveUp();
+}
+
+/// The GPU's form: a thread for each point, or for neighbours that come in one load and go in one store.
+static void emitThreads(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
+                        bool vectorize, NestBody body) {
+  int64_t neighbours =
+      vectorize && !extents.empty() ? neighboursOfThread(frame, extents.back()) : 1;
+  if (neighbours > 1 &&
+      elements.attempt([&] { emitThreadsOf(frame, elements, extents, neighbours, body); }))
+    return;
+  emitThreadsOf(frame, elements, extents, 1, body);
 }
 
 void emitParallelNest(KernelFrame &frame, Elements &elements, ArrayRef<int64_t> extents,
                       bool vectorize, int64_t cost, NestBody body) {
   OpBuilder &b = frame.builder;
-  if (frame.options.gpu) return emitThreads(frame, elements, extents, body);
+  if (frame.options.gpu) return emitThreads(frame, elements, extents, vectorize, body);
   LoweredKernel &lowered = frame.lowered;
   int64_t lanes = vectorize ? frame.options.vectorLanes : 1;
   cost = std::max<int64_t>(cost, 1);

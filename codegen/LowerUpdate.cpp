@@ -1,3 +1,4 @@
+#include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/Points.h"
 
 #include "sinter/ir/KernelKinds.h"
@@ -131,9 +132,7 @@ private:
       });
     };
     if (frame.options.gpu) {
-      int64_t threads = std::min<int64_t>(256, frame.options.maxThreads);
-      Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
-      loop(arith::AddIOp::create(b, loc, body.begin(), thread), body.end(), threads, 1);
+      emitThreads(body, *elements, point, length);
     } else {
       // LLVM: of this object alone, and once in it.
       function->setAttr("llvm.linkage",
@@ -150,6 +149,43 @@ private:
       loop(middle, body.end(), 1, 1);
     }
     return failure(elements->failed());
+  }
+
+  /// A block's elements: a thread takes four that lie side by side; what is left at the end, one by one.
+  void emitThreads(KernelFrame &body, Elements &elements, function_ref<void(Value)> point,
+                   int64_t length) {
+    OpBuilder &b = frame.builder;
+    Location loc = frame.loc;
+    constexpr int64_t neighbours = 4;
+    int64_t threads = std::min<int64_t>(256, frame.options.maxThreads);
+    Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
+    auto loop = [&](Value from, Value to, int64_t step, LoopBody each) {
+      emitLoop(b, loc, from, to, body.constant(step), {}, each);
+    };
+    Value width = body.constant(neighbours);
+    auto words = [&](Value element) -> Value {
+      return arith::DivUIOp::create(b, loc, element, width);
+    };
+    Value end = words(body.end());
+    loop(arith::AddIOp::create(b, loc, words(body.begin()), thread), end, threads,
+         [&](Value word, ValueRange) {
+           elements.variable(word, 0, length / neighbours - 1);
+           loop(body.constant(0), width, 1, [&](Value neighbour, ValueRange) {
+             elements.variable(neighbour, 0, neighbours - 1);
+             point(elements.apply(b.getAffineDimExpr(0) * neighbours + b.getAffineDimExpr(1),
+                                  {word, neighbour}));
+             return SmallVector<Value>();
+           });
+           auto each = cast<scf::ForOp>(std::prev(b.getInsertionPoint()));
+           each->setAttr(unrollAttr, b.getUnitAttr());
+           joinNeighbours(b, elements, each, neighbours);
+           return SmallVector<Value>();
+         });
+    loop(arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, end, width), thread),
+         body.end(), threads, [&](Value element, ValueRange) {
+           point(elements.variable(element, 0, length - 1));
+           return SmallVector<Value>();
+         });
   }
 
   OwningOpRef<KernelOp> bodyKernel(int64_t length) {

@@ -1,4 +1,5 @@
 #include "sinter/codegen/contraction/ContractionTiles.h"
+#include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/contraction/PackedPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -200,7 +201,6 @@ void ContractionTiles::placeBlock(Elements &elements) {
   frame.lowered.grid = tilesM * tilesN * splits * sizes[0];
   Value block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
   thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
-  variables.clear();
   variable(elements, block, 0, frame.lowered.grid - 1);
   variable(elements, thread, 0, threads - 1);
   blockN = elements.apply(d(0) % tilesN, block);
@@ -293,6 +293,10 @@ void ContractionTiles::markAligned() {
   auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
   for (unsigned number = 0; number < function.getNumArguments(); ++number)
     function.setArgAttr(number, alignedAttr, b.getUnitAttr());
+}
+
+void ContractionTiles::joinNeighbours(Elements &elements, scf::ForOp loop, int64_t lanes) {
+  if (loop && lanes == 8) codegen::joinNeighbours(b, elements, loop, lanes);
 }
 
 // --- Sums.

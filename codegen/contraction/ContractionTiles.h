@@ -88,12 +88,10 @@ protected:
   /// A loop that the compiler unrolls, so that arrays indexed by it live in registers; null for a single turn.
   mlir::scf::ForOp unrolled(Elements &elements, int64_t count,
                             llvm::function_ref<void(mlir::Value)> body);
-  /// Elements::variable, which `joinNeighbours` knows too.
   mlir::Value variable(Elements &elements, mlir::Value index, int64_t least, int64_t most) {
-    variables.push_back({index, {least, most}});
     return elements.variable(index, least, most);
   }
-  /// Turns accesses of neighbours in `loop`, which runs over them, into accesses of whole words before and after it.
+  /// Accesses of neighbours in `loop`, where there is one, as accesses of words of eight.
   void joinNeighbours(Elements &elements, mlir::scf::ForOp loop, int64_t lanes);
   void onlyIf(mlir::Value condition, llvm::function_ref<void()> inside,
               llvm::function_ref<void()> otherwise = nullptr);
@@ -119,8 +117,6 @@ protected:
   mlir::Value thread, blockM, blockN, batch, split;
 
 private:
-  std::optional<mlir::AffineExpr> startOfWord(Elements &elements, mlir::Value index,
-                                              mlir::Value lane, int64_t lanes);
   void analyse();
   void analyseSide(unsigned number, llvm::ArrayRef<int64_t> extents,
                    llvm::function_ref<MergedDims(llvm::ArrayRef<mlir::AffineExpr>)> merge);
@@ -130,8 +126,6 @@ private:
     return all.slice(first[group], first[group + 1] - first[group]);
   }
   mlir::LogicalResult runSplit();
-
-  std::vector<std::pair<mlir::Value, IndexRange>> variables;
 };
 
 } // namespace sinter::codegen

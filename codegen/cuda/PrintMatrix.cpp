@@ -120,6 +120,9 @@ FailureOr<Expression> KernelPrinter::matrixExpression(Operation &op) {
   }
   if (auto element = dyn_cast<vector::ExtractOp>(op)) {
     ArrayRef<int64_t> place = element.getStaticPosition();
+    if (place.size() == 1 && element.hasDynamicPosition())
+      return Expression{text(element.getSource(), Binding::primary) + "[" +
+                        text(element.getDynamicPosition()[0], Binding::select) + "]"};
     if (element.hasDynamicPosition() || place.size() != 2 ||
         fragmentName(cast<VectorType>(element.getSource().getType())) != "MmaC")
       return refuse();

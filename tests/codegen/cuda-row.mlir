@@ -1,74 +1,61 @@
 // RUN: sinter-emit %s --target cuda --arch sm_90 | FileCheck %s
-// A block a row: two reductions within warps and then over them, one write.
+// A warp a row, a word of four a lane: two reductions by exchanges, one reading, one write.
 
 func.func @softmax(%x: tensor<8x100xf32>) -> tensor<8x100xf32> {
   %r = sinter.softmax %x {dim = 1 : i64} : tensor<8x100xf32>
   return %r : tensor<8x100xf32>
 }
 
-// CHECK: // max_sub_exp_sum_div_0: 8 blocks of 128 threads
+// CHECK: // max_sub_exp_sum_div_0: 2 blocks of 128 threads
 // CHECK-NEXT: // computes max broadcast sub exp sum broadcast div
 // CHECK: #include "sinter/math.cuh"
+// CHECK-NEXT: #include "sinter/memory.cuh"
 // CHECK-NEXT: #include "sinter/types.cuh"
 // CHECK: extern "C" __global__ void __launch_bounds__(128)
 // CHECK-NEXT: max_sub_exp_sum_div_0(SINTER_GLOBAL_CONST(f32) p0, SINTER_GLOBAL(f32) p1) {
-// CHECK-NEXT:   SINTER_SHARED(f32, v0, 4);
-// CHECK-NEXT:   SINTER_SHARED(f32, v1, 4);
-// CHECK-NEXT:   const i32 v2 = (i32)threadIdx.x;
-// CHECK-NEXT:   const i32 v3 = (i32)blockIdx.x * 100;
-// CHECK-NEXT:   f32 v4 = bitCast<f32>(4286578688u);
-// CHECK-NEXT:   for (i32 v5 = v2; v5 < 100; v5 += 128) {
-// CHECK-NEXT:     const f32 v6 = p0[v3 + v5];
-// CHECK-NEXT:     v4 = maximum(v4, v6);
+// CHECK-NEXT:   alignas(16) f32 v0[4];
+// CHECK-NEXT:   const i32 v1 = (i32)threadIdx.x;
+// CHECK-NEXT:   const i32 v2 = v1 % 32;
+// CHECK-NEXT:   const i1 v3 = v2 < 25;
+// CHECK-NEXT:   const i32 v4 = (i32)blockIdx.x * 400 + minimum(v2, 24) * 4 + v1 / 32 * 100;
+// CHECK-NEXT:   const Vec<f32, 4> v5 = loadVec<4>(p0, v4);
+// CHECK-NEXT:   f32 v6 = bitCast<f32>(4286578688u);
+// CHECK-NEXT:   #pragma unroll
+// CHECK-NEXT:   for (i32 v7 = 0; v7 < 4; v7 += 1) {
+// CHECK-NEXT:     v6 = maximum(v6, v3 ? v5[v7] : bitCast<f32>(4286578688u));
 // CHECK-NEXT:   }
-// CHECK-NEXT:   const f32 v7 = __shfl_xor_sync(0xffffffffu, v4, 16, 32);
-// CHECK-NEXT:   const f32 v8 = maximum(v4, v7);
-// CHECK-NEXT:   const f32 v9 = __shfl_xor_sync(0xffffffffu, v8, 8, 32);
-// CHECK-NEXT:   const f32 v10 = maximum(v8, v9);
-// CHECK-NEXT:   const f32 v11 = __shfl_xor_sync(0xffffffffu, v10, 4, 32);
-// CHECK-NEXT:   const f32 v12 = maximum(v10, v11);
-// CHECK-NEXT:   const f32 v13 = __shfl_xor_sync(0xffffffffu, v12, 2, 32);
-// CHECK-NEXT:   const f32 v14 = maximum(v12, v13);
-// CHECK-NEXT:   const f32 v15 = __shfl_xor_sync(0xffffffffu, v14, 1, 32);
-// CHECK-NEXT:   const f32 v16 = maximum(v14, v15);
-// CHECK-NEXT:   const i32 v17 = v2 / 32;
-// CHECK-NEXT:   const i1 v18 = v2 % 32 == 0;
-// CHECK-NEXT:   if (v18) {
-// CHECK-NEXT:     v1[v17] = v16;
+// CHECK-NEXT:   const f32 v8 = __shfl_xor_sync(0xffffffffu, v6, 16, 32);
+// CHECK-NEXT:   const f32 v9 = maximum(v6, v8);
+// CHECK-NEXT:   const f32 v10 = __shfl_xor_sync(0xffffffffu, v9, 8, 32);
+// CHECK-NEXT:   const f32 v11 = maximum(v9, v10);
+// CHECK-NEXT:   const f32 v12 = __shfl_xor_sync(0xffffffffu, v11, 4, 32);
+// CHECK-NEXT:   const f32 v13 = maximum(v11, v12);
+// CHECK-NEXT:   const f32 v14 = __shfl_xor_sync(0xffffffffu, v13, 2, 32);
+// CHECK-NEXT:   const f32 v15 = maximum(v13, v14);
+// CHECK-NEXT:   const f32 v16 = __shfl_xor_sync(0xffffffffu, v15, 1, 32);
+// CHECK-NEXT:   const f32 v17 = maximum(v15, v16);
+// CHECK-NEXT:   f32 v18 = 0.0f;
+// CHECK-NEXT:   #pragma unroll
+// CHECK-NEXT:   for (i32 v19 = 0; v19 < 4; v19 += 1) {
+// CHECK-NEXT:     v18 = v18 + (v3 ? expf(v5[v19] - v17) : 0.0f);
 // CHECK-NEXT:   }
-// CHECK-NEXT:   __syncthreads();
-// CHECK-NEXT:   const f32 v19 = v1[0];
-// CHECK-NEXT:   const f32 v20 = v1[1];
-// CHECK-NEXT:   const f32 v21 = v1[2];
-// CHECK-NEXT:   const f32 v22 = v1[3];
-// CHECK-NEXT:   const f32 v23 = maximum(maximum(maximum(v19, v20), v21), v22);
-// CHECK-NEXT:   f32 v24 = 0.0f;
-// CHECK-NEXT:   for (i32 v25 = v2; v25 < 100; v25 += 128) {
-// CHECK-NEXT:     const f32 v26 = p0[v3 + v25];
-// CHECK-NEXT:     v24 = v24 + expf(v26 - v23);
-// CHECK-NEXT:   }
-// CHECK-NEXT:   const f32 v27 = __shfl_xor_sync(0xffffffffu, v24, 16, 32);
-// CHECK-NEXT:   const f32 v28 = v24 + v27;
-// CHECK-NEXT:   const f32 v29 = __shfl_xor_sync(0xffffffffu, v28, 8, 32);
-// CHECK-NEXT:   const f32 v30 = v28 + v29;
-// CHECK-NEXT:   const f32 v31 = __shfl_xor_sync(0xffffffffu, v30, 4, 32);
-// CHECK-NEXT:   const f32 v32 = v30 + v31;
-// CHECK-NEXT:   const f32 v33 = __shfl_xor_sync(0xffffffffu, v32, 2, 32);
-// CHECK-NEXT:   const f32 v34 = v32 + v33;
-// CHECK-NEXT:   const f32 v35 = __shfl_xor_sync(0xffffffffu, v34, 1, 32);
-// CHECK-NEXT:   const f32 v36 = v34 + v35;
-// CHECK-NEXT:   if (v18) {
-// CHECK-NEXT:     v0[v17] = v36;
-// CHECK-NEXT:   }
-// CHECK-NEXT:   __syncthreads();
-// CHECK-NEXT:   const f32 v37 = v0[0];
-// CHECK-NEXT:   const f32 v38 = v0[1];
-// CHECK-NEXT:   const f32 v39 = v0[2];
-// CHECK-NEXT:   const f32 v40 = v0[3];
-// CHECK-NEXT:   const f32 v41 = v37 + v38 + v39 + v40;
-// CHECK-NEXT:   for (i32 v42 = v2; v42 < 100; v42 += 128) {
-// CHECK-NEXT:     const i32 v43 = v3 + v42;
-// CHECK-NEXT:     const f32 v44 = p0[v43];
-// CHECK-NEXT:     p1[v43] = expf(v44 - v23) / v41;
+// CHECK-NEXT:   const f32 v20 = __shfl_xor_sync(0xffffffffu, v18, 16, 32);
+// CHECK-NEXT:   const f32 v21 = v18 + v20;
+// CHECK-NEXT:   const f32 v22 = __shfl_xor_sync(0xffffffffu, v21, 8, 32);
+// CHECK-NEXT:   const f32 v23 = v21 + v22;
+// CHECK-NEXT:   const f32 v24 = __shfl_xor_sync(0xffffffffu, v23, 4, 32);
+// CHECK-NEXT:   const f32 v25 = v23 + v24;
+// CHECK-NEXT:   const f32 v26 = __shfl_xor_sync(0xffffffffu, v25, 2, 32);
+// CHECK-NEXT:   const f32 v27 = v25 + v26;
+// CHECK-NEXT:   const f32 v28 = __shfl_xor_sync(0xffffffffu, v27, 1, 32);
+// CHECK-NEXT:   const f32 v29 = v27 + v28;
+// CHECK-NEXT:   if (v3) {
+// CHECK-NEXT:     const Vec<f32, 4> v30 = loadVec<4>(p0, v4);
+// CHECK-NEXT:     #pragma unroll
+// CHECK-NEXT:     for (i32 v31 = 0; v31 < 4; v31 += 1) {
+// CHECK-NEXT:       v0[v31] = expf(v30[v31] - v17) / v29;
+// CHECK-NEXT:     }
+// CHECK-NEXT:     const Vec<f32, 4> v32 = loadVec<4>(v0, 0);
+// CHECK-NEXT:     storeVec(p1, v4, v32);
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
