@@ -136,7 +136,17 @@ std::vector<KernelText> Executable::cuda_kernels() const {
 }
 
 void Executable::save_program(const std::string &path) const {
-  check(runtime::saveProgram(*impl_->runner->compiled.program, path));
+  // What runs here need not be in a form that a file can have.
+  const auto &traced = impl_->traced.impl();
+  std::vector<detail::VariablePtr> drawn;
+  for (const detail::VariablePtr &variable : traced->variables)
+    if (variable->role != runtime::StateRole::seed) drawn.push_back(variable);
+  auto init = drawn.empty() ? nullptr : detail::traceInit(drawn, impl_->options.seed);
+  std::vector<const detail::TracedImpl *> functions{traced.get()};
+  if (init) functions.insert(functions.begin(), init.get());
+  detail::Compiled compiled =
+      detail::compileFunctions(functions, impl_->options, "program", /*savable=*/true);
+  check(runtime::saveProgram(*compiled.program, path));
 }
 
 } // namespace sinter

@@ -18,17 +18,18 @@ struct Phase {
   int64_t padding = 0; // of the convolution without stride
   int64_t whole = 0;   // its places, of which those from `begin` are
   int64_t begin = 0;
-  int64_t kept = 0; // what is wanted, but for places that nothing reaches
+  int64_t kept = 0; // what is wanted, but for places that nothing reaches; 0: nothing reaches any
 
   Phase(int64_t first, int64_t extent, int64_t kernel, int64_t outputs, int64_t stride,
         int64_t pad) {
     start = (first + pad) % stride;
+    if (start >= kernel) return; // a kernel that is smaller than the stride
     int64_t taps = (kernel - start + stride - 1) / stride, q = (first + pad) / stride;
     int64_t reached = outputs + taps - 1;
     padding = std::max<int64_t>(0, std::min(q, reached - q - extent));
     whole = reached - 2 * padding;
     begin = q - padding;
-    kept = std::min(extent, whole - begin);
+    kept = std::max<int64_t>(0, std::min(extent, whole - begin));
   }
 };
 
@@ -44,12 +45,9 @@ struct StridedInputGrad : OpRewritePattern<Conv2dInputGradOp> {
     if (stride[0] == 1 && stride[1] == 1) return rewriter.notifyMatchFailure(op, "no stride");
     if (op.getDilation() != ArrayRef<int64_t>{1, 1})
       return rewriter.notifyMatchFailure(op, "dilated");
-    for (unsigned i = 0; i < 2; ++i) {
-      if (kernel[i] < stride[i])
-        return rewriter.notifyMatchFailure(op, "the kernel is smaller than the stride");
+    for (unsigned i = 0; i < 2; ++i)
       if (shape[2 + i] % stride[i])
         return rewriter.notifyMatchFailure(op, "the stride does not divide the input");
-    }
     int64_t height = shape[2] / stride[0], width = shape[3] / stride[1];
     Location loc = op.getLoc();
     auto typeOf = [&](ArrayRef<int64_t> of) {
@@ -61,13 +59,18 @@ struct StridedInputGrad : OpRewritePattern<Conv2dInputGradOp> {
     for (int64_t x = 0; x < stride[1]; ++x)
       acrosses.emplace_back(x, width, kernel[1], outputs[1], stride[1], op.getPadding()[1]);
     auto isEmpty = [](const Phase &phase) { return phase.kept < 1; };
-    if (llvm::any_of(downs, isEmpty) || llvm::any_of(acrosses, isEmpty))
-      return rewriter.notifyMatchFailure(op, "nothing reaches a phase");
+    if (llvm::all_of(downs, isEmpty) || llvm::all_of(acrosses, isEmpty))
+      return rewriter.notifyMatchFailure(op, "nothing reaches any phase");
 
     SmallVector<Value> rows;
     for (const Phase &down : downs) {
       SmallVector<Value> columns;
       for (const Phase &across : acrosses) {
+        auto turn = cast<RankedTensorType>(typeOf({shape[0], shape[1], height, width, 1}));
+        if (isEmpty(down) || isEmpty(across)) {
+          columns.push_back(splat(rewriter, loc, turn, 0.0));
+          continue;
+        }
         Value weight = SliceOp::create(
             rewriter, loc, op.getWeight(), ArrayRef<int64_t>{0, 0, down.start, across.start},
             shapeOf(op.getWeight()), ArrayRef<int64_t>{1, 1, stride[0], stride[1]});
@@ -84,8 +87,7 @@ struct StridedInputGrad : OpRewritePattern<Conv2dInputGradOp> {
         part = PadOp::create(rewriter, loc, part, ArrayRef<int64_t>{0, 0, 0, 0},
                              ArrayRef<int64_t>{0, 0, height - down.kept, width - across.kept},
                              ArrayRef<int64_t>{0, 0, 0, 0}, APFloat(0.0));
-        columns.push_back(
-            ReshapeOp::create(rewriter, loc, typeOf({shape[0], shape[1], height, width, 1}), part));
+        columns.push_back(ReshapeOp::create(rewriter, loc, turn, part));
       }
       Value row = ConcatOp::create(rewriter, loc, columns, /*dim=*/4);
       rows.push_back(

@@ -2,6 +2,7 @@
 // line each. tests/benchmarks/compare.py runs it beside its peers.
 
 #include "../examples/models/Bert.h"
+#include "../examples/models/CharGpt.h"
 #include "../examples/models/Cifar10Cnn.h"
 #include "../examples/models/Cnn112.h"
 #include "../examples/models/LinearModel.h"
@@ -260,6 +261,17 @@ void largerModels(Bench &bench) {
   bench.training<examples::BertForTokenClassification>(
       "train_bert_base_l2_s128_b8", numbers({8, 128}, 1, bert.vocab_size), numbers({8, 128}, 0, 9),
       examples::tokenLoss(), sinter::optim::AdamW{.lr = 2e-5}, bert);
+  int64_t characters = 65; // Shakespeare's
+  bench.training<examples::CharGpt>(
+      "train_char_gpt_l6_w384_t256_b8", numbers({8, 256}, 0, characters),
+      numbers({8, 256}, 0, characters),
+      [](const Tensor &logits, const Tensor &next) {
+        int64_t count = next.size(0) * next.size(1);
+        return cross_entropy(reshape(logits, {count, logits.size(-1)}), reshape(next, {count}));
+      },
+      sinter::optim::AdamW{.lr = 1e-3},
+      examples::CharGpt::Options{
+          .characters = characters, .block = 256, .layers = 6, .width = 384, .heads = 6});
   bench.training<Lstm>("train_lstm128_t128_b32", random({32, 128, 128}), labels(32),
                        sinter::cross_entropy, sinter::optim::AdamW{.lr = 1e-3});
 }

@@ -1,6 +1,7 @@
 #include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 #include "sinter/codegen/contraction/TiledContraction.h"
+#include "sinter/codegen/contraction/WinogradEmitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -123,6 +124,8 @@ LogicalResult lowerContraction(KernelFrame &frame) {
   LogicalResult tiled = success();
   if (lowerMatrixContraction(frame, points, tiled)) return tiled;
   if (lowerTiledContraction(frame, points, tiled)) return tiled;
+  if (std::optional<WinogradPlan> minimal = WinogradPlan::of(frame, points))
+    return WinogradEmitter(frame, points, *minimal).run();
   if (!PackedPlan::suits(frame, points)) return PlainContraction(frame, points).run();
   PackedPlan plan(frame, points);
   if (plan.onTiles) return TileEmitter(frame, points, plan).run();

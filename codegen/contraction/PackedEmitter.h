@@ -1,24 +1,22 @@
 #pragma once
 
+#include "sinter/codegen/contraction/ContractionLoops.h"
 #include "sinter/codegen/contraction/PackedPlan.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace sinter::codegen {
 
 /// Writes the code of a packed contraction as its plan says: units (PackedUnits.cpp), panels
-/// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), all from the small loops
-/// of PackedLoops.cpp. TileEmitter has other panels and other products.
-class PackedEmitter {
+/// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), all from the loops over
+/// k of PackedLoops.cpp. TileEmitter has other panels and other products.
+class PackedEmitter : protected ContractionLoops {
 public:
   PackedEmitter(KernelFrame &frame, const ContractionElements &points, const PackedPlan &plan);
   virtual ~PackedEmitter() = default;
   mlir::LogicalResult run();
 
 protected:
-  using Value = mlir::Value;
-  using Indices = llvm::SmallVector<Value>;
   /// Gets the indices of a point and its position in the panel.
   using PointBody = llvm::function_ref<void(Indices, Value)>;
 
@@ -68,17 +66,11 @@ protected:
   Indices point(llvm::ArrayRef<Value> row, llvm::ArrayRef<Value> column, llvm::ArrayRef<Value> k);
   Indices rowIndices(Value local);
   Indices columnIndices(Value local);
-  Indices delinearized(Value linear, llvm::ArrayRef<int64_t> extents);
   Value factor(unsigned side, mlir::ValueRange point) {
     return points.factor(*elements, side, point);
   }
 
-  // Loops and arithmetic.
-  void loop(Value from, Value to, int64_t step, int64_t most, llvm::function_ref<void(Value)> body);
-  void loop(int64_t extent, llvm::function_ref<void(Value)> body);
-  void onlyIf(Value condition, llvm::function_ref<void()> body);
-  void runs(Value from, Value to, int64_t most, bool whole, llvm::function_ref<void(Value)> body);
-  void fixedRuns(int64_t end, llvm::function_ref<void(Value)> body);
+  // Loops over k.
   void overInnerK(unsigned until, PointBody body);
   void innerK(unsigned dim, unsigned until, Indices indices, Value offset, PointBody body);
   void alongK(PointBody body);
@@ -88,33 +80,12 @@ protected:
   Indices sumInside(unsigned dim, Indices indices, Value offset, mlir::ValueRange carried,
                     SumBody body);
 
-  Value constant(int64_t value) { return frame.constant(value); }
-  Value add(Value lhs, Value rhs) { return mlir::arith::AddIOp::create(b, frame.loc, lhs, rhs); }
-  Value subtract(Value lhs, Value rhs) {
-    return mlir::arith::SubIOp::create(b, frame.loc, lhs, rhs);
-  }
-  Value minimum(Value lhs, Value rhs) {
-    return mlir::arith::MinUIOp::create(b, frame.loc, lhs, rhs);
-  }
-  Value mul(Value lhs, int64_t rhs);
-  Value compare(mlir::arith::CmpIPredicate predicate, Value lhs, Value rhs) {
-    return mlir::arith::CmpIOp::create(b, frame.loc, predicate, lhs, rhs);
-  }
-  Value affine(mlir::AffineExpr expr, mlir::ValueRange operands) {
-    return elements->apply(expr, operands);
-  }
-  mlir::AffineExpr d(unsigned position) { return b.getAffineDimExpr(position); }
   mlir::VectorType vectorType() { return mlir::VectorType::get(plan.W, plan.type); }
 
-  KernelFrame &frame;
-  const ContractionElements &points;
   const PackedPlan &plan;
-  mlir::OpBuilder &b;
-  std::unique_ptr<Elements> elements;
 
   Value rowPanel, columnPanel, columnBoxPanel, sums;
   int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
-  int64_t runWidth;       // lanes of runs
   bool tileAtOnce = true; // a tile's sums go on from it; else the unit's are kept together
 
   // Of the unit being emitted.

@@ -10,8 +10,7 @@ namespace sinter::codegen {
 
 PackedEmitter::PackedEmitter(KernelFrame &frame, const ContractionElements &points,
                              const PackedPlan &plan)
-    : frame(frame), points(points), plan(plan), b(frame.builder), elements(frame.elements()),
-      runWidth(plan.W) {}
+    : ContractionLoops(frame, points, plan.W), plan(plan) {}
 
 LogicalResult PackedEmitter::run() {
   int64_t units = plan.groups[0].size() * plan.outerUnits * plan.columnUnits * plan.rowBlocks;

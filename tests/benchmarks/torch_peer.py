@@ -161,6 +161,50 @@ def bert(layers):
                     torch.optim.AdamW(model.parameters(), lr=2e-5))
 
 
+class Gpt(nn.Module):
+    """GPT-2's shape over characters, as examples/models/CharGpt.h. `additive`: scores get their mask in the product
+    that makes them, instead of being filled afterwards."""
+
+    def __init__(self, characters, length, layers, width, heads, additive):
+        super().__init__()
+        self.heads, self.additive = heads, additive
+        self.characters, self.positions = nn.Embedding(characters, width), nn.Embedding(length, width)
+        self.layers = nn.ModuleList(nn.ModuleDict({
+            "norm1": nn.LayerNorm(width), "qkv": nn.Linear(width, 3 * width), "projection": nn.Linear(width, width),
+            "norm2": nn.LayerNorm(width), "up": nn.Linear(width, 4 * width), "down": nn.Linear(4 * width, width),
+        }) for _ in range(layers))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, characters)
+        self.register_buffer("later", torch.ones(length, length, dtype=torch.bool).triu(1), persistent=False)
+        self.register_buffer("mask", torch.zeros(length, length).masked_fill(self.later, float("-inf")),
+                             persistent=False)
+
+    def attend(self, x):
+        count, length, width = x.shape
+        q, k, v = x.view(count, length, 3, self.heads, width // 3 // self.heads).permute(2, 0, 3, 1, 4).flatten(1, 2)
+        scale = q.size(-1) ** -0.5
+        if self.additive:
+            scores = torch.baddbmm(self.mask.to(q.dtype), q, k.transpose(1, 2), alpha=scale)
+        else:
+            scores = torch.bmm(q * scale, k.transpose(1, 2)).masked_fill(self.later, float("-inf"))
+        y = torch.bmm(F.softmax(scores, -1), v)
+        return y.view(count, self.heads, length, -1).transpose(1, 2).reshape(count, length, -1)
+
+    def forward(self, x):
+        y = self.characters(x) + self.positions.weight[:x.size(1)]
+        for layer in self.layers:
+            y = y + layer["projection"](self.attend(layer["qkv"](layer["norm1"](y))))
+            y = y + layer["down"](F.gelu(layer["up"](layer["norm2"](y))))
+        return self.head(self.norm(y))
+
+
+def char_gpt(additive):
+    """Six layers of 384 features, 256 of 65 characters, eight at a time."""
+    model = Gpt(65, 256, 6, 384, 6, additive)
+    x, y = torch.randint(0, 65, (8, 256)), torch.randint(0, 65, (8, 256))
+    return stepping(model, x, lambda logits: F.cross_entropy(logits.flatten(0, 1), y.flatten()),
+                    torch.optim.AdamW(model.parameters(), lr=1e-3))
+
+
 def lstm():
     """128 steps of 128 numbers, 128 hidden ones, ten classes from the last."""
     model = make_models.Part(lambda self, x: self.fc(self.lstm(x)[1][0][-1]), lstm=nn.LSTM(128, 128, batch_first=True),
@@ -232,6 +276,8 @@ for name, (make, image, batch) in MODELS.items():
 
 BENCHMARKS["train_resnet18_cifar_b64"] = {"contiguous": partial(resnet18, False), "channels_last": partial(resnet18, True)}
 BENCHMARKS["train_bert_base_l2_s128_b8"] = {"default": partial(bert, 2)}
+BENCHMARKS["train_char_gpt_l6_w384_t256_b8"] = {"filled mask": partial(char_gpt, False),
+                                                "added mask": partial(char_gpt, True)}
 BENCHMARKS["train_lstm128_t128_b32"] = {"default": lstm}
 
 for name, settings in BENCHMARKS.items():

@@ -57,20 +57,30 @@ func.func @no_dilated(%g: tensor<1x2x4x4xf32>, %w: tensor<2x3x3x3xf32>) -> tenso
   %d = sinter.conv2d_input_grad %g, %w {stride = array<i64: 2, 2>, padding = array<i64: 2, 2>, dilation = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>, tensor<2x3x3x3xf32>) -> tensor<1x3x8x8xf32>
   return %d : tensor<1x3x8x8xf32>
 }
-// CHECK-LABEL: func @no_small_kernel
-// CHECK-NEXT: sinter.conv2d_input_grad
-// CHECK-NEXT: return
-func.func @no_small_kernel(%g: tensor<1x2x4x4xf32>, %w: tensor<2x3x1x1xf32>) -> tensor<1x3x8x8xf32> {
+// A kernel that is smaller than the stride reaches some phases only; the others are zeros.
+// CHECK-LABEL: func @small_kernel
+// CHECK-NOT: stride = array
+// CHECK: return
+func.func @small_kernel(%g: tensor<1x2x4x4xf32>, %w: tensor<2x3x1x1xf32>) -> tensor<1x3x8x8xf32> {
   %d = sinter.conv2d_input_grad %g, %w {stride = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>, tensor<2x3x1x1xf32>) -> tensor<1x3x8x8xf32>
   return %d : tensor<1x3x8x8xf32>
 }
-// CHECK-LABEL: func @no_reach
-// CHECK-NEXT: sinter.conv2d_input_grad
-// CHECK-NEXT: return
-func.func @no_reach(%g: tensor<1x2x1x1xf32>, %w: tensor<2x4x3x3xf32>) -> tensor<1x4x3x3xf32> {
+// CHECK-LABEL: func @small_kernel_in_the_middle
+// CHECK-NOT: stride = array
+// CHECK: return
+func.func @small_kernel_in_the_middle(%g: tensor<1x2x4x3xf32>, %w: tensor<2x3x2x1xf32>) -> tensor<1x3x9x9xf32> {
+  %d = sinter.conv2d_input_grad %g, %w {stride = array<i64: 3, 3>, padding = array<i64: 1, 0>} : (tensor<1x2x4x3xf32>, tensor<2x3x2x1xf32>) -> tensor<1x3x9x9xf32>
+  return %d : tensor<1x3x9x9xf32>
+}
+// Places that no phase's weight brings anything to.
+// CHECK-LABEL: func @little_reach
+// CHECK-NOT: stride = array
+// CHECK: return
+func.func @little_reach(%g: tensor<1x2x1x1xf32>, %w: tensor<2x4x3x3xf32>) -> tensor<1x4x3x3xf32> {
   %d = sinter.conv2d_input_grad %g, %w {stride = array<i64: 3, 3>, padding = array<i64: 1, 1>} : (tensor<1x2x1x1xf32>, tensor<2x4x3x3xf32>) -> tensor<1x4x3x3xf32>
   return %d : tensor<1x4x3x3xf32>
 }
+
 // CHECK-LABEL: func @no_rest
 // CHECK-NEXT: sinter.conv2d_input_grad
 // CHECK-NEXT: return

@@ -198,6 +198,85 @@ TEST_P(Convolutions, AndTheirGradients) {
   }
 }
 
+// By Winograd's minimal filtering where vectors have eight lanes and more: lines of tiles that are whole vectors or
+// parts of one, blocks that have several pictures or not all of one, the last of them not whole, tiles that reach beyond
+// the result, more channels than one step has, rows and channels that are no multiple of anything.
+const Conv minimal[] = {
+    {"2x16x8x8", "16x16x3x3", "2x16x8x8", "padding = array<i64: 1, 1>"},
+    {"15x24x4x4", "20x24x3x3", "15x20x4x4", "padding = array<i64: 1, 1>"},
+    {"3x20x13x15", "17x20x3x3", "3x17x11x13", ""},
+    {"1x16x40x70", "18x16x3x3", "1x18x42x72", "padding = array<i64: 2, 2>"},
+    {"4x150x8x8", "80x150x3x3", "4x80x8x8", "padding = array<i64: 1, 1>"},
+    {"3x33x16x17", "30x33x3x3", "3x30x16x15", "padding = array<i64: 1, 0>"},
+    {"2x70x7x32", "33x70x3x3", "2x33x7x32", "padding = array<i64: 1, 1>"},
+};
+
+class MinimalFiltering : public Contraction {
+protected:
+  /// The convolution and its gradients, each with what it reads computed on the way and something after it.
+  static std::vector<std::string> kernels(const Conv &c) {
+    auto type = [](const char *shape) { return fmt::format("tensor<{}xf32>", shape); };
+    std::string x = type(c.x), w = type(c.w), y = type(c.y);
+    auto one = [&](const std::string &op, const std::string &a, const std::string &b,
+                   const std::string &relu, const std::string &result) {
+      return kernel("contraction", fmt::format("%a: {}, %b: {}", a, b),
+                    fmt::format("  %r = sinter.relu {0} : {1}\n"
+                                "  %c = sinter.{2} {3} {{{4}}} : ({5}, {6}) -> {7}\n"
+                                "  %n = sinter.neg %c : {7}\n  yield %n, %c",
+                                relu, relu == "%a" ? a : b, op, relu == "%a" ? "%r, %b" : "%a, %r",
+                                c.attributes, a, b, result),
+                    result + ", " + result);
+    };
+    return {one("conv2d", x, w, "%a", y), one("conv2d_input_grad", y, w, "%a", x),
+            one("conv2d_weight_grad", x, y, "%b", w)};
+  }
+};
+
+TEST_F(MinimalFiltering, AgreesWithTheDefinition) {
+  for (const Conv &c : minimal)
+    for (const std::string &text : kernels(c))
+      for (const char *isa : {"", "avx2"}) expectAgrees(text, {}, isa);
+}
+
+TEST_F(MinimalFiltering, GivesTheSameOnAnyNumberOfThreads) {
+  for (const std::string &text : kernels(minimal[4])) {
+    std::mt19937 before = random;
+    std::vector<std::vector<uint8_t>> one;
+    for (int threads : {1, 2, 3, 7}) {
+      random = before;
+      expectAgrees(text, {}, "", threads);
+      if (threads == 1) one = lastOutputs;
+      EXPECT_EQ(one, lastOutputs) << threads << " threads";
+    }
+  }
+}
+
+// An infinity stays one where the definition is followed, which a strict kernel is computed by.
+TEST_F(MinimalFiltering, IsNotStrict) {
+  std::string text = kernels(minimal[0])[0];
+  std::string strict = "module attributes {sinter.numerics = \"strict\"} {\n" + text + "}\n";
+  std::mt19937 before = random;
+  expectAgrees(text);
+  std::vector<std::vector<uint8_t>> minimally = lastOutputs;
+  random = before;
+  expectAgrees(strict);
+  EXPECT_NE(minimally, lastOutputs);
+  std::vector<double> x(2 * 16 * 8 * 8, 1), w(16 * 16 * 9, 0.5);
+  x[20] = std::numeric_limits<double>::infinity();
+  expectAgrees(strict, {x, w});
+}
+
+// Sums of other terms: small integers stay exact.
+TEST_F(MinimalFiltering, IsExactForIntegers) {
+  for (const std::string &text : kernels(minimal[0])) {
+    std::vector<double> a(2 * 16 * 8 * 8), b(16 * 16 * 9);
+    for (std::vector<double> *numbers : {&a, &b})
+      for (double &x : *numbers) x = std::uniform_int_distribution<>(-3, 3)(random);
+    if (text.find("weight_grad") != std::string::npos) b.resize(a.size());
+    expectAgrees(text, {a, b});
+  }
+}
+
 struct Pooled {
   const char *x, *w, *channels, *y, *p, *attributes, *pool;
 };
