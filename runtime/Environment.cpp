@@ -90,7 +90,8 @@ Result<int> numThreads() {
 Result<std::string> cpuIsa() {
   auto text = read("SINTER_CPU_ISA");
   if (!text) return std::string();
-  if (*text != "amx" && *text != "avx512" && *text != "avx2" && *text != "generic")
+  if (*text != "amx" && *text != "amx-emulated" && *text != "avx512" && *text != "avx2" &&
+      *text != "generic")
     return badValue("SINTER_CPU_ISA", *text, "amx, avx512, avx2 or generic");
   return *text;
 }

@@ -1,5 +1,6 @@
 #include "sinter/codegen/cpu/LowerToLlvm.h"
 #include "sinter/codegen/LowerKernel.h"
+#include "sinter/codegen/cpu/EmulateTiles.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -33,8 +34,9 @@ using namespace mlir;
 namespace sinter::codegen::cpu {
 
 Isa Isa::of(StringRef name) {
-  bool wide = name == "amx" || name == "avx512" || name == "avx2";
-  return {name.str(), wide, wide, name == "amx"};
+  bool emulates = name == "amx-emulated";
+  bool wide = name == "amx" || emulates || name == "avx512" || name == "avx2";
+  return {name.str(), wide, wide, name == "amx", emulates};
 }
 
 void prepareContext(MLIRContext &context) {
@@ -217,6 +219,7 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
 
 LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa, bool strict) {
   MLIRContext *context = module.getContext();
+  if (isa.emulatesTiles && failed(emulateTiles(module))) return failure();
   if (failed(expandMath(module, isa, strict))) return failure();
   {
     RewritePatternSet patterns(context);
