@@ -99,6 +99,7 @@ bool addContraction(GraphWriter &w);
 bool addIndexed(GraphWriter &w);
 bool addRandomNumbers(GraphWriter &w);
 bool addRowOp(GraphWriter &w);
+bool addAttention(GraphWriter &w);
 bool addLoss(GraphWriter &w);
 bool addPool(GraphWriter &w);
 

@@ -78,9 +78,10 @@ RandomGraph makeRandomGraph(uint64_t seed, const RandomGraphOptions &options) {
 
   using Rule = bool (*)(GraphWriter &);
   static const std::vector<Rule> rules{
-      addElementwise, addElementwise,   addElementwise, addFunction,  addFunction,  addFunction,
-      addChoice,      addView,          addView,        addReduction, addReduction, addContraction,
-      addIndexed,     addRandomNumbers, addRowOp,       addRowOp,     addLoss,      addPool};
+      addElementwise, addElementwise, addElementwise, addFunction,      addFunction,
+      addFunction,    addChoice,      addView,        addView,          addReduction,
+      addReduction,   addContraction, addIndexed,     addRandomNumbers, addRowOp,
+      addRowOp,       addLoss,        addPool,        addAttention};
   int64_t ops = w.dice.between(options.minOps, options.maxOps);
   for (int64_t made = 0, tries = 0; made < ops && tries < 20 * ops; ++tries)
     made += w.dice.pick(rules)(w);

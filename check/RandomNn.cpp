@@ -139,6 +139,46 @@ bool addRowOp(GraphWriter &w) {
   }
 }
 
+/// Heads that share a key, causal, with a mask of numbers, weights that are dropped; every row takes the first key.
+bool addAttention(GraphWriter &w) {
+  const Node *found = w.any([](const Node &node) {
+    return node.isFloat() && node.shape.size() == 4 && node.size() > 0 && node.size() <= 1024;
+  });
+  if (!found && w.dice.chance(0.6)) return false;
+  static const std::vector<int64_t> headCounts{1, 2, 4};
+  Node query = found ? *found
+                     : w.input({w.dice.between(1, 2), w.dice.pick(headCounts),
+                                w.dice.between(1, 18), w.dice.between(1, 9)},
+                               w.floatType(), -2, 2);
+  query = w.tamed(query, 2);
+  int64_t batch = query.shape[0], heads = query.shape[1], rows = query.shape[2],
+          features = query.shape[3], keys = w.dice.between(1, 35), values = w.dice.between(1, 9);
+  int64_t groups = heads % 2 == 0 && w.dice.chance(0.5) ? heads / 2 : heads;
+  std::vector<Node> operands{query, w.input({batch, groups, keys, features}, query.element, -1, 1),
+                             w.input({batch, groups, keys, values}, query.element, -2, 2)};
+  bool masked = w.dice.chance(0.3), drops = w.dice.chance(0.2);
+  if (masked) {
+    Shape mask{batch, heads, rows, keys};
+    for (size_t dim = 0; dim < 3; ++dim)
+      if (w.dice.chance(0.5)) mask[dim] = 1;
+    operands.push_back(w.input(mask, query.element, -1, 1));
+  }
+  if (drops) {
+    operands.push_back(w.input({}, "i64", 1, 1000));
+    operands.push_back(w.input({}, "i64", 0, 100));
+  }
+  std::string attributes =
+      fmt::format("scale = {:e} : f64, is_causal = {}, p = {} : f64, stream = {} : i64, "
+                  "operandSegmentSizes = array<i32: 1, 1, 1, {}, {}, {}>",
+                  1 / std::sqrt(double(features)), w.dice.chance(0.4), drops ? "0.25" : "0.0",
+                  w.dice.upTo(1 << 30), masked ? 1 : 0, drops ? 1 : 0, drops ? 1 : 0);
+  double most = drops ? 2.0 * double(keys) : 2;
+  w.call("attention", operands, attributes,
+         {{"", {batch, heads, rows, values}, query.element, -most, most},
+          {"", {batch, heads, rows}, query.element == "f64" ? "f64" : "f32", -16, 32}});
+  return true;
+}
+
 bool addLoss(GraphWriter &w) {
   static const std::vector<std::string> reductions{"mean", "sum", "none"};
   const std::string &reduction = w.dice.pick(reductions);

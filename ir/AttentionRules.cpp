@@ -98,6 +98,9 @@ struct Opened {
                                                                   f.shared() * f.rows, f.keys} {}
 
   Term wide(Value value) const { return Term(b, loc, value).wide(); }
+  bool isNarrow() const { return elementOf(f.query) != computeType(elementOf(f.query)); }
+  /// A factor of a product: rounded to the op's type, whose numbers matrix units multiply.
+  Term factor(Term x) const { return x.cast(elementOf(f.query)).wide(); }
   Term product(Term lhs, Term rhs, bool transposeLhs, bool transposeRhs) const {
     return lhs.with(MatmulOp::create(b, loc, lhs, rhs, transposeLhs, transposeRhs));
   }
@@ -106,10 +109,15 @@ struct Opened {
     return x.reshape({f.batch, f.groups, f.shared() * f.rows, x.shape().back()});
   }
   Term byHead(Term x) const { return x.reshape({f.batch, f.heads, f.rows, x.shape().back()}); }
-  Term query() const { return byGroup(wide(f.query) * f.scale); }
+  /// The scale is part of the query, or, where that would round it once more, of what is made of it.
+  Term query() const {
+    Term own = wide(f.query);
+    return byGroup(isNarrow() ? own : own * f.scale);
+  }
+  Term scaled(Term x) const { return isNarrow() ? x * f.scale : x; }
 
   Term scores() const {
-    Term s = byHead(product(query(), wide(f.key), false, true));
+    Term s = scaled(byHead(product(query(), wide(f.key), false, true)));
     Term none = s.filled(-HUGE_VAL);
     if (f.isCausal) {
       Type index = b.getI32Type();
@@ -136,14 +144,23 @@ struct Opened {
   }
 };
 
-/// Features of a head, of which a thread keeps panels on its stack.
+/// Features of a head, of which a thread keeps panels on its stack, or a block's threads sums in registers.
 constexpr int64_t maxFeatures = 256;
 
+/// Whether a GPU's block has the shared memory for the gradient's smallest tiles: 16 rows and 16 keys, filled up to a
+/// few columns more, their scores and cotangents. (codegen/attention/BlockAttention)
+bool fitsBlock(const AttentionFacts &f, TargetAttr target) {
+  int64_t most = std::max(target.getSharedBytes(), target.getLargeSharedBytes());
+  return 4 * (2 * 16 * (f.features + f.values + 16) + 2 * 16 * 17 + 32) <= most;
+}
+
 bool kernelTakes(const AttentionFacts &f, TargetAttr target) {
-  if (!target || target.getKind() != "cpu") return false;
+  if (!target || (target.getKind() == "cuda" && !fitsBlock(f, target))) return false;
   // Long sums of a narrow query's gradient are kept on a thread's stack.
   bool narrow = elementOf(f.query) != computeType(elementOf(f.query));
-  if (narrow && f.keys > 512 && f.shared() * f.rows * f.features > int64_t(1) << 18) return false;
+  if (target.getKind() == "cpu" && narrow && f.keys > 512 &&
+      f.shared() * f.rows * f.features > int64_t(1) << 18)
+    return false;
   return !elementOf(f.query).isF64() && f.features <= maxFeatures && f.values <= maxFeatures &&
          f.pairs() > 0 && f.features > 0 && f.values > 0;
 }
@@ -213,7 +230,7 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
   Opened o(b, getLoc(), getFacts());
   Term s = o.scores(), most = s.max({3}, /*keepdim=*/true);
   Term e = exp(s - most.broadcast(s.shape())), total = e.sum({3}, /*keepdim=*/true);
-  Term weights = o.dropped(e / total.broadcast(s.shape()));
+  Term weights = o.factor(o.dropped(e / total.broadcast(s.shape())));
   Term result = o.byHead(o.product(o.byGroup(weights), o.wide(getValue()), false, false));
   Term logsumexp = (most + log(total)).reshape(shapeOf(getLogsumexp()));
   return {result.cast(elementOf(getResult())), logsumexp};
@@ -222,10 +239,11 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
 SmallVector<Value> AttentionBackwardOp::decompose(OpBuilder &b) {
   Opened o(b, getLoc(), getFacts());
   auto [p, ds] = o.weightsAndScoreGradient(getGrad(), getLogsumexp(), getDelta());
-  Term slope = o.byGroup(ds);
+  Term slope = o.byGroup(o.factor(ds));
   Term query = o.byHead(o.product(slope, o.wide(getKey()), false, false)) * o.f.scale;
-  Term key = o.product(slope, o.query(), true, false);
-  Term value = o.product(o.byGroup(o.dropped(p)), o.byGroup(o.wide(getGrad())), true, false);
+  Term key = o.scaled(o.product(slope, o.query(), true, false));
+  Term value =
+      o.product(o.byGroup(o.factor(o.dropped(p))), o.byGroup(o.wide(getGrad())), true, false);
   Type element = elementOf(getQuery());
   return {query.cast(element), key.cast(element), value.cast(element)};
 }

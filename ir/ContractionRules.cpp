@@ -1,4 +1,4 @@
-#include "sinter/ir/Sinter.h"
+#include "sinter/ir/Factors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -19,6 +19,20 @@ static SmallVector<Value> concat(ValueRange first, ValueRange second) {
   SmallVector<Value> result(first);
   llvm::append_range(result, second);
   return result;
+}
+
+Type sinter::ir::declaredFactor(Value operand) {
+  Type declared = elementOf(operand);
+  while (Operation *def = operand.getDefiningOp()) {
+    bool moves = isa<ReshapeOp, TransposeOp>(def); // to another place, as they are
+    auto cast = dyn_cast<CastOp>(def);
+    bool widens = cast && elementOf(operand).isF32() &&
+                  (elementOf(cast.getX()).isBF16() || elementOf(cast.getX()).isF16());
+    if (widens) return elementOf(cast.getX());
+    if (!moves) break;
+    operand = def->getOperand(0);
+  }
+  return declared;
 }
 
 ContractionDims MatmulOp::getContractionDims() {

@@ -90,8 +90,8 @@ Result<int> numThreads() {
 Result<std::string> cpuIsa() {
   auto text = read("SINTER_CPU_ISA");
   if (!text) return std::string();
-  if (*text != "amx" && *text != "avx512_bf16" && *text != "avx512" && *text != "avx2" &&
-      *text != "generic")
+  if (*text != "amx" && *text != "amx-emulated" && *text != "avx512_bf16" && *text != "avx512" &&
+      *text != "avx2" && *text != "generic")
     return badValue("SINTER_CPU_ISA", *text, "amx, avx512_bf16, avx512, avx2 or generic");
   return *text;
 }

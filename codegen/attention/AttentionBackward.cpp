@@ -1,4 +1,5 @@
 #include "sinter/codegen/attention/AttentionEmitter.h"
+#include "sinter/codegen/contraction/TileSteps.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -10,8 +11,8 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-/// Rows whose weights are made again at once.
-constexpr int64_t rowsOfBlock = 32;
+/// Rows whose weights are made again at once: a step of k on a matrix unit.
+constexpr int64_t rowsOfBlock = tileDepth;
 
 /// A unit is a group of heads with one key and value, whose gradients only it adds up, block of rows after
 /// block of rows: the same sums in the same order for every number of threads.
@@ -41,23 +42,30 @@ private:
   void allocate() {
     int64_t keys = wholeTiles(keyBlock), features = wholeVectors(f.features),
             values = wholeVectors(f.values);
-    keyRows = panel(keys, features);
-    keyColumns = panel(features, keys);
-    valueRows = panel(keys, values);
-    valueColumns = panel(values, keys);
+    keyRows = factorRows(keys, f.features);
+    keyColumns = turned(keys, f.features);
+    keyPairs = paired(keyRows, keys, f.features);
+    valueRows = factorRows(keys, f.values);
+    valueColumns = turned(keys, f.values);
     keyGrad = panel(keys, features);
     valueGrad = panel(keys, values);
-    query = panel(rowsOfBlock, features);
-    grad = panel(rowsOfBlock, values);
+    query = factorRows(rowsOfBlock, f.features);
+    queryPairs = paired(query, rowsOfBlock, f.features);
+    grad = factorRows(rowsOfBlock, f.values);
+    gradPairs = paired(grad, rowsOfBlock, f.values);
     queryGrad = panel(rowsOfBlock, features);
     weights = panel(rowsOfBlock, keys);
     slopes = panel(rowsOfBlock, keys);
+    leftWeights = onTiles ? factorRows(rowsOfBlock, keys) : weights;
+    leftSlopes = onTiles ? factorRows(rowsOfBlock, keys) : slopes;
+    if (onTiles) weightsAcross = acrossRows(keys), slopesAcross = acrossRows(keys);
     logs = elements->temporary(rowsOfBlock, type);
     deltas = elements->temporary(rowsOfBlock, type);
     if (kept) factors = elements->temporary(keys, type);
     if (keyBlocks > 1 && elementOf(f.query) != type) // sums over blocks are rounded once
       queryTotal = panel(f.shared() * f.rows, features);
     scores = weights.memory;
+    if (onTiles) clearFactors(keys);
   }
 
   void emitBlock(Value number) {
@@ -66,9 +74,10 @@ private:
     keyCount = keyBlocks == 1 ? constant(keyBlock)
                               : minimum(constant(keyBlock), subtract(constant(f.keys), keyBase));
     pack(keyRows, f.key, batch, group, keyBase, keyCount, keys);
-    turn(keyRows, keyColumns, keys, wholeVectors(f.features));
+    turn(keyRows, keyColumns, keys, f.features);
+    pair(keyRows, keyPairs, keys, f.features);
     pack(valueRows, f.value, batch, group, keyBase, keyCount, keys);
-    turn(valueRows, valueColumns, keys, wholeVectors(f.values));
+    turn(valueRows, valueColumns, keys, f.values);
     clear(keyGrad, keys, wholeVectors(f.features));
     clear(valueGrad, keys, wholeVectors(f.values));
     loop(f.shared(), [&](Value local) {
@@ -81,8 +90,8 @@ private:
       loop(first, constant(f.rows), rowsOfBlock, f.rows,
            [&](Value rowBase) { emitRows(number, local, head, rowBase); });
     });
-    writeRows(1, keyGrad, f.features);
-    writeRows(2, valueGrad, f.values);
+    writeRows(1, keyGrad, f.features, laterScale);
+    writeRows(2, valueGrad, f.values, 1);
   }
   void clear(Panel panel, int64_t rows, int64_t columns) {
     loop(rows, [&](Value row) {
@@ -90,11 +99,12 @@ private:
         store(number(0), panel.memory, affine(d(0) * panel.stride + column, row));
     });
   }
-  void writeRows(unsigned result, Panel panel, int64_t columns) {
+  void writeRows(unsigned result, Panel panel, int64_t columns, double scale) {
     loop(constant(0), keyCount, 1, keyBlock, [&](Value local) {
       runs(constant(columns), columns, [&](Value column) {
-        write(result, read(panel, local, column),
-              {batch, group, affine(d(0) + d(1), {keyBase, local}), column});
+        Value value = read(panel, local, column);
+        if (scale != 1) value = times(value, constantOf(b, frame.loc, value.getType(), scale));
+        write(result, value, {batch, group, affine(d(0) + d(1), {keyBase, local}), column});
       });
     });
   }
@@ -109,8 +119,10 @@ private:
                          ? minimum(constant(rowsOfBlock), subtract(constant(f.rows), rowBase))
                          : constant(rowsOfBlock);
     Value origin = constant(0);
-    pack(query, f.query, batch, head, rowBase, rowCount, rowsOfBlock, f.scale);
+    pack(query, f.query, batch, head, rowBase, rowCount, rowsOfBlock, packedScale);
+    pair(query, queryPairs, rowsOfBlock, f.features);
     pack(grad, gradient.getGrad(), batch, head, rowBase, rowCount, rowsOfBlock);
+    pair(grad, gradPairs, rowsOfBlock, f.values);
     loadRows(head, rowBase, rowCount);
     Value tiles = tilesFor(affine(d(0) + rowsOfBlock - 1, rowBase), keyBase, keyCount);
     Value width = scaled(tiles, tileColumns()), depth = minimum(width, keyCount);
@@ -124,15 +136,24 @@ private:
     loop(rowsOfBlock, [&](Value row) {
       Value inHead = minimum(affine(d(0) + d(1), {rowBase, row}), constant(f.rows - 1));
       elements->variable(inHead, 0, f.rows - 1);
-      weigh(row, affine(d(0) * weights.stride, row), head, inHead, width);
+      weigh(row, head, inHead, width);
     });
+    // Keys are the rows of two products: their left factors' rows are columns here.
+    Factor weightsLeft{weights.memory, 1, weights.stride, origin},
+        slopesLeft{slopes.memory, 1, slopes.stride, origin};
+    if (onTiles) {
+      turnRows(leftWeights, weightsAcross, width, wholeTiles(keyBlock));
+      turnRows(leftSlopes, slopesAcross, width, wholeTiles(keyBlock));
+      weightsLeft = {weightsAcross.memory, weightsAcross.stride, 1, origin};
+      slopesLeft = {slopesAcross.memory, slopesAcross.stride, 1, origin};
+    }
     Value keyTiles = scaled(tiles, tileColumns() / tileRows);
     int64_t mostKeyTiles = wholeTiles(keyBlock) / tileRows;
-    multiply(valueGrad, {weights.memory, 1, weights.stride, origin}, grad, keyTiles, mostKeyTiles,
-             nullptr, valueVectors, constant(rowsOfBlock), rowsOfBlock, /*adds=*/true);
-    multiply(keyGrad, {slopes.memory, 1, slopes.stride, origin}, query, keyTiles, mostKeyTiles,
-             nullptr, featureVectors, constant(rowsOfBlock), rowsOfBlock, /*adds=*/true);
-    multiply(queryGrad, {slopes.memory, slopes.stride, 1, origin}, keyRows, rowTiles,
+    multiply(valueGrad, weightsLeft, gradPairs, keyTiles, mostKeyTiles, nullptr, valueVectors,
+             constant(rowsOfBlock), rowsOfBlock, /*adds=*/true);
+    multiply(keyGrad, slopesLeft, queryPairs, keyTiles, mostKeyTiles, nullptr, featureVectors,
+             constant(rowsOfBlock), rowsOfBlock, /*adds=*/true);
+    multiply(queryGrad, {leftSlopes.memory, leftSlopes.stride, 1, origin}, keyPairs, rowTiles,
              rowsOfBlock / tileRows, nullptr, featureVectors, depth, keyBlock, false);
     writeQuery(number, local, head, rowBase, rowCount);
   }
@@ -155,7 +176,9 @@ private:
   }
 
   /// A row of scores becomes weights, and cotangents of weights those of scores.
-  void weigh(Value row, Value at, Value head, Value inHead, Value width) {
+  void weigh(Value row, Value head, Value inHead, Value width) {
+    Value at = affine(d(0) * weights.stride, row), to = affine(d(0) * leftWeights.stride, row);
+    scaleScores(at, width);
     maskScores(at, batch, head, inHead, keyBase, keyCount, keyBlock, width);
     if (kept) drawFactors(batch, head, inHead, keyBase, minimum(width, keyCount), keyBlock);
     Value log = spread(loadScalar(logs, row)), delta = spread(loadScalar(deltas, row));
@@ -169,8 +192,8 @@ private:
         slope = times(slope, factor);
         left = times(weight, factor);
       }
-      store(left, weights.memory, position);
-      store(times(weight, minus(slope, delta)), slopes.memory, position);
+      store(narrowed(left), leftWeights.memory, add(to, column));
+      store(narrowed(times(weight, minus(slope, delta))), leftSlopes.memory, add(to, column));
       return Indices();
     });
   }
@@ -204,8 +227,10 @@ private:
 
   AttentionBackwardOp gradient;
   int64_t keyBlock = 0, keyBlocks = 0;
-  Panel keyRows, keyColumns, valueRows, valueColumns, keyGrad, valueGrad; // of the block of keys
-  Panel query, grad, queryGrad, weights, slopes;                          // of the block of rows
+  Panel keyRows, keyColumns, keyPairs, valueRows, valueColumns, keyGrad,
+      valueGrad;                                                        // of the block of keys
+  Panel query, queryPairs, grad, gradPairs, queryGrad, weights, slopes; // of the block of rows
+  Panel leftWeights, leftSlopes, weightsAcross, slopesAcross;           // as factors
   Panel queryTotal; // of the group, where results are too narrow to add up in
   Value logs, deltas;
   Value batch, group, keyBase, keyCount;

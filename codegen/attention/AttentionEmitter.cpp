@@ -1,10 +1,15 @@
 #include "sinter/codegen/attention/AttentionEmitter.h"
 #include "sinter/codegen/VectorTranspose.h"
+#include "sinter/codegen/attention/AttentionOperands.h"
+#include "sinter/codegen/attention/BlockAttention.h"
+#include "sinter/codegen/contraction/TileSteps.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -15,15 +20,18 @@ namespace sinter::codegen {
 
 AttentionEmitter::AttentionEmitter(KernelFrame &frame, Operation *op)
     : frame(frame), b(frame.builder), op(op), f(*attentionFactsOf(op)),
-      type(computeType(elementOf(f.query))), W(frame.options.vectorLanes) {
+      type(computeType(elementOf(f.query))), W(frame.options.vectorLanes),
+      onTiles(frame.options.tiles && !frame.options.strict && elementOf(f.query).isBF16()),
+      factorType(onTiles ? elementOf(f.query) : type), packedScale(f.scale), laterScale(1) {
   if (frame.options.registers < 32) tileRows = 4;
-  if (f.seed) { // an op of this private copy: its elements are made where they are asked for
-    OpBuilder at(op);
-    auto weights = RankedTensorType::get({f.batch, f.heads, f.rows, f.keys}, type);
-    Value ones = splat(at, frame.loc, weights, 1.0);
-    kept = DropoutOp::create(at, frame.loc, ones, f.seed, f.step, at.getI64IntegerAttr(f.stream),
-                             at.getF64FloatAttr(f.drop));
+  if (onTiles) {
+    frame.lowered.function->setAttr(tilesAttr, b.getUnitAttr());
+    tileRows = tileLines;
+    // Only powers of two leave a factor what it was.
+    int exponent;
+    if (std::fabs(std::frexp(f.scale, &exponent)) != 0.5) std::swap(packedScale, laterScale);
   }
+  kept = keptFactors(frame, op, f);
   elements = frame.elements();
 }
 
@@ -31,6 +39,16 @@ AttentionEmitter::Panel AttentionEmitter::panel(int64_t rows, int64_t columns) {
   // Lines apart by a power of two would meet in a few sets of a cache.
   int64_t stride = columns % (4 * W) == 0 ? columns + W : columns;
   return {elements->temporary(rows * stride, type), stride, constant(0)};
+}
+
+AttentionEmitter::Panel AttentionEmitter::factorRows(int64_t rows, int64_t columns) {
+  if (!onTiles) return panel(rows, wholeVectors(columns));
+  int64_t stride = oddLines(wholeSteps(columns));
+  return {elements->temporary(rows * stride, factorType), stride, constant(0)};
+}
+
+int64_t AttentionEmitter::wholeSteps(int64_t columns) const {
+  return onTiles ? int64_t(llvm::alignTo(columns, tileDepth)) : wholeVectors(columns);
 }
 
 void AttentionEmitter::loop(Value from, Value to, int64_t step, int64_t most,
@@ -108,6 +126,17 @@ void AttentionEmitter::store(Value value, Value memory, Value at) {
     memref::StoreOp::create(b, frame.loc, value, memory, at);
 }
 
+Value AttentionEmitter::narrowed(Value value) {
+  if (getElementTypeOrSelf(value) == factorType) return value;
+  if (auto wide = value.getDefiningOp<arith::ExtFOp>();
+      wide && getElementTypeOrSelf(wide.getIn()) == factorType)
+    return wide.getIn();
+  Type narrow = factorType;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    narrow = vector.cloneWith(std::nullopt, factorType);
+  return arith::TruncFOp::create(b, frame.loc, narrow, value);
+}
+
 // A NaN on either side may be lost: it comes back with the exponentials.
 Value AttentionEmitter::larger(Value lhs, Value rhs) {
   Value less = arith::CmpFOp::create(b, frame.loc, arith::CmpFPredicate::OGT, lhs, rhs);
@@ -139,7 +168,8 @@ AttentionEmitter::Indices AttentionEmitter::overVectors(Value width, ValueRange 
 void AttentionEmitter::pack(Panel panel, Value tensor, Value batch, Value head, Value base,
                             Value count, int64_t most, double scale) {
   int64_t columns = shapeOf(tensor)[3], length = shapeOf(tensor)[2];
-  int64_t lastVector = columns / W * W;
+  int64_t lastVector = columns / W * W, filled = wholeSteps(columns);
+  Value zeros = constantOf(b, frame.loc, VectorType::get(W, factorType), 0);
   auto at = [&](Value row, Value column) {
     return affine(d(0) * panel.stride + d(1), {row, column});
   };
@@ -148,22 +178,26 @@ void AttentionEmitter::pack(Panel panel, Value tensor, Value batch, Value head, 
     // Known to be inside, whatever the two are.
     row = add(row, constant(0));
     elements->variable(row, 0, length - 1);
-    if (columns % W) store(number(0), panel.memory, at(local, constant(lastVector)));
+    for (int64_t column = lastVector; column < filled; column += W)
+      store(zeros, panel.memory, at(local, constant(column)));
     runs(constant(columns), columns, [&](Value column) {
       Value value = elements->spread(elements->element(tensor, {batch, head, row, column}));
       if (scale != 1) value = times(value, constantOf(b, frame.loc, value.getType(), scale));
+      value = narrowed(value);
       if (elements->lanes() > 1)
         value = elements->masked(value, constantOf(b, frame.loc, value.getType(), 0));
       store(value, panel.memory, at(local, column));
     });
   });
   loop(count, constant(most), 1, most, [&](Value local) {
-    for (int64_t column = 0; column < columns; column += W)
-      store(number(0), panel.memory, at(local, constant(column)));
+    for (int64_t column = 0; column < filled; column += W)
+      store(zeros, panel.memory, at(local, constant(column)));
   });
 }
 
 void AttentionEmitter::turn(Panel from, Panel to, int64_t rows, int64_t columns) {
+  if (onTiles) return turnOnTiles(from, to, rows, columns);
+  columns = wholeVectors(columns);
   loop(constant(0), constant(rows), W, rows, [&](Value row) {
     loop(constant(0), constant(columns), W, columns, [&](Value column) {
       Indices vectors;
@@ -181,8 +215,13 @@ void AttentionEmitter::multiply(Panel out, Factor left, Panel right, Value rowTi
                                 int64_t mostRowTiles, Value columnTiles, int64_t vectors,
                                 Value depth, int64_t mostDepth, bool adds) {
   auto column = [&](Value first, int64_t count) {
-    loop(constant(0), rowTiles, 1, mostRowTiles, [&](Value number) {
-      tile(out, left, right, affine(d(0) * tileRows, number), first, count, depth, mostDepth, adds);
+    int64_t rows = onTiles && mostRowTiles % 2 == 0 ? 2 : 1;
+    loop(constant(0), rowTiles, rows, mostRowTiles, [&](Value number) {
+      Value row = affine(d(0) * tileRows, number);
+      if (onTiles)
+        tilesOfUnit(out, left, right, row, rows, first, count, depth, mostDepth, adds);
+      else
+        tile(out, left, right, row, first, count, depth, mostDepth, adds);
     });
   };
   int64_t whole = vectors / tileVectors;
@@ -279,6 +318,21 @@ void AttentionEmitter::maskScores(Value at, Value batch, Value head, Value row, 
   });
 }
 
+void AttentionEmitter::scaleScores(Value at, Value width) {
+  if (laterScale == 1) return;
+  overVectors(width, {}, [&](Value column, ValueRange) {
+    Value position = add(at, column);
+    store(times(loadVector(scores, position), number(laterScale)), scores, position);
+    return Indices();
+  });
+}
+
+void AttentionEmitter::clearFactors(int64_t keys) {
+  if (!kept) return;
+  loop(constant(0), constant(keys), W, keys,
+       [&](Value column) { store(number(0), factors, column); });
+}
+
 void AttentionEmitter::drawFactors(Value batch, Value head, Value row, Value keyBase,
                                    Value keyCount, int64_t mostKeys) {
   runs(keyCount, mostKeys, [&](Value column) {
@@ -290,25 +344,21 @@ void AttentionEmitter::drawFactors(Value batch, Value head, Value row, Value key
 Value AttentionEmitter::written(unsigned number, ValueRange place) {
   for (auto [i, output] : llvm::enumerate(frame.yield()->getOperands()))
     if (output == op->getResult(number))
-      return elements->load(frame.outputBuffer(i), elementOf(output), positionIn(output, place));
+      return elements->load(frame.outputBuffer(i), elementOf(output),
+                            positionIn(*elements, output, place));
   return constantOf(b, frame.loc, elements->valueType(type), 0);
 }
 
-AffineExpr AttentionEmitter::positionIn(Value tensor, ValueRange place) {
-  SmallVector<AffineExpr> exprs;
-  for (Value index : place) exprs.push_back(elements->exprOf(index));
-  return linearIndex(exprs, shapeOf(tensor), b.getContext());
-}
-
 void AttentionEmitter::write(unsigned number, Value value, ValueRange place) {
-  for (auto [i, output] : llvm::enumerate(frame.yield()->getOperands()))
-    if (output == op->getResult(number))
-      elements->store(value, frame.outputBuffer(i), elementOf(output), positionIn(output, place));
+  writeResult(frame, *elements, op, number, value, place);
 }
 
 LogicalResult lowerAttention(KernelFrame &frame) {
   for (Operation &op : frame.body())
-    if (attentionFactsOf(&op))
+    if (attentionFactsOf(&op) && frame.options.gpu)
+      return isa<AttentionOp>(op) ? lowerBlockAttentionForward(frame, &op)
+                                  : lowerBlockAttentionBackward(frame, &op);
+    else if (attentionFactsOf(&op))
       return isa<AttentionOp>(op) ? lowerAttentionForward(frame, &op)
                                   : lowerAttentionBackward(frame, &op);
   return frame.kernel.emitOpError("has no attention");

@@ -7,8 +7,10 @@
 
 namespace sinter::codegen {
 
-/// What an attention's kernel and its gradient's are written with on the CPU: panels of f32 on the stack,
-/// products of panels in register tiles, and what a row of scores goes through.
+/// What an attention's kernel and its gradient's are written with on the CPU: panels on the stack, products of
+/// panels, and what a row of scores goes through. Scores and sums are f32. Factors are, too, and their products
+/// register tiles; where the machine has a matrix unit (AMX) for what is declared bf16, factors are bf16, in the
+/// layouts of contraction/TileSteps.h, and products are its tiles (AttentionTiles.cpp).
 class AttentionEmitter {
 public:
   AttentionEmitter(KernelFrame &frame, mlir::Operation *op);
@@ -35,12 +37,24 @@ protected:
   };
 
   Panel panel(int64_t rows, int64_t columns);
+  /// A panel of factors, row after row: what `pack` fills, and left factors with k along their rows.
+  Panel factorRows(int64_t rows, int64_t columns);
+  /// Right factors made of such rows. `turned`: k is along the rows; `paired`: k goes from row to row, which in f32
+  /// is the rows themselves.
+  Panel turned(int64_t rows, int64_t columns);
+  Panel paired(Panel from, int64_t rows, int64_t columns);
   /// Rows [base, base + count) of head `head` of a batch of `tensor` [B, H, N, F], times `scale`; zeros up to
-  /// `most` rows and in the lanes beyond F.
+  /// `most` rows and in the lanes beyond F, up to a whole step of k.
   void pack(Panel panel, Value tensor, Value batch, Value head, Value base, Value count,
             int64_t most, double scale = 1);
-  /// `to`'s rows are the columns of `from`, which has `rows` rows and `columns` columns, both whole vectors.
+  /// Fills a `turned` panel from `rows` rows, whole tiles, of `columns` elements.
   void turn(Panel from, Panel to, int64_t rows, int64_t columns);
+  /// Fills a `paired` panel.
+  void pair(Panel from, Panel to, int64_t rows, int64_t columns);
+  /// On tiles: left factors with k along the `tileDepth` rows of a panel of `most` columns, and filling them from its
+  /// first `width` columns.
+  Panel acrossRows(int64_t most);
+  void turnRows(Panel from, Panel to, Value width, int64_t most);
   /// `rowTiles` tiles of rows of out = left right (or += with `adds`), sums over k < `depth`. Columns are
   /// `columnTiles` tiles of tileColumns(), or, when that is null, all `vectors` vectors.
   void multiply(Panel out, Factor left, Panel right, Value rowTiles, int64_t mostRowTiles,
@@ -53,9 +67,13 @@ protected:
   /// `row` is the row in its head, `keyBase` the first column's key.
   void maskScores(Value at, Value batch, Value head, Value row, Value keyBase, Value keyCount,
                   int64_t mostKeys, Value width);
+  /// A row of products of packed factors becomes scores.
+  void scaleScores(Value at, Value width);
   /// What dropping multiplies the weights of `row` by, into `factors`.
   void drawFactors(Value batch, Value head, Value row, Value keyBase, Value keyCount,
                    int64_t mostKeys);
+  /// Zeros for all keys: on tiles what is beyond the last key is multiplied, too.
+  void clearFactors(int64_t keys);
   /// Folds a row's vectors and then its lanes.
   using Combine = llvm::function_ref<Value(Value, Value)>;
   Value acrossLanes(Value vector, Combine combine);
@@ -92,6 +110,8 @@ protected:
   Value loadVector(Value memory, Value at);
   Value loadScalar(Value memory, Value at);
   void store(Value value, Value memory, Value at);
+  /// A factor of compute type as panels have it.
+  Value narrowed(Value value);
   Value larger(Value lhs, Value rhs);
   Value exp(Value x);
   Value plus(Value lhs, Value rhs) { return mlir::arith::AddFOp::create(b, frame.loc, lhs, rhs); }
@@ -103,6 +123,10 @@ protected:
   int64_t wholeTiles(int64_t columns) const {
     return llvm::divideCeil(columns, tileColumns()) * tileColumns();
   }
+  /// Elements along k, filled up to whole steps of a product.
+  int64_t wholeSteps(int64_t columns) const;
+  /// An odd number of cache lines that hold `elements` factors: neighbours in a tile then lie in different sets.
+  int64_t oddLines(int64_t elements) const;
 
   KernelFrame &frame;
   mlir::OpBuilder &b;
@@ -110,17 +134,23 @@ protected:
   ir::AttentionFacts f;
   std::unique_ptr<Elements> elements;
   mlir::Type type;
-  int64_t W;                             // lanes of a vector
+  int64_t W;                      // lanes of a vector
+  bool onTiles;                   // factors are bf16, products the matrix unit's
+  mlir::Type factorType;          // of panels of factors
+  double packedScale, laterScale; // of scores: of the query's factors, and what is left of it
   int64_t tileRows = 8, tileVectors = 2; // of a product's tile in registers
   Value scores;                          // the memory that maskScores works on
   Value factors;                         // of a row's weights
   Value kept;                            // what dropping multiplies weights by; null without
 
 private:
-  mlir::AffineExpr positionIn(Value tensor, mlir::ValueRange place);
   void tile(Panel out, Factor left, Panel right, Value row, Value column, int64_t vectors,
             Value depth, int64_t mostDepth, bool adds);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
+  void tilesOfUnit(Panel out, Factor left, Panel right, Value row, int64_t rows, Value column,
+                   int64_t columns, Value depth, int64_t mostDepth, bool adds);
+  void turnOnTiles(Panel from, Panel to, int64_t rows, int64_t columns);
+  Value pairOfRows(Panel from, Value row, int64_t further, Value column);
 };
 
 mlir::LogicalResult lowerAttentionForward(KernelFrame &frame, mlir::Operation *op);

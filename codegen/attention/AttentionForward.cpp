@@ -12,8 +12,7 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-/// Rows of a unit, and rows whose scores are in the nearest cache at once.
-constexpr int64_t rowsOfUnit = 256, rowsOfBlock = 16;
+constexpr int64_t rowsOfUnit = 256;
 
 /// A unit is a head's block of rows. Key and value are brought in block by block; a row's maximum and sum go
 /// along, and its result is scaled whenever the maximum grows (FlashAttention-2, Dao, 2023).
@@ -25,19 +24,23 @@ public:
     keyBlock = f.keys <= mostKeysInOneBlock ? f.keys : keysOfBlock;
     keyBlocks = llvm::divideCeil(f.keys, keyBlock);
     unitRows = std::min(f.rows, rowsOfUnit);
+    rowsOfBlock = onTiles && unitRows > 16 ? 32 : 16;
     int64_t rowUnits = llvm::divideCeil(f.rows, unitRows);
     mostRows = llvm::alignTo(unitRows, rowsOfBlock);
     int64_t keys = wholeTiles(keyBlock);
-    query = panel(mostRows, wholeVectors(f.features));
-    keyRows = panel(keys, wholeVectors(f.features));
-    keyColumns = panel(wholeVectors(f.features), keys);
-    valueRows = panel(keys, wholeVectors(f.values));
+    query = factorRows(mostRows, f.features);
+    keyRows = factorRows(keys, f.features);
+    keyColumns = turned(keys, f.features);
+    valueRows = factorRows(keys, f.values);
+    valuePairs = paired(valueRows, keys, f.values);
     weights = panel(rowsOfBlock, keys);
+    leftWeights = onTiles ? factorRows(rowsOfBlock, keys) : weights;
     result = panel(mostRows, wholeVectors(f.values));
     most = elements->temporary(mostRows, type);
     total = elements->temporary(mostRows, type);
     if (kept) factors = elements->temporary(keys, type);
     scores = weights.memory;
+    if (onTiles) clearFactors(keys);
     int64_t units = f.batch * f.heads * rowUnits;
     frame.lowered.range = units;
     frame.lowered.grain = 1;
@@ -53,7 +56,7 @@ public:
 
 private:
   void emitUnit(Value batch, Value head) {
-    pack(query, f.query, batch, head, rowBase, rowCount, mostRows, f.scale);
+    pack(query, f.query, batch, head, rowBase, rowCount, mostRows, packedScale);
     if (keyBlocks > 1) reset();
     Value group = affine(d(0).floorDiv(f.shared()), head);
     auto block = [&](Value number) {
@@ -88,8 +91,9 @@ private:
   void emitBlock(Value batch, Value head, Value group) {
     int64_t keys = wholeTiles(keyBlock);
     pack(keyRows, f.key, batch, group, keyBase, keyCount, keys);
-    turn(keyRows, keyColumns, keys, wholeVectors(f.features));
+    turn(keyRows, keyColumns, keys, f.features);
     pack(valueRows, f.value, batch, group, keyBase, keyCount, keys);
+    pair(valueRows, valuePairs, keys, f.values);
     loop(constant(0), rowCount, rowsOfBlock, unitRows, [&](Value first) {
       Value lastRow = affine(d(0) + d(1) + rowsOfBlock - 1, {rowBase, first});
       Value tiles = tilesFor(lastRow, keyBase, keyCount);
@@ -103,17 +107,19 @@ private:
         // Rows of zeros beyond the last one take its place in masks.
         Value inHead = minimum(affine(d(0) + d(1), {rowBase, row}), constant(f.rows - 1));
         elements->variable(inHead, 0, f.rows - 1);
-        weigh(row, affine(d(0) * weights.stride, local), batch, head, inHead, width);
+        weigh(row, local, batch, head, inHead, width);
       });
       Panel out = result;
       out.start = affine(d(0) * result.stride, first);
-      multiply(out, {weights.memory, weights.stride, 1, constant(0)}, valueRows, rowTiles,
+      multiply(out, {leftWeights.memory, leftWeights.stride, 1, constant(0)}, valuePairs, rowTiles,
                rowsOfBlock / tileRows, nullptr, wholeVectors(f.values) / W,
                minimum(width, keyCount), keyBlock, /*adds=*/keyBlocks > 1);
     });
   }
   /// A row of scores becomes weights; they are divided by their sum when all blocks have been seen.
-  void weigh(Value row, Value at, Value batch, Value head, Value inHead, Value width) {
+  void weigh(Value row, Value local, Value batch, Value head, Value inHead, Value width) {
+    Value at = affine(d(0) * weights.stride, local), to = affine(d(0) * leftWeights.stride, local);
+    scaleScores(at, width);
     maskScores(at, batch, head, inHead, keyBase, keyCount, keyBlock, width);
     if (kept) drawFactors(batch, head, inHead, keyBase, minimum(width, keyCount), keyBlock);
     auto greater = [&](Value lhs, Value rhs) { return larger(lhs, rhs); };
@@ -135,7 +141,8 @@ private:
     Value added = overVectors(width, number(0), [&](Value column, ValueRange carried) {
       Value position = add(at, column);
       Value weight = exp(minus(loadVector(scores, position), shifts));
-      store(kept ? times(weight, loadVector(factors, column)) : weight, scores, position);
+      Value left = kept ? times(weight, loadVector(factors, column)) : weight;
+      store(narrowed(left), leftWeights.memory, add(to, column));
       return Indices{plus(carried[0], weight)};
     })[0];
     added = acrossLanes(added, sum);
@@ -170,7 +177,8 @@ private:
     });
   }
   int64_t keyBlock = 0, keyBlocks = 0, unitRows = 0, mostRows = 0;
-  Panel query, keyRows, keyColumns, valueRows, weights, result;
+  int64_t rowsOfBlock = 16; // whose scores are in the nearest cache at once
+  Panel query, keyRows, keyColumns, valueRows, valuePairs, weights, leftWeights, result;
   Value most, total; // of each row of the unit
   Value rowBase, rowCount, keyBase, keyCount;
 };

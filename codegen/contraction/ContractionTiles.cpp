@@ -134,66 +134,6 @@ SmallVector<Value> ContractionTiles::originals(Elements &elements, const MergedD
   return all;
 }
 
-// --- Small words.
-
-Value ContractionTiles::array(ArrayRef<int64_t> shape, Type element, bool shared) {
-  OpBuilder::InsertionGuard guard(b);
-  Block *block = b.getInsertionBlock();
-  while (!isa<func::FuncOp>(block->getParentOp())) block = block->getParentOp()->getBlock();
-  b.setInsertionPointToStart(block);
-  Attribute space =
-      shared ? Attribute(gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup))
-             : Attribute();
-  return memref::AllocaOp::create(
-      b, frame.loc, MemRefType::get(shape, element, MemRefLayoutAttrInterface(), space));
-}
-
-scf::ForOp ContractionTiles::unrolled(Elements &elements, int64_t count,
-                                      llvm::function_ref<void(Value)> body) {
-  if (count == 1) {
-    body(elements.index(0));
-    return nullptr;
-  }
-  auto loop =
-      scf::ForOp::create(b, frame.loc, frame.constant(0), frame.constant(count), frame.constant(1));
-  loop->setAttr(unrollAttr, b.getUnitAttr());
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(loop.getBody()->getTerminator());
-  body(variable(elements, loop.getInductionVar(), 0, count - 1));
-  return loop;
-}
-
-void ContractionTiles::onlyIf(Value condition, llvm::function_ref<void()> inside,
-                              llvm::function_ref<void()> otherwise) {
-  if (!condition) return inside();
-  auto branch = scf::IfOp::create(b, frame.loc, condition, /*withElseRegion=*/bool(otherwise));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  inside();
-  if (!otherwise) return;
-  b.setInsertionPointToStart(branch.elseBlock());
-  otherwise();
-}
-
-Value ContractionTiles::below(Value index, int64_t limit) {
-  return arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, index,
-                               frame.constant(limit));
-}
-Value ContractionTiles::both(Value one, Value other) {
-  if (!one || !other) return one ? one : other;
-  return arith::AndIOp::create(b, frame.loc, one, other);
-}
-Value ContractionTiles::known(Elements &elements, Value index, int64_t count) {
-  Value own = arith::AddIOp::create(b, frame.loc, index, frame.constant(0));
-  return variable(elements, own, 0, count - 1);
-}
-Value ContractionTiles::load(Value array, ValueRange at) {
-  return memref::LoadOp::create(b, frame.loc, array, at);
-}
-void ContractionTiles::store(Value value, Value array, ValueRange at) {
-  memref::StoreOp::create(b, frame.loc, value, array, at);
-}
-
 // --- Tiles of operands.
 
 void ContractionTiles::placeBlock(Elements &elements) {
@@ -201,8 +141,8 @@ void ContractionTiles::placeBlock(Elements &elements) {
   frame.lowered.grid = tilesM * tilesN * splits * sizes[0];
   Value block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
   thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
-  variable(elements, block, 0, frame.lowered.grid - 1);
-  variable(elements, thread, 0, threads - 1);
+  elements.variable(block, 0, frame.lowered.grid - 1);
+  elements.variable(thread, 0, threads - 1);
   blockN = elements.apply(d(0) % tilesN, block);
   blockM = elements.apply(d(0).floorDiv(tilesN) % tilesM, block);
   split = elements.apply(d(0).floorDiv(tilesN * tilesM) % splits, block);

@@ -1,19 +1,17 @@
 #pragma once
 
+#include "sinter/codegen/BlockWriter.h"
 #include "sinter/codegen/contraction/ContractionElements.h"
-
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace sinter::codegen {
 
 /// What contractions by tiles have in common, whatever multiplies the tiles. Matrices are virtual (im2col,
 /// padding and fused producers happen where a tile is filled), a block makes one tile of the result, and the
 /// sum over k may be cut into parts that a second kernel adds up in a fixed order.
-class ContractionTiles {
+class ContractionTiles : public BlockWriter {
 public:
   ContractionTiles(KernelFrame &frame, const ContractionElements &points)
-      : frame(frame), b(frame.builder), points(points), first(points.firsts()) {}
-  virtual ~ContractionTiles() = default;
+      : BlockWriter(frame), points(points), first(points.firsts()) {}
 
   mlir::LogicalResult run();
 
@@ -81,29 +79,10 @@ protected:
   void finish(Elements &elements, mlir::Value sum, const Point &point, mlir::Value scratch);
   void markAligned();
 
-  // Small words.
-  mlir::AffineExpr d(unsigned position) { return b.getAffineDimExpr(position); }
   mlir::Value zero() { return ir::constantOf(b, frame.loc, points.accumulatorType(), 0); }
-  mlir::Value array(llvm::ArrayRef<int64_t> shape, mlir::Type element, bool shared = false);
-  /// A loop that the compiler unrolls, so that arrays indexed by it live in registers; null for a single turn.
-  mlir::scf::ForOp unrolled(Elements &elements, int64_t count,
-                            llvm::function_ref<void(mlir::Value)> body);
-  mlir::Value variable(Elements &elements, mlir::Value index, int64_t least, int64_t most) {
-    return elements.variable(index, least, most);
-  }
-  /// Accesses of neighbours in `loop`, where there is one, as accesses of words of eight.
+  /// Turns accesses of neighbours in `loop`, which runs over them, into accesses of whole words before and after it.
   void joinNeighbours(Elements &elements, mlir::scf::ForOp loop, int64_t lanes);
-  void onlyIf(mlir::Value condition, llvm::function_ref<void()> inside,
-              llvm::function_ref<void()> otherwise = nullptr);
-  mlir::Value below(mlir::Value index, int64_t limit);
-  mlir::Value both(mlir::Value one, mlir::Value other);
-  /// `index` under a name of its own, inside a branch where it is known to be less than `count`.
-  mlir::Value known(Elements &elements, mlir::Value index, int64_t count);
-  mlir::Value load(mlir::Value array, mlir::ValueRange at);
-  void store(mlir::Value value, mlir::Value array, mlir::ValueRange at);
 
-  KernelFrame &frame;
-  mlir::OpBuilder &b;
   const ContractionElements &points;
   std::array<unsigned, 5> first; // original loop where batch, m, n, k start, and their end
   llvm::SmallVector<int64_t> sizes{1, 1, 1, 1}; // of the groups

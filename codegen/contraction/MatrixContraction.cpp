@@ -1,5 +1,6 @@
 #include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/ContractionTiles.h"
+#include "sinter/ir/Factors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -34,8 +35,8 @@ public:
     if (!frame.options.gpu || frame.options.matrix != "m16n8k16" || !schedule ||
         schedule.getStages() < 1 || points.window)
       return false;
-    number = elementOf(points.operand(0));
-    if (number != elementOf(points.operand(1)) || !(number.isBF16() || number.isF16()) ||
+    number = declaredFactor(points.operand(0));
+    if (number != declaredFactor(points.operand(1)) || !(number.isBF16() || number.isF16()) ||
         !points.accumulatorType().isF32())
       return false;
     readSchedule(schedule);
@@ -69,30 +70,26 @@ private:
   Value copiedFrom(unsigned side) {
     if (sides[side].lanes != word || sides[side].positions.size() != 1) return nullptr;
     Value source = points.operand(side);
-    while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
+    while (Operation *def =
+               source.getDefiningOp()) { // what is only named or widened lies there as it was
+      if (!isa<ReshapeOp>(def) && !(isa<CastOp>(def) && elementOf(def->getOperand(0)) == number))
+        break;
+      source = def->getOperand(0);
+    }
     auto argument = dyn_cast<BlockArgument>(source);
-    if (!argument) return nullptr;
+    if (!argument || elementOf(argument) != number) return nullptr;
     auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
     return function.getArgument(argument.getArgNumber());
   }
 
   // --- Shared memory.
 
-  Attribute workgroup() {
-    return gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  }
   void divideShared() {
-    auto layout = MemRefLayoutAttrInterface();
-    Value whole = gpu::DynamicSharedMemoryOp::create(
-        b, frame.loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(), layout, workgroup()));
-    auto part = [&](int64_t offset, int64_t count, Type element) -> Value {
-      return memref::ViewOp::create(b, frame.loc,
-                                    MemRefType::get({count}, element, layout, workgroup()), whole,
-                                    frame.constant(offset), ValueRange());
-    };
-    sides[0].tile = part(0, slots * tileM * tileK, number);
-    sides[1].tile = part(slots * tileM * tileK * 2, slots * tileN * tileK, number);
-    finished = part(0, tileM * (tileN + sumsExtra), b.getF32Type()); // when the tiles are used up
+    Value whole = dynamicShared();
+    sides[0].tile = partOf(whole, 0, slots * tileM * tileK, number);
+    sides[1].tile = partOf(whole, slots * tileM * tileK * 2, slots * tileN * tileK, number);
+    // When the tiles are used up.
+    finished = partOf(whole, 0, tileM * (tileN + sumsExtra), b.getF32Type());
     frame.lowered.sharedBytes = sharedBytes(slots);
   }
 
@@ -103,7 +100,7 @@ private:
             rows = side.alongK ? side.rows : tileK;
     AffineExpr turn = words >= 8 ? d(0) % 8 : d(0).floorDiv(8 / words) % words;
     Value crossed = arith::XOrIOp::create(b, frame.loc, along, elements.apply(turn, across));
-    variable(elements, crossed, 0, words - 1);
+    elements.variable(crossed, 0, words - 1);
     return elements.apply(((d(0) * rows + d(1)) * words + d(2)) * word, {slot, across, crossed});
   }
 
@@ -231,7 +228,7 @@ private:
     if (copies) tokens.push_back(ub::PoisonOp::create(b, frame.loc, tokenType()));
     emitLoop(b, frame.loc, frame.constant(0), frame.constant(turns), frame.constant(1), tokens,
              [&](Value turn, ValueRange carried) {
-               variable(elements, turn, 0, turns - 1);
+               elements.variable(turn, 0, turns - 1);
                if (copies)
                  nvgpu::DeviceAsyncWaitOp::create(b, frame.loc, carried[0],
                                                   b.getI32IntegerAttr(int32_t(slots - 2)));
@@ -321,7 +318,7 @@ private:
     if (turns == 1) return oneTurn(elements.index(0));
     emitLoop(b, frame.loc, frame.constant(0), frame.constant(turns), frame.constant(1), {},
              [&](Value turn, ValueRange) {
-               oneTurn(variable(elements, turn, 0, turns - 1));
+               oneTurn(elements.variable(turn, 0, turns - 1));
                return SmallVector<Value>();
              });
   }

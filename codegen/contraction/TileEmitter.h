@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/codegen/contraction/PackedEmitter.h"
+#include "sinter/codegen/contraction/TileSteps.h"
 
 namespace sinter::codegen {
 
@@ -38,7 +39,7 @@ private:
   Value rowInPlace(Value row, int64_t r, Value k);
   void finish(Value row, int64_t count, Value column, int64_t vectors);
 
-  static constexpr int64_t tileK = 32;
+  static constexpr int64_t tileK = tileDepth;
   int64_t kSize() const; // of a block, in whole tiles
   Value kLength();       // of the block being emitted
   Value kInRows();
@@ -50,7 +51,6 @@ private:
     Indices k;
     Value offset, exists;
   };
-  using PlaceOf = llvm::function_ref<Value(int64_t)>;
 
   void packLine(llvm::function_ref<Value(Indices, Value)> element, bool inRuns, Value length,
                 Value panel, Value at);
@@ -61,7 +61,6 @@ private:
   void putPair(const std::array<PairElement, 2> &pair,
                llvm::function_ref<Value(const PairElement &)> element, Value panel, Value at);
   Value pairAt(Value pair, Value column);
-  void turn(Value from, PlaceOf fromAt, Value to, PlaceOf toAt);
   mlir::VectorType panelVector(int64_t lanes) {
     return mlir::VectorType::get(lanes, plan.panelType);
   }

@@ -1,4 +1,3 @@
-#include "sinter/codegen/VectorTranspose.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -123,9 +122,9 @@ void TileEmitter::packRowPairs() {
       });
     });
     loop(constant(0), rowCount, W, plan.rowsPerUnit, [&](Value row) {
-      turn(
-          rowPairs, [&](int64_t pair) { return affine(d(0) * 2 + pair * 2 * pairStride, row); },
-          rowPanel,
+      turnPairs(
+          b, frame.loc, rowPairs,
+          [&](int64_t pair) { return affine(d(0) * 2 + pair * 2 * pairStride, row); }, rowPanel,
           [&](int64_t lane) {
             return affine((d(0) + lane) * rowStride + d(1), {row, start});
           });
@@ -175,25 +174,12 @@ void TileEmitter::packColumnLines() {
       packLine(element, true, kLength(), columnLines, affine(d(0) * stride, lane));
     });
     loop(constant(0), kLength(), tileK, plan.kMost, [&](Value k) {
-      turn(
-          columnLines, [&](int64_t lane) { return affine(d(0) + lane * stride, k); }, columnPanel,
+      turnPairs(
+          b, frame.loc, columnLines, [&](int64_t lane) { return affine(d(0) + lane * stride, k); },
+          columnPanel,
           [&](int64_t pair) { return pairAt(affine(d(0).floorDiv(2) + pair, k), block); });
     });
   });
-}
-
-/// Sixteen lines of sixteen pairs become those of the other layout.
-void TileEmitter::turn(Value from, PlaceOf fromAt, Value to, PlaceOf toAt) {
-  int64_t W = plan.W;
-  auto pairs = VectorType::get(W, b.getI32Type());
-  Indices vectors;
-  for (int64_t line = 0; line < W; ++line) {
-    Value loaded = vector::LoadOp::create(b, frame.loc, panelVector(2 * W), from, fromAt(line));
-    vectors.push_back(vector::BitCastOp::create(b, frame.loc, pairs, loaded));
-  }
-  transposeVectors(b, frame.loc, vectors);
-  for (auto [line, value] : llvm::enumerate(vectors))
-    put(vector::BitCastOp::create(b, frame.loc, panelVector(2 * W), value), to, toAt(line));
 }
 
 /// Where a pair of a column is in the column panel; runs of columns never cross a tile's border.

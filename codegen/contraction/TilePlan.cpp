@@ -1,4 +1,5 @@
 #include "sinter/codegen/contraction/PackedPlan.h"
+#include "sinter/ir/Factors.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -11,7 +12,7 @@ namespace sinter::codegen {
 /// subnormal numbers for zeros, so a strict kernel, which gives the same bits on every way, has none of it.
 bool PackedPlan::suitsTiles(const KernelFrame &frame, const ContractionElements &points) {
   return frame.options.tiles && !frame.options.strict && points.accumulatorType().isF32() &&
-         elementOf(points.operand(0)).isBF16() && elementOf(points.operand(1)).isBF16();
+         declaredFactor(points.operand(0)).isBF16() && declaredFactor(points.operand(1)).isBF16();
 }
 
 /// Sums that go to the cache and back cost more than panels that only the second-level cache holds: all of k at

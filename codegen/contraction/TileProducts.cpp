@@ -204,16 +204,7 @@ void TileEmitter::multiplyTiles(Value row, int64_t count, Value column, int64_t 
           return amx::TileLoadOp::create(b, frame.loc, factors, columnPanel, ValueRange(at),
                                          rightStride);
         };
-        // Each load right before the first product that waits for it.
-        Indices next(places.size()), lefts(rowTiles);
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value column = right(v);
-          for (int64_t r = 0; r < rowTiles; ++r) {
-            if (v == 0) lefts[r] = left(r);
-            next[r * vectors + v] = amx::TileMulFOp::create(b, frame.loc, sumType, lefts[r], column,
-                                                            carried[r * vectors + v]);
-          }
-        }
+        Indices next = multiplyTileStep(b, frame.loc, rowTiles, vectors, carried, left, right);
         if (beside) beside(k);
         return next;
       });

@@ -31,7 +31,7 @@ Machine machineOf(const Isa &isa) {
     return {"x86-64-v4", "skylake-avx512", "+amx-tile,+amx-bf16,+avx512bf16"};
   if (isa.name == "avx512_bf16") return {"x86-64-v4", "skylake-avx512", "+avx512bf16"};
   if (isa.name == "avx512") return {"x86-64-v4", "skylake-avx512", ""};
-  if (isa.name == "avx2") return {"x86-64-v3", "haswell", ""};
+  if (isa.name == "avx2" || isa.emulatesTiles) return {"x86-64-v3", "haswell", ""};
 #if defined(__x86_64__)
   return {"x86-64", "generic", ""};
 #else

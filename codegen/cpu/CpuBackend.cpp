@@ -115,7 +115,8 @@ public:
 
 LoweringOptions loweringOptions(ir::KernelOp kernel, const std::string &isa) {
   ir::TargetAttr target = ir::targetOf(kernel);
-  if (!target || target.getKind() != "cpu" || target.getIsa() != isa)
+  if (!target || target.getKind() != "cpu" ||
+      (target.getIsa() != isa && !(isa == "amx-emulated" && target.getIsa() == "amx")))
     target = *cpuTarget(*kernel.getContext(), isa);
   LoweringOptions options = LoweringOptions::of(target);
   options.strict = ir::isStrict(kernel);
@@ -296,6 +297,7 @@ Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted
   std::string isa = wanted;
   if (isa.empty()) { SINTER_ASSIGN_OR_RETURN(isa, runtime::environment::cpuIsa()); }
   if (isa.empty()) isa = runtime::bestHostIsa();
+  if (isa == "amx-emulated") isa = "amx"; // in all but its instructions
   bool known = isa == "avx2" || isa == "generic";
   bool wide = isa == "amx" || isa == "avx512_bf16" || isa == "avx512";
   int64_t bytes = wide ? 64 : isa == "avx2" ? 32 : 16;

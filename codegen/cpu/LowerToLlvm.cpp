@@ -1,5 +1,6 @@
 #include "sinter/codegen/cpu/LowerToLlvm.h"
 #include "sinter/codegen/LowerKernel.h"
+#include "sinter/codegen/cpu/EmulateTiles.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -33,9 +34,10 @@ using namespace mlir;
 namespace sinter::codegen::cpu {
 
 Isa Isa::of(StringRef name) {
-  bool tiles = name == "amx" || name == "avx512_bf16";
+  bool emulates = name == "amx-emulated";
+  bool tiles = name == "amx" || emulates || name == "avx512_bf16";
   bool wide = tiles || name == "avx512" || name == "avx2";
-  return {name.str(), wide, wide, tiles};
+  return {name.str(), wide, wide, tiles, emulates};
 }
 
 void prepareContext(MLIRContext &context) {
@@ -218,6 +220,7 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
 
 LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa, bool strict) {
   MLIRContext *context = module.getContext();
+  if (isa.emulatesTiles && failed(emulateTiles(module))) return failure();
   if (failed(expandMath(module, isa, strict))) return failure();
   {
     RewritePatternSet patterns(context);

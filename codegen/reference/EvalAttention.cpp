@@ -83,6 +83,15 @@ private:
   std::optional<Stream> draws;
 };
 
+/// A factor of a product, which a device may round to the op's type, before or after it is divided by a sum of
+/// up to `total`: relative to itself, or below normal numbers to what they are a part of.
+Ball factorOf(Ball x, Value query, double total = 1) {
+  const Format &declared = formatOf(dtypeOf(ir::elementOf(query)));
+  if (&declared == &computeFormatOf(declared.dtype) || !std::isfinite(x.value)) return x;
+  double away = declared.unit() * (std::fabs(x.value) + x.error + declared.smallest() * total);
+  return {x.value, x.error + away};
+}
+
 /// Blocks of keys are brought to a new maximum one after another: an exponential is a product of some.
 constexpr double blockUlps = 16;
 
@@ -121,7 +130,8 @@ LogicalResult attention(OpEvaluation &e) {
       Sum along;
       for (int64_t j = 0; j < f.keys; ++j)
         if (scores[j])
-          along.add(m.mul(m.mul(weights[j], rows.kept(at, j)), rows.valueAt(at, j, i)));
+          along.add(m.mul(factorOf(m.mul(weights[j], rows.kept(at, j)), f.query, sum.high()),
+                          rows.valueAt(at, j, i)));
       out.set(row * f.values + i, m.div(along.finish(m, 3), sum));
     }
     Ball logarithm = m.add(shift, m.log(sum));
@@ -155,9 +165,10 @@ LogicalResult attentionBackward(OpEvaluation &e) {
       for (int64_t i = 0; i < f.values; ++i) {
         Ball g = grad[row * f.values + i];
         along.add(m.mul(g, rows.valueAt(at, j, i)));
-        valueSums[(at.group * f.keys + j) * f.values + i].add(m.mul(m.mul(p, factor), g));
+        valueSums[(at.group * f.keys + j) * f.values + i].add(
+            m.mul(factorOf(m.mul(p, factor), f.query), g));
       }
-      Ball ds = m.mul(p, m.sub(m.mul(along.finish(m, 1), factor), delta[row]));
+      Ball ds = factorOf(m.mul(p, m.sub(m.mul(along.finish(m, 1), factor), delta[row])), f.query);
       for (int64_t i = 0; i < f.features; ++i) {
         querySums[i].add(m.mul(ds, rows.keyAt(at, j, i)));
         keySums[(at.group * f.keys + j) * f.features + i].add(m.mul(ds, rows.scaledQuery(at, i)));

@@ -1,5 +1,6 @@
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/ir/Alternatives.h"
+#include "sinter/ir/Factors.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -93,8 +94,8 @@ double matrixCyclesOf(const MatrixTile &tile, const Sizes &sizes, double splits,
 /// Whether the target's matrix unit multiplies what `op` multiplies.
 bool suitsMatrixUnit(ContractionOpInterface op, TargetAttr target) {
   if (target.getMatrix() != "m16n8k16") return false;
-  Type lhs = elementOf(op->getOperand(op.getSideOperand(0))),
-       rhs = elementOf(op->getOperand(op.getSideOperand(1)));
+  Type lhs = declaredFactor(op->getOperand(op.getSideOperand(0))),
+       rhs = declaredFactor(op->getOperand(op.getSideOperand(1)));
   return lhs == rhs && (lhs.isBF16() || lhs.isF16()) &&
          computeType(elementOf(op->getResult(0))).isF32();
 }

@@ -26,7 +26,8 @@ const std::vector<Choice> few = {
     {"layer_norm", "3x130_over_130", "f32", false}, {"max_pool2d", "padded", "f32", false},
     {"embedding", "rank2", "f32", false},           {"scatter_add", "dim1", "f32", false},
     {"matmul", "33x70_by_70x49", "f32", false},     {"conv2d", "padded", "f32", false},
-    {"conv2d_input_grad", "strided", "f32", false}, {"conv2d_weight_grad", "padded", "f32", false}};
+    {"conv2d_input_grad", "strided", "f32", false}, {"conv2d_weight_grad", "padded", "f32", false},
+    {"attention", "long_causal", "f32", false},     {"attention_backward", "causal", "f32", false}};
 
 int64_t elementsOf(const std::string &shape) {
   int64_t count = 1;

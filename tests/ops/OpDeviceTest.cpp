@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace sinter::test {
 namespace {
 
@@ -66,6 +68,26 @@ TEST_P(OpDevice, AgreesWithTheEvaluator) {
     if (IsSkipped()) return;
   }
 }
+
+/// Kernels for a matrix unit of tiles, where there may be none: tiles are arrays, what is done with them loops.
+class OpOnTiles : public testing::TestWithParam<const char *> {};
+
+TEST_P(OpOnTiles, AgreesWithTheEvaluator) {
+  constexpr const char *variable = "SINTER_CPU_ISA";
+  const char *known = std::getenv(variable);
+  std::string before = known ? known : "";
+  setenv(variable, "amx-emulated", /*overwrite=*/1);
+  agrees(GetParam(), "bf16", "cpu");
+  if (known)
+    setenv(variable, before.c_str(), 1);
+  else
+    unsetenv(variable);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, OpOnTiles,
+                         testing::Values("attention", "attention_backward", "matmul", "conv2d",
+                                         "conv2d_input_grad", "conv2d_weight_grad"),
+                         [](const auto &info) { return std::string(info.param); });
 
 /// A gradient that is wrong by one part in a thousand, as a bug in a rule or in a kernel could make it,
 /// taken for the right one.

@@ -36,6 +36,10 @@ TEST(Environment, CpuIsa) {
     ScopedVariable set("SINTER_CPU_ISA", "avx2");
     EXPECT_EQ(*environment::cpuIsa(), "avx2");
   }
+  {
+    ScopedVariable set("SINTER_CPU_ISA", "amx-emulated");
+    EXPECT_EQ(*environment::cpuIsa(), "amx-emulated");
+  }
   ScopedVariable set("SINTER_CPU_ISA", "sse2");
   EXPECT_ERROR(environment::cpuIsa(), invalidArgument,
                "SINTER_CPU_ISA is 'sse2': expected amx, avx512_bf16, avx512, avx2 or generic");
