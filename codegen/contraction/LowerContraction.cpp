@@ -1,6 +1,7 @@
 #include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 #include "sinter/codegen/contraction/TiledContraction.h"
+#include "sinter/codegen/contraction/WarpgroupContraction.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -121,6 +122,7 @@ private:
 LogicalResult lowerContraction(KernelFrame &frame) {
   ContractionElements points(frame);
   LogicalResult tiled = success();
+  if (lowerWarpgroupContraction(frame, points, tiled)) return tiled;
   if (lowerMatrixContraction(frame, points, tiled)) return tiled;
   if (lowerTiledContraction(frame, points, tiled)) return tiled;
   if (!PackedPlan::suits(frame, points)) return PlainContraction(frame, points).run();
