@@ -82,6 +82,11 @@ struct LoweredKernel {
 inline constexpr llvm::StringLiteral strictAttr = "sinter.strict", tilesAttr = "sinter.tiles";
 inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow",
                                      alignedAttr = "sinter.aligned";
+/// Of an argument: that it is a tensor map, as a dictionary of what it is of (`param`, the number of the pointer argument
+/// whose memory it describes, `shape`, `strides` in bytes, `box`, outermost first, `swizzle` as cuda.h counts them); that
+/// its memory is written, though not through it.
+inline constexpr llvm::StringLiteral tensorMapAttr = "sinter.tensor_map",
+                                     writtenAttr = "sinter.written";
 
 /// Lowers `kernel` to a function at the builder's insertion point (inside a module). The kernel is not
 /// changed. Fails with an error at the op that cannot be lowered.

@@ -51,11 +51,12 @@ public:
     if (tileM != multipliers * edge || (tileN != 64 && tileN != 128 && tileN != 256) ||
         tileK != edge || splits != 1)
       return false;
+    threads = multipliers * warpgroup; // those that have items of sides and results
+    analyse();
+    leavesInBulk = describeResult();
     stages = std::max<int64_t>(2, schedule.getStages());
     while (stages > 2 && sharedBytes() > frame.options.largeSharedBytes) --stages;
     if (sharedBytes() > frame.options.largeSharedBytes) return false;
-    threads = multipliers * warpgroup; // those that have items of sides and results
-    analyse();
     return describe(0) && describe(1);
   }
 
@@ -85,10 +86,39 @@ private:
     while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
     auto argument = dyn_cast<BlockArgument>(source);
     if (!argument) return false;
+    unsigned mn = side + 1;
+    return describe(own.positions[0], own.alongK ? 3 : mn, own.alongK ? mn : 3,
+                    argument.getArgNumber(), tensors[side]);
+  }
+
+  /// Results of 16 bits that lie like a matrix leave by bulk copies, too, where there is nothing else to store.
+  bool describeResult() {
+    if (frame.yield()->getNumOperands() != 1 || sizes[2] % bulkElements) return false;
+    Type type = elementOf(frame.yield()->getOperand(0));
+    if (!type.isBF16() && !type.isF16()) return false;
+    std::vector<AffineExpr> position = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
+      points.recordResult(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
+    });
+    return position.size() == 1 &&
+           describe(position[0], 2, 1, frame.body().getNumArguments(), tensors[2]);
+  }
+
+  /// Whether anything but the result itself lies along a loop behind the products.
+  bool readsAlong(unsigned loop) {
+    std::vector<AffineExpr> touched = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
+      trial.bindValue(points.result(), zero());
+      points.store(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
+    });
+    return llvm::count_if(touched, [&](AffineExpr place) { return dependsOn(place, loop); }) > 1;
+  }
+
+  /// A matrix at `position`, whose loop `inner` runs along its neighbours and `outer` from row to row.
+  bool describe(AffineExpr position, unsigned inner, unsigned outer, unsigned argument,
+                Tensor &tensor) {
     // One product of each loop and a number; nothing else.
     SmallVector<std::optional<IndexRange>> ranges;
     for (int64_t size : sizes) ranges.push_back(IndexRange{0, size - 1});
-    AffineExpr position = simplifyIndex(own.positions[0], ranges);
+    position = simplifyIndex(position, ranges);
     bool linear = true;
     position.walk([&](AffineExpr part) {
       linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
@@ -102,9 +132,7 @@ private:
       return cast<AffineConstantExpr>(position.replaceDims(point)).getValue();
     };
     if (at(std::nullopt) != 0) return false;
-    unsigned mn = side + 1, inner = own.alongK ? 3 : mn, outer = own.alongK ? mn : 3;
-    Tensor &tensor = tensors[side];
-    tensor.argument = argument.getArgNumber();
+    tensor.argument = argument;
     tensor.inner = sizes[inner], tensor.rows = sizes[outer];
     tensor.pitch = at(outer);
     if (tensor.rows == 1) tensor.pitch = llvm::alignTo(tensor.inner, bulkElements);
@@ -118,7 +146,7 @@ private:
   }
 
   /// A parameter after the pointers.
-  Value addMap(const Tensor &tensor) {
+  Value addMap(const Tensor &tensor, int64_t boxColumns, int64_t swizzle) {
     func::FuncOp function = frame.lowered.function;
     unsigned place = function.getNumArguments();
     auto dictionary = b.getDictionaryAttr(
@@ -127,7 +155,8 @@ private:
                         b.getDenseI64ArrayAttr({tensor.batches, tensor.rows, tensor.inner})),
          b.getNamedAttr("strides",
                         b.getDenseI64ArrayAttr({tensor.batchPitch * 2, tensor.pitch * 2, 2})),
-         b.getNamedAttr("box", b.getDenseI64ArrayAttr({1, edge, edge}))});
+         b.getNamedAttr("box", b.getDenseI64ArrayAttr({1, edge, boxColumns})),
+         b.getNamedAttr("swizzle", b.getI64IntegerAttr(swizzle))});
     auto attributes = b.getDictionaryAttr({b.getNamedAttr(tensorMapAttr, dictionary)});
     (void)function.insertArgument(place, MemRefType::get({128}, b.getI8Type()), attributes,
                                   frame.loc);
@@ -138,9 +167,13 @@ private:
 
   int64_t slotBytes() const { return (tileM + tileN) * tileK * 2; }
   static constexpr int64_t stagingElements = edge * (chunk + sumsExtra);
+  static constexpr int64_t leavingElements = edge * chunk; // of results on their way out
   int64_t stagingBytes() const { return multipliers * stagingElements * 4; }
   int64_t barrierBytes() const { return int64_t(llvm::alignTo(stages * 8, 16)); }
-  int64_t sharedBytes() const { return stages * slotBytes() + stagingBytes() + 2 * barrierBytes(); }
+  int64_t sharedBytes() const {
+    return stages * slotBytes() + stagingBytes() + 2 * barrierBytes() +
+           (leavesInBulk ? multipliers * leavingElements * 2 : 0);
+  }
 
   void divideShared() {
     auto layout = MemRefLayoutAttrInterface();
@@ -158,6 +191,8 @@ private:
     tiles[0] = part(stages * tileM * tileK, number);
     tiles[1] = part(stages * tileN * tileK, number);
     staging = part(multipliers * stagingElements, b.getF32Type());
+    if (leavesInBulk)
+      leaving = part(multipliers * leavingElements, elementOf(frame.yield()->getOperand(0)));
     full = part(stages, b.getI64Type());
     empty = part(stages, b.getI64Type());
     frame.lowered.sharedBytes = sharedBytes();
@@ -247,7 +282,11 @@ private:
     thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
     variable(elements, thread, 0, frame.lowered.block - 1);
     markAligned();
-    for (unsigned side : {0u, 1u}) maps[side] = addMap(tensors[side]);
+    for (unsigned side : {0u, 1u}) maps[side] = addMap(tensors[side], edge, /*swizzle=*/3);
+    if (leavesInBulk) {
+      maps[2] = addMap(tensors[2], chunk, /*swizzle=*/0);
+      frame.lowered.function.setArgAttr(tensors[2].argument, writtenAttr, b.getUnitAttr());
+    }
     divideShared();
     sums = array({edge * tileN / warpgroup}, b.getF32Type());
     Value isFirst = equals(thread, 0);
@@ -339,6 +378,13 @@ private:
       });
       return after;
     });
+    waitForResults();
+  }
+
+  /// Until the results that are on their way have left shared memory.
+  void waitForResults() {
+    if (leavesInBulk)
+      onlyIf(equals(own, 0), [&] { call("bulkWaitRead<0>", "sinter/bulk.cuh", {}); });
   }
 
   /// The slot before one.
@@ -357,10 +403,12 @@ private:
     int64_t run = bulkElements;
     while (sizes[2] % run) run /= 2; // one condition for the neighbours that share it
     int64_t inRow = chunk / run, turns = edge * inRow / warpgroup;
-    bool cutM = sizes[1] % tileM, cutN = sizes[2] % tileN;
+    // Bulk copies leave out what lies beyond the result; it is of no use, and does no harm.
+    bool cutM = sizes[1] % tileM && (!leavesInBulk || readsAlong(1)),
+         cutN = sizes[2] % tileN && (!leavesInBulk || readsAlong(2));
     AffineExpr start = d(0) * stagingElements;
     unrolled(elements, tileN / chunk, [&](Value part) {
-      meet(); // what was there has been read
+      if (!leavesInBulk) meet(); // what was there has been read
       unrolled(elements, perChunk, [&](Value i) {
         Value sum = load(sums, elements.apply(d(0) * perChunk + d(1), {part, i}));
         // As wgmmaRow and wgmmaColumn say.
@@ -369,6 +417,7 @@ private:
                    column = d(2).floorDiv(4) * 8 + d(1) % 4 * 2 + d(2) % 2;
         store(sum, staging, elements.apply(start + row * stride + column, {group, own, i}));
       });
+      waitForResults();
       meet();
       auto oneItem = [&](Value turn) {
         AffineExpr item = d(0) * warpgroup + d(1);
@@ -386,6 +435,7 @@ private:
                    body(load(staging, from),
                         {batch, mIn, elements.apply(d(0) * run + d(1), {nIn, lane}), {}});
                  });
+                 if (leavesInBulk) divertStores(elements, loop, row, word);
                  joinNeighbours(elements, loop, run);
                });
       };
@@ -394,15 +444,40 @@ private:
                  oneItem(variable(elements, turn, 0, turns - 1));
                  return SmallVector<Value>();
                });
+      if (!leavesInBulk) return;
+      barrierCall("copyFence", {});
+      meet();
+      onlyIf(equals(own, 0), [&] {
+        Value m = elements.apply(d(0) * tileM + d(1) * edge, {blockM, group}),
+              n = elements.apply(d(0) * tileN + d(1) * chunk, {blockN, part}),
+              from = elements.apply(d(0) * leavingElements, group);
+        call("bulkStore", "sinter/bulk.cuh",
+             {maps[2], leaving, from, n, m, tensors[2].batches > 1 ? batch : constant(0)});
+        call("bulkCommit", "sinter/bulk.cuh", {});
+      });
     });
+  }
+
+  /// What the loop over eight neighbours stores goes to where bulk copies take it from.
+  void divertStores(Elements &elements, scf::ForOp loop, Value row, Value word) {
+    OpBuilder::InsertionGuard guard(b);
+    for (auto write : loop.getBody()->getOps<memref::StoreOp>()) {
+      if (write.getMemRef() != frame.outputBuffer(0)) continue;
+      b.setInsertionPoint(write);
+      Value to = elements.apply(d(0) * leavingElements + d(1) * chunk + d(2) * bulkElements + d(3),
+                                {group, row, word, loop.getInductionVar()});
+      write.getMemrefMutable().assign(leaving);
+      write.getIndicesMutable().assign(to);
+    }
   }
 
   Type number; // of both operands
   int64_t stages = 2;
-  Tensor tensors[2];
+  bool leavesInBulk = false;
+  Tensor tensors[3]; // of both sides, and of the result where that leaves in bulk
 
   // Of the kernel being emitted.
-  Value maps[2], tiles[2], staging, full, empty, sums;
+  Value maps[3], tiles[2], staging, leaving, full, empty, sums;
   Value group, own, isLeader; // of a thread that multiplies: its warpgroup's number, its own in it
 };
 

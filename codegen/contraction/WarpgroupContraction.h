@@ -14,8 +14,4 @@ bool lowerWarpgroupContraction(KernelFrame &frame, const ContractionElements &po
 /// Whether a schedule is one of these: a block of three warpgroups.
 bool isWarpgroupSchedule(ir::ContractionScheduleAttr schedule);
 
-/// Marks an argument that is a tensor map, with what it is of: `param`, the number of the pointer argument whose memory
-/// it describes, `shape`, `strides` in bytes, `box`, outermost first.
-inline constexpr llvm::StringLiteral tensorMapAttr = "sinter.tensor_map";
-
 } // namespace sinter::codegen

@@ -1,7 +1,6 @@
 #include "sinter/codegen/cuda/CudaBackend.h"
 
 #include "sinter/codegen/LowerKernel.h"
-#include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/codegen/cuda/DeviceHeaders.h"
 #include "sinter/ir/Alternatives.h"
 #include "sinter/ir/Numerics.h"
@@ -57,7 +56,7 @@ CompiledMap compiledMap(func::FuncOp function, DictionaryAttr map) {
   auto type = cast<MemRefType>(function.getArgument(made.param).getType()).getElementType();
   made.map.type = type.isBF16() ? runtime::DType::bf16 : runtime::DType::f16;
   made.map.shape = list("shape"), made.map.strides = list("strides"), made.map.box = list("box");
-  made.map.swizzle = 3; // by 128 bytes
+  made.map.swizzle = uint32_t(map.getAs<IntegerAttr>("swizzle").getInt());
   return made;
 }
 

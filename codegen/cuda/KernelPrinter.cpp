@@ -1,7 +1,6 @@
 #include "sinter/codegen/cuda/KernelPrinter.h"
 #include "sinter/codegen/DeviceCall.h"
 #include "sinter/codegen/LowerKernel.h"
-#include "sinter/codegen/contraction/WarpgroupContraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -144,7 +143,7 @@ LogicalResult KernelPrinter::printParameters() {
     std::string element = type ? typeName(type.getElementType()) : "";
     if (element.empty())
       return kernel.emitError() << "a CUDA kernel cannot take a " << argument.getType();
-    bool written = isWritten(argument);
+    bool written = isWritten(argument) || kernel.getArgAttr(argument.getArgNumber(), writtenAttr);
     out += (written ? "SINTER_GLOBAL(" : "SINTER_GLOBAL_CONST(") + element + ") " + name(argument);
   }
   out += ") {\n";

@@ -18,7 +18,7 @@ func.func @linear(%x: tensor<3000x1024xbf16>, %w: tensor<4096x1024xbf16>, %b: te
 // CHECK-NEXT: #include "sinter/types.cuh"
 // CHECK-NEXT: #include "sinter/wgmma.cuh"
 // CHECK: extern "C" __global__ void __launch_bounds__(384)
-// CHECK-NEXT: matmul_add_relu_0(SINTER_GLOBAL_CONST(bf16) p0, SINTER_GLOBAL_CONST(bf16) p1, SINTER_GLOBAL_CONST(bf16) p2, SINTER_GLOBAL(bf16) p3, const __grid_constant__ TensorMap p4, const __grid_constant__ TensorMap p5) {
+// CHECK-NEXT: matmul_add_relu_0(SINTER_GLOBAL_CONST(bf16) p0, SINTER_GLOBAL_CONST(bf16) p1, SINTER_GLOBAL_CONST(bf16) p2, SINTER_GLOBAL(bf16) p3, const __grid_constant__ TensorMap p4, const __grid_constant__ TensorMap p5, const __grid_constant__ TensorMap p6) {
 // CHECK-NEXT:   p0 = aligned(p0);
 // CHECK-NEXT:   p1 = aligned(p1);
 // CHECK-NEXT:   p2 = aligned(p2);
@@ -32,142 +32,153 @@ func.func @linear(%x: tensor<3000x1024xbf16>, %w: tensor<4096x1024xbf16>, %b: te
 // CHECK-NEXT:   SINTER_SHARED_PART(bf16, v6, v5, 0, 32768);
 // CHECK-NEXT:   SINTER_SHARED_PART(bf16, v7, v5, 65536, 65536);
 // CHECK-NEXT:   SINTER_SHARED_PART(f32, v8, v5, 196608, 5120);
-// CHECK-NEXT:   SINTER_SHARED_PART(i64, v9, v5, 217088, 4);
-// CHECK-NEXT:   SINTER_SHARED_PART(i64, v10, v5, 217120, 4);
-// CHECK-NEXT:   const i1 v11 = v4 == 0;
-// CHECK-NEXT:   if (v11) {
+// CHECK-NEXT:   SINTER_SHARED_PART(bf16, v9, v5, 217088, 4096);
+// CHECK-NEXT:   SINTER_SHARED_PART(i64, v10, v5, 225280, 4);
+// CHECK-NEXT:   SINTER_SHARED_PART(i64, v11, v5, 225312, 4);
+// CHECK-NEXT:   const i1 v12 = v4 == 0;
+// CHECK-NEXT:   if (v12) {
 // CHECK-NEXT:     #pragma unroll
-// CHECK-NEXT:     for (i32 v12 = 0; v12 < 4; v12 += 1) {
-// CHECK-NEXT:       barrierInit(v9, v12, 1);
-// CHECK-NEXT:       barrierInit(v10, v12, 8);
+// CHECK-NEXT:     for (i32 v13 = 0; v13 < 4; v13 += 1) {
+// CHECK-NEXT:       barrierInit(v10, v13, 1);
+// CHECK-NEXT:       barrierInit(v11, v13, 8);
 // CHECK-NEXT:     }
 // CHECK-NEXT:     barrierFence();
 // CHECK-NEXT:   }
 // CHECK-NEXT:   __syncthreads();
 // CHECK-NEXT:   if (v4 < 128) {
 // CHECK-NEXT:     giveRegisters<40>();
-// CHECK-NEXT:     if (v11) {
-// CHECK-NEXT:       i32 v13 = 0;
+// CHECK-NEXT:     if (v12) {
 // CHECK-NEXT:       i32 v14 = 0;
-// CHECK-NEXT:       for (i32 v15 = (i32)blockIdx.x; v15 < 384; v15 += (i32)gridDim.x) {
-// CHECK-NEXT:         const i32 v16 = v15 / 128 * 1024;
-// CHECK-NEXT:         const i32 v17 = v15 % 8 * 128;
-// CHECK-NEXT:         const i32 v18 = v15 % 128 / 8 * 256;
-// CHECK-NEXT:         i32 v19 = v13;
+// CHECK-NEXT:       i32 v15 = 0;
+// CHECK-NEXT:       for (i32 v16 = (i32)blockIdx.x; v16 < 384; v16 += (i32)gridDim.x) {
+// CHECK-NEXT:         const i32 v17 = v16 / 128 * 1024;
+// CHECK-NEXT:         const i32 v18 = v16 % 8 * 128;
+// CHECK-NEXT:         const i32 v19 = v16 % 128 / 8 * 256;
 // CHECK-NEXT:         i32 v20 = v14;
-// CHECK-NEXT:         for (i32 v21 = 0; v21 < 16; v21 += 1) {
-// CHECK-NEXT:           const i32 v22 = v20 ^ 1;
-// CHECK-NEXT:           barrierWait(v10, v19, v22);
-// CHECK-NEXT:           barrierExpect(v9, v19, 49152);
-// CHECK-NEXT:           const i32 v23 = v19 * 8192;
-// CHECK-NEXT:           const i32 v24 = v21 * 64;
+// CHECK-NEXT:         i32 v21 = v15;
+// CHECK-NEXT:         for (i32 v22 = 0; v22 < 16; v22 += 1) {
+// CHECK-NEXT:           const i32 v23 = v21 ^ 1;
+// CHECK-NEXT:           barrierWait(v11, v20, v23);
+// CHECK-NEXT:           barrierExpect(v10, v20, 49152);
+// CHECK-NEXT:           const i32 v24 = v20 * 8192;
+// CHECK-NEXT:           const i32 v25 = v22 * 64;
 // CHECK-NEXT:           #pragma unroll
-// CHECK-NEXT:           for (i32 v25 = 0; v25 < 2; v25 += 1) {
-// CHECK-NEXT:             bulkLoad(v6, v23 + v25 * 4096, p4, v9, v19, v24, v25 * 64 + v16 + v17, 0);
+// CHECK-NEXT:           for (i32 v26 = 0; v26 < 2; v26 += 1) {
+// CHECK-NEXT:             bulkLoad(v6, v24 + v26 * 4096, p4, v10, v20, v25, v26 * 64 + v17 + v18, 0);
 // CHECK-NEXT:           }
-// CHECK-NEXT:           const i32 v26 = v19 * 16384;
+// CHECK-NEXT:           const i32 v27 = v20 * 16384;
 // CHECK-NEXT:           #pragma unroll
-// CHECK-NEXT:           for (i32 v27 = 0; v27 < 4; v27 += 1) {
-// CHECK-NEXT:             bulkLoad(v7, v26 + v27 * 4096, p5, v9, v19, v24, v27 * 64 + v18, 0);
+// CHECK-NEXT:           for (i32 v28 = 0; v28 < 4; v28 += 1) {
+// CHECK-NEXT:             bulkLoad(v7, v27 + v28 * 4096, p5, v10, v20, v25, v28 * 64 + v19, 0);
 // CHECK-NEXT:           }
-// CHECK-NEXT:           const i32 v28 = v19 + 1;
-// CHECK-NEXT:           const i1 v29 = v28 == 4;
-// CHECK-NEXT:           const i32 t30 = v29 ? 0 : v28;
-// CHECK-NEXT:           const i32 t31 = v29 ? v22 : v20;
-// CHECK-NEXT:           v19 = t30;
+// CHECK-NEXT:           const i32 v29 = v20 + 1;
+// CHECK-NEXT:           const i1 v30 = v29 == 4;
+// CHECK-NEXT:           const i32 t31 = v30 ? 0 : v29;
+// CHECK-NEXT:           const i32 t32 = v30 ? v23 : v21;
 // CHECK-NEXT:           v20 = t31;
+// CHECK-NEXT:           v21 = t32;
 // CHECK-NEXT:         }
-// CHECK-NEXT:         v13 = v19;
 // CHECK-NEXT:         v14 = v20;
+// CHECK-NEXT:         v15 = v21;
 // CHECK-NEXT:       }
 // CHECK-NEXT:     }
 // CHECK-NEXT:   } else {
 // CHECK-NEXT:     takeRegisters<232>();
-// CHECK-NEXT:     const i32 v32 = v4 - 128;
-// CHECK-NEXT:     const i32 v33 = v32 % 32;
-// CHECK-NEXT:     const i1 v34 = v33 == 0;
-// CHECK-NEXT:     const i32 v35 = v32 / 128;
-// CHECK-NEXT:     const i32 v36 = v35 * 4096;
-// CHECK-NEXT:     const i32 v37 = v35 + 1;
-// CHECK-NEXT:     const i32 v38 = v35 * 2560;
-// CHECK-NEXT:     const i32 v39 = v32 % 128;
-// CHECK-NEXT:     const i32 v40 = v38 + v39 / 32 * 640 + v33 / 4 * 40;
-// CHECK-NEXT:     const i32 v41 = v32 % 4;
-// CHECK-NEXT:     const i32 v42 = v41 * 2;
-// CHECK-NEXT:     const i32 v43 = v35 * 64;
-// CHECK-NEXT:     const i32 v44 = v39 / 4;
-// CHECK-NEXT:     i32 v45 = 0;
-// CHECK-NEXT:     i32 v46 = 0;
-// CHECK-NEXT:     for (i32 v47 = (i32)blockIdx.x; v47 < 384; v47 += (i32)gridDim.x) {
-// CHECK-NEXT:       i32 v48 = v45;
-// CHECK-NEXT:       i32 v49 = v46;
-// CHECK-NEXT:       for (i32 v50 = 0; v50 < 16; v50 += 1) {
-// CHECK-NEXT:         barrierWait(v9, v48, v49);
+// CHECK-NEXT:     const i32 v33 = v4 - 128;
+// CHECK-NEXT:     const i32 v34 = v33 % 128;
+// CHECK-NEXT:     const i32 v35 = v33 % 32;
+// CHECK-NEXT:     const i1 v36 = v35 == 0;
+// CHECK-NEXT:     const i32 v37 = v33 / 128;
+// CHECK-NEXT:     const i32 v38 = v37 * 4096;
+// CHECK-NEXT:     const i32 v39 = v37 + 1;
+// CHECK-NEXT:     const i32 v40 = v37 * 2560;
+// CHECK-NEXT:     const i32 v41 = v40 + v34 / 32 * 640 + v35 / 4 * 40;
+// CHECK-NEXT:     const i32 v42 = v33 % 4;
+// CHECK-NEXT:     const i32 v43 = v42 * 2;
+// CHECK-NEXT:     const i1 v44 = v34 == 0;
+// CHECK-NEXT:     const i32 v45 = v34 / 4;
+// CHECK-NEXT:     const i32 v46 = v45 * 40;
+// CHECK-NEXT:     const i32 v47 = v42 * 8;
+// CHECK-NEXT:     const i32 v48 = v37 * 2048;
+// CHECK-NEXT:     const i32 v49 = v45 * 32;
+// CHECK-NEXT:     i32 v50 = 0;
+// CHECK-NEXT:     i32 v51 = 0;
+// CHECK-NEXT:     for (i32 v52 = (i32)blockIdx.x; v52 < 384; v52 += (i32)gridDim.x) {
+// CHECK-NEXT:       i32 v53 = v50;
+// CHECK-NEXT:       i32 v54 = v51;
+// CHECK-NEXT:       for (i32 v55 = 0; v55 < 16; v55 += 1) {
+// CHECK-NEXT:         barrierWait(v10, v53, v54);
 // CHECK-NEXT:         wgmmaFence();
-// CHECK-NEXT:         const i32 v51 = v48 * 8192 + v36;
-// CHECK-NEXT:         const i32 v52 = v48 * 16384;
-// CHECK-NEXT:         const i1 v53 = v50 != 0;
-// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v51, v7, v52, 0, v53);
-// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v51, v7, v52, 1, true);
-// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v51, v7, v52, 2, true);
-// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v51, v7, v52, 3, true);
+// CHECK-NEXT:         const i32 v56 = v53 * 8192 + v38;
+// CHECK-NEXT:         const i32 v57 = v53 * 16384;
+// CHECK-NEXT:         const i1 v58 = v55 != 0;
+// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v56, v7, v57, 0, v58);
+// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v56, v7, v57, 1, true);
+// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v56, v7, v57, 2, true);
+// CHECK-NEXT:         multiplyBlocks<256, bf16, 0, 0>(v3, v6, v56, v7, v57, 3, true);
 // CHECK-NEXT:         wgmmaCommit();
 // CHECK-NEXT:         wgmmaWait<1>();
-// CHECK-NEXT:         if (v53) {
-// CHECK-NEXT:           const i32 v54 = v48 == 0 ? 3 : v48 - 1;
-// CHECK-NEXT:           if (v34) {
-// CHECK-NEXT:             barrierArrive(v10, v54);
+// CHECK-NEXT:         if (v58) {
+// CHECK-NEXT:           const i32 v59 = v53 == 0 ? 3 : v53 - 1;
+// CHECK-NEXT:           if (v36) {
+// CHECK-NEXT:             barrierArrive(v11, v59);
 // CHECK-NEXT:           }
 // CHECK-NEXT:         }
-// CHECK-NEXT:         const i32 v55 = v48 + 1;
-// CHECK-NEXT:         const i1 v56 = v55 == 4;
-// CHECK-NEXT:         const i32 t57 = v56 ? 0 : v55;
-// CHECK-NEXT:         const i32 t58 = v56 ? v49 ^ 1 : v49;
-// CHECK-NEXT:         v48 = t57;
-// CHECK-NEXT:         v49 = t58;
+// CHECK-NEXT:         const i32 v60 = v53 + 1;
+// CHECK-NEXT:         const i1 v61 = v60 == 4;
+// CHECK-NEXT:         const i32 t62 = v61 ? 0 : v60;
+// CHECK-NEXT:         const i32 t63 = v61 ? v54 ^ 1 : v54;
+// CHECK-NEXT:         v53 = t62;
+// CHECK-NEXT:         v54 = t63;
 // CHECK-NEXT:       }
 // CHECK-NEXT:       wgmmaWait<0>();
 // CHECK-NEXT:       wgmmaSettle(v3);
-// CHECK-NEXT:       const i32 v59 = v48 == 0 ? 3 : v48 - 1;
-// CHECK-NEXT:       if (v34) {
-// CHECK-NEXT:         barrierArrive(v10, v59);
+// CHECK-NEXT:       const i32 v64 = v53 == 0 ? 3 : v53 - 1;
+// CHECK-NEXT:       if (v36) {
+// CHECK-NEXT:         barrierArrive(v11, v64);
 // CHECK-NEXT:       }
-// CHECK-NEXT:       const i32 v60 = v47 / 128 * 1024;
-// CHECK-NEXT:       const i32 v61 = v47 % 8 * 128;
+// CHECK-NEXT:       const i32 v65 = v52 % 128 / 8 * 256;
 // CHECK-NEXT:       #pragma unroll
-// CHECK-NEXT:       for (i32 v62 = 0; v62 < 8; v62 += 1) {
-// CHECK-NEXT:         syncWarps<128>(v37);
-// CHECK-NEXT:         const i32 v63 = v62 * 16;
+// CHECK-NEXT:       for (i32 v66 = 0; v66 < 8; v66 += 1) {
+// CHECK-NEXT:         const i32 v67 = v66 * 16;
 // CHECK-NEXT:         #pragma unroll
-// CHECK-NEXT:         for (i32 v64 = 0; v64 < 16; v64 += 1) {
-// CHECK-NEXT:           const f32 v65 = v3[v63 + v64];
-// CHECK-NEXT:           v8[v40 + v64 / 2 % 2 * 320 + v64 / 4 * 8 + v42 + v64 % 2] = v65;
+// CHECK-NEXT:         for (i32 v68 = 0; v68 < 16; v68 += 1) {
+// CHECK-NEXT:           const f32 v69 = v3[v67 + v68];
+// CHECK-NEXT:           v8[v41 + v68 / 2 % 2 * 320 + v68 / 4 * 8 + v43 + v68 % 2] = v69;
 // CHECK-NEXT:         }
-// CHECK-NEXT:         syncWarps<128>(v37);
-// CHECK-NEXT:         for (i32 v66 = 0; v66 < 2; v66 += 1) {
-// CHECK-NEXT:           const i32 v67 = v66 * 32 + v60 + v61 + v43 + v44;
-// CHECK-NEXT:           if (v67 < 3000) {
-// CHECK-NEXT:             const i32 v68 = v41 * 8;
-// CHECK-NEXT:             const Vec<f32, 8> v69 = loadVec<8>(v8, v66 * 1280 + v38 + v44 * 40 + v68);
-// CHECK-NEXT:             storeVec(v2, 0, v69);
-// CHECK-NEXT:             const i32 v70 = v62 * 32;
-// CHECK-NEXT:             const i32 v71 = v47 % 128 / 8 * 256;
-// CHECK-NEXT:             const Vec<bf16, 8> v72 = loadVec<8>(p2, v70 + v71 + v68);
-// CHECK-NEXT:             storeVec(v1, 0, v72);
-// CHECK-NEXT:             #pragma unroll
-// CHECK-NEXT:             for (i32 v73 = 0; v73 < 8; v73 += 1) {
-// CHECK-NEXT:               const f32 v74 = v2[v73];
-// CHECK-NEXT:               const bf16 v75 = v1[v73];
-// CHECK-NEXT:               const f32 v76 = (f32)bf16((f32)bf16(v74) + (f32)v75);
-// CHECK-NEXT:               v0[v73] = bf16((f32)bf16(0.0f > v76 ? 0.0f : v76));
-// CHECK-NEXT:             }
-// CHECK-NEXT:             const Vec<bf16, 8> v77 = loadVec<8>(v0, 0);
-// CHECK-NEXT:             storeVec(p3, v70 + v67 * 4096 + v71 + v68, v77);
+// CHECK-NEXT:         if (v44) {
+// CHECK-NEXT:           bulkWaitRead<0>();
+// CHECK-NEXT:         }
+// CHECK-NEXT:         syncWarps<128>(v39);
+// CHECK-NEXT:         const i32 v70 = v66 * 32 + v65;
+// CHECK-NEXT:         const i32 v71 = v70 + v47;
+// CHECK-NEXT:         for (i32 v72 = 0; v72 < 2; v72 += 1) {
+// CHECK-NEXT:           const Vec<f32, 8> v73 = loadVec<8>(v8, v72 * 1280 + v40 + v46 + v47);
+// CHECK-NEXT:           storeVec(v2, 0, v73);
+// CHECK-NEXT:           const Vec<bf16, 8> v74 = loadVec<8>(p2, v71);
+// CHECK-NEXT:           storeVec(v1, 0, v74);
+// CHECK-NEXT:           #pragma unroll
+// CHECK-NEXT:           for (i32 v75 = 0; v75 < 8; v75 += 1) {
+// CHECK-NEXT:             const f32 v76 = v2[v75];
+// CHECK-NEXT:             const bf16 v77 = v1[v75];
+// CHECK-NEXT:             const f32 v78 = (f32)bf16((f32)bf16(v76) + (f32)v77);
+// CHECK-NEXT:             v0[v75] = bf16((f32)bf16(0.0f > v78 ? 0.0f : v78));
 // CHECK-NEXT:           }
+// CHECK-NEXT:           const Vec<bf16, 8> v79 = loadVec<8>(v0, 0);
+// CHECK-NEXT:           storeVec(v9, v72 * 1024 + v48 + v49 + v47, v79);
+// CHECK-NEXT:         }
+// CHECK-NEXT:         copyFence();
+// CHECK-NEXT:         syncWarps<128>(v39);
+// CHECK-NEXT:         if (v44) {
+// CHECK-NEXT:           bulkStore(p6, v9, v48, v70, v52 / 128 * 1024 + v52 % 8 * 128 + v37 * 64, 0);
+// CHECK-NEXT:           bulkCommit();
 // CHECK-NEXT:         }
 // CHECK-NEXT:       }
-// CHECK-NEXT:       v45 = v48;
-// CHECK-NEXT:       v46 = v49;
+// CHECK-NEXT:       v50 = v53;
+// CHECK-NEXT:       v51 = v54;
+// CHECK-NEXT:     }
+// CHECK-NEXT:     if (v44) {
+// CHECK-NEXT:       bulkWaitRead<0>();
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
 // CHECK-NEXT: }

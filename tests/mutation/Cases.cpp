@@ -179,13 +179,16 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   std::string x = transposed ? "tensor<320x136xbf16>" : "tensor<136x320xbf16>",
               w = transposed ? "tensor<200x320xbf16>" : "tensor<320x200xbf16>",
               how = transposed ? " {transpose_a = true, transpose_b = true}" : "";
-  std::string text = fmt::format(
-      "func.func @f(%x: {0}, %w: {1}, %b: tensor<200xbf16>) -> tensor<136x200xbf16> {{\n"
-      "  %p = sinter.matmul %x, %w{2} : ({0}, {1}) -> tensor<136x200xbf16>\n"
-      "  %c = sinter.broadcast %b : (tensor<200xbf16>) -> tensor<136x200xbf16>\n"
-      "  %r = sinter.add %p, %c : tensor<136x200xbf16>\n"
-      "  return %r : tensor<136x200xbf16>\n}}\n",
-      x, w, how);
+  // A result of 16 bits leaves by bulk copies, one of 32 does not.
+  std::string result = transposed ? "tensor<136x200xf32>" : "tensor<136x200xbf16>",
+              last = transposed ? "  %r = sinter.cast %s : (tensor<136x200xbf16>) -> " + result
+                                : "  %r = sinter.relu %s : " + result;
+  std::string text =
+      fmt::format("func.func @f(%x: {0}, %w: {1}, %b: tensor<200xbf16>) -> {3} {{\n"
+                  "  %p = sinter.matmul %x, %w{2} : ({0}, {1}) -> tensor<136x200xbf16>\n"
+                  "  %c = sinter.broadcast %b : (tensor<200xbf16>) -> tensor<136x200xbf16>\n"
+                  "  %s = sinter.add %p, %c : tensor<136x200xbf16>\n{4}\n  return %r : {3}\n}}\n",
+                  x, w, how, result, last);
   auto module = ir.parse(text);
   auto target = codegen::cudaTarget(ir.context, "sm_90a");
   if (!module || mlir::failed(target)) {

@@ -27,6 +27,10 @@ const TileCase cases[] = {
      "tensor<200x136xbf16>\n%s = sinter.add %p, %c : tensor<200x136xbf16>\n%u = sinter.relu %s : "
      "tensor<200x136xbf16>\n%v = sinter.add %u, %3 : tensor<200x136xbf16>\n%r = sinter.cast %v : "
      "(tensor<200x136xbf16>) -> tensor<200x136xf32>\n"},
+    {"residual", "tensor<200x192xf16>, tensor<136x192xf16>, tensor<200x136xf16>",
+     "tensor<200x136xf16>",
+     "%p = sinter.matmul %0, %1 {transpose_b = true} : (tensor<200x192xf16>, tensor<136x192xf16>) "
+     "-> tensor<200x136xf16>\n%r = sinter.add %p, %2 : tensor<200x136xf16>\n"},
     {"edges", "tensor<136x72xf16>, tensor<72x200xf16>", "tensor<136x200xf16>",
      "%r = sinter.matmul %0, %1 : (tensor<136x72xf16>, tensor<72x200xf16>) -> "
      "tensor<136x200xf16>\n"},
