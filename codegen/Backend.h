@@ -10,12 +10,19 @@
 
 namespace sinter::codegen {
 
+/// A parameter after a kernel's pointers: a tensor map over the memory of pointer `param`.
+struct CompiledMap {
+  uint32_t param = 0;
+  runtime::TensorMapParam map; // without its location
+};
+
 /// Where a kernel stands in a Program, and the shape of its launches.
 struct CompiledPart {
   uint32_t kernel = 0; // into Program::kernels
   runtime::LaunchShape shape;
   double cycles = 0; // predicted, where there are alternatives
   std::vector<runtime::Alternative> alternatives;
+  std::vector<CompiledMap> maps; // of the last launch of a kernel
 };
 struct CompiledKernel : CompiledPart {
   /// A kernel in two launches: the first takes the inputs and scratch memory that it fills, the second the

@@ -237,6 +237,12 @@ private:
         entry.largest.push_back({location.bytes, what});
       }
     }
+    for (const CompiledMap &map : compiled.maps) {
+      const auto &pointer = std::get<runtime::PointerParam>(launch.params[map.param]);
+      runtime::TensorMapParam param = map.map;
+      param.location = pointer.location;
+      launch.params.push_back(std::move(param));
+    }
     if (compiled.first) {
       runtime::Location scratch = placeScratch(compiled.scratchBytes);
       entry.largest.push_back({scratch.bytes, "parts of the sums of " + launch.label});
@@ -380,8 +386,9 @@ private:
   void appendLaunch(runtime::Launch launch) {
     std::vector<runtime::Location> reads, writes;
     for (auto &param : launch.params) {
-      auto &pointer = std::get<runtime::PointerParam>(param);
-      (pointer.written ? writes : reads).push_back(pointer.location);
+      // What a tensor map reads is a pointer parameter, too.
+      if (auto *pointer = std::get_if<runtime::PointerParam>(&param))
+        (pointer->written ? writes : reads).push_back(pointer->location);
     }
     append(std::move(launch), reads, writes);
   }

@@ -128,7 +128,7 @@ SmallVector<func::FuncOp> calledBy(func::FuncOp function) {
   SmallVector<func::FuncOp> called;
   function.walk([&](func::CallOp call) {
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
-    if (callee && !is_contained(called, callee)) called.push_back(callee);
+    if (callee && !callee.isExternal() && !is_contained(called, callee)) called.push_back(callee);
   });
   return called;
 }

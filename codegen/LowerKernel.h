@@ -40,7 +40,9 @@
 ///     printed), nvgpu.ldmatrix, nvgpu.mma.sync (16x8x16), and on the fragments (vector<4x2xt>, vector<2x2xt>,
 ///     sums vector<2x2xf32>, also as elements of thread-private memrefs) constant zero, vector.extract of a
 ///     sum and vector.extract_strided_slice of whole rows; vector.load and vector.store of neighbours,
-///     vector.extract of one of them.
+///     vector.extract of one of them;
+///   - GPUs whose warpgroups multiply: calls of the device library (DeviceCall.h), gpu.grid_dim (x), and arguments after
+///     the results that are tensor maps, memref<128xi8> with `sinter.tensor_map`.
 /// Indices are plain arithmetic on `index`; no affine ops remain.
 namespace sinter::codegen {
 
@@ -81,6 +83,11 @@ struct LoweredKernel {
 inline constexpr llvm::StringLiteral strictAttr = "sinter.strict", tilesAttr = "sinter.tiles";
 inline constexpr llvm::StringLiteral unrollAttr = "sinter.unroll", narrowAttr = "sinter.narrow",
                                      alignedAttr = "sinter.aligned";
+/// Of an argument: that it is a tensor map, as a dictionary of what it is of (`param`, the number of the pointer argument
+/// whose memory it describes, `shape`, `strides` in bytes, `box`, outermost first, `swizzle` as cuda.h counts them); that
+/// its memory is written, though not through it.
+inline constexpr llvm::StringLiteral tensorMapAttr = "sinter.tensor_map",
+                                     writtenAttr = "sinter.written";
 
 /// Lowers `kernel` to a function at the builder's insertion point (inside a module). The kernel is not
 /// changed. Fails with an error at the op that cannot be lowered.

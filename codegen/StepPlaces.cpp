@@ -47,6 +47,8 @@ std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) cons
       for (auto [param, each] : llvm::enumerate(launch->params))
         if (auto *pointer = std::get_if<runtime::PointerParam>(&each))
           moved(pointer->location, param);
+        else if (auto *map = std::get_if<runtime::TensorMapParam>(&each))
+          moved(map->location, param);
     } else if (auto *copy = std::get_if<runtime::Copy>(&instruction.op)) {
       moved(copy->from, 0);
       moved(copy->to, 1);

@@ -54,6 +54,9 @@ CacheKey keyOf(const Program &program, const Launch &launch, const Device &devic
   for (const KernelParam &param : launch.params)
     if (auto *pointer = std::get_if<PointerParam>(&param))
       key.add("bytes", std::to_string(pointer->location.bytes));
+    else if (auto *map = std::get_if<TensorMapParam>(&param))
+      for (size_t d = 0; d < map->shape.size(); ++d)
+        key.add("map", std::to_string(map->shape[d]) + " " + std::to_string(map->strides[d]));
   return key;
 }
 
@@ -98,6 +101,17 @@ Result<std::vector<std::shared_ptr<Buffer>>> operands(const Launch &launch, Devi
       if (pointer->location.bytes > 0)
         SINTER_RETURN_IF_ERROR(device.fill(buffer->address(), pointer->location.bytes, zero));
       buffers.push_back(std::move(buffer));
+    } else if (auto *map = std::get_if<TensorMapParam>(&param)) {
+      // Over the memory of a pointer before it.
+      size_t same = 0;
+      for (const KernelParam &other : launch.params) {
+        auto *pointer = std::get_if<PointerParam>(&other);
+        if (pointer && pointer->location == map->location) break;
+        same += pointer != nullptr;
+      }
+      if (same >= buffers.size())
+        return Error{ErrorCode::corrupt, "a tensor map over memory that no pointer names"};
+      buffers.push_back(buffers[same]);
     }
   return buffers;
 }

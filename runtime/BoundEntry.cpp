@@ -21,11 +21,11 @@ Name nameOf(const Instruction &instruction) {
   return {"loop", "loop", ""};
 }
 
-/// The index among a launch's addresses of its parameter `param`.
+/// The index among a launch's addresses (of pointers and tensor maps) of its parameter `param`.
 size_t pointerIndex(const Launch &launch, size_t param) {
   size_t index = 0;
   for (size_t p = 0; p < param; ++p)
-    index += std::holds_alternative<PointerParam>(launch.params[p]);
+    index += !std::holds_alternative<ScalarParam>(launch.params[p]);
   return index;
 }
 
@@ -100,6 +100,8 @@ BoundEntry::bindBlock(const Block &block, const Addresses &addresses,
         for (const KernelParam &param : launch->params)
           if (auto *pointer = std::get_if<PointerParam>(&param))
             addSlot(pointer->location, addresses);
+          else if (auto *map = std::get_if<TensorMapParam>(&param))
+            addSlot(map->location, addresses);
       } else if (auto *copy = std::get_if<Copy>(&instruction.op)) {
         addSlot(copy->from, addresses);
         addSlot(copy->to, addresses);

@@ -37,8 +37,8 @@ void BlockAttention::start(int64_t blocks) {
   frame.lowered.grid = blocks, frame.lowered.block = threads;
   block = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x);
   thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
-  variable(*elements, block, 0, blocks - 1);
-  variable(*elements, thread, 0, threads - 1);
+  elements->variable(block, 0, blocks - 1);
+  elements->variable(thread, 0, threads - 1);
   lane = apply(d(0) % lanes, thread);
   group = apply(d(0).floorDiv(lanes), thread);
 }
@@ -48,7 +48,7 @@ void BlockAttention::barrier() { gpu::BarrierOp::create(b, frame.loc); }
 void BlockAttention::loop(Value from, Value to, int64_t step, int64_t most,
                           llvm::function_ref<void(Value)> body) {
   emitLoop(b, frame.loc, from, to, frame.constant(step), {}, [&](Value counter, ValueRange) {
-    variable(*elements, counter, 0, std::max<int64_t>(most - 1, 0));
+    elements->variable(counter, 0, std::max<int64_t>(most - 1, 0));
     body(counter);
     return SmallVector<Value>();
   });
@@ -129,7 +129,7 @@ Value BlockAttention::clamped(Value base, Value own, int64_t count, int64_t tile
   Value index = apply(d(0) + d(1), {base, own});
   if (count % tile == 0) return index;
   Value least = arith::MinSIOp::create(b, frame.loc, index, frame.constant(count - 1));
-  return variable(*elements, least, 0, count - 1);
+  return elements->variable(least, 0, count - 1);
 }
 
 BlockAttention::Pair BlockAttention::pairAt(Value batch, Value head, Value rowBase, int64_t rows,

@@ -32,7 +32,7 @@ public:
         [&] {
           Value number = apply(d(0) - rowBlocks, block);
           Value own = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
-          keyBlock(variable(*elements, own, 0, keyBlocks - 1));
+          keyBlock(elements->variable(own, 0, keyBlocks - 1));
         });
     return failure(elements->failed());
   }

@@ -38,6 +38,7 @@ protected:
   virtual int64_t wantedLanes() const = 0;
 
   void readSchedule(ir::ContractionScheduleAttr schedule);
+  void analyse();
   int64_t itemsOf(const Side &side) const { return side.rows * tileK / side.lanes; }
   int64_t fastExtent(const Side &side) const {
     return (side.alongK ? tileK : side.rows) / side.lanes;
@@ -96,7 +97,6 @@ protected:
   mlir::Value thread, blockM, blockN, batch, split;
 
 private:
-  void analyse();
   void analyseSide(unsigned number, llvm::ArrayRef<int64_t> extents,
                    llvm::function_ref<MergedDims(llvm::ArrayRef<mlir::AffineExpr>)> merge);
   bool isUnitAlong(llvm::ArrayRef<mlir::AffineExpr> positions, llvm::ArrayRef<int64_t> extents,

@@ -1,6 +1,7 @@
 #include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/TileEmitter.h"
 #include "sinter/codegen/contraction/TiledContraction.h"
+#include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/codegen/contraction/WinogradEmitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -122,6 +123,7 @@ private:
 LogicalResult lowerContraction(KernelFrame &frame) {
   ContractionElements points(frame);
   LogicalResult tiled = success();
+  if (lowerWarpgroupContraction(frame, points, tiled)) return tiled;
   if (lowerMatrixContraction(frame, points, tiled)) return tiled;
   if (lowerTiledContraction(frame, points, tiled)) return tiled;
   if (std::optional<WinogradPlan> minimal = WinogradPlan::of(frame, points))

@@ -1,5 +1,6 @@
 #include "sinter/codegen/contraction/MatrixContraction.h"
 #include "sinter/codegen/contraction/ContractionTiles.h"
+#include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/ir/Factors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,7 +33,7 @@ public:
 
   bool suits() {
     auto schedule = dyn_cast<ContractionScheduleAttr>(frame.kernel.getSchedule());
-    if (!frame.options.gpu || frame.options.matrix != "m16n8k16" || !schedule ||
+    if (!frame.options.gpu || frame.options.matrix == "none" || !schedule ||
         schedule.getStages() < 1 || points.window)
       return false;
     number = declaredFactor(points.operand(0));
@@ -40,6 +41,8 @@ public:
         !points.accumulatorType().isF32())
       return false;
     readSchedule(schedule);
+    // What a warpgroup's products cannot have, warps' may.
+    if (isWarpgroupSchedule(schedule)) tileM = tileN = threads = 128, tileK = 32;
     stages = std::max<int64_t>(2, schedule.getStages());
     for (int64_t size : {tileM, tileN, tileK, threads})
       if (!llvm::isPowerOf2_64(uint64_t(size))) return false;

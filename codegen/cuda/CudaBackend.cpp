@@ -16,12 +16,49 @@ using namespace mlir;
 namespace sinter::codegen {
 namespace {
 
+using Maps = SmallVector<DictionaryAttr>;
+
 struct PrintedKernel {
   CudaText text;
   std::optional<CudaText> first; // of a kernel in two launches
   LoweredKernel lowered;         // its functions are gone
   bool awaits = false;
+  Maps maps; // tensor maps among its arguments
+  std::vector<CompiledMap> compiledMaps;
 };
+
+/// What the tensor maps among a function's arguments are of.
+Maps mapsOf(func::FuncOp function) {
+  Maps maps;
+  for (unsigned number = 0; number < function.getNumArguments(); ++number)
+    if (auto map = function.getArgAttrOfType<DictionaryAttr>(number, tensorMapAttr))
+      maps.push_back(map);
+  return maps;
+}
+
+/// Arguments that a kernel takes because one that may stand in its place does.
+LogicalResult addMaps(func::FuncOp function, ArrayRef<DictionaryAttr> maps) {
+  Builder b(function.getContext());
+  for (DictionaryAttr map : maps)
+    if (failed(function.insertArgument(
+            function.getNumArguments(), MemRefType::get({128}, b.getI8Type()),
+            b.getDictionaryAttr(b.getNamedAttr(tensorMapAttr, map)), function.getLoc())))
+      return failure();
+  return success();
+}
+
+CompiledMap compiledMap(func::FuncOp function, DictionaryAttr map) {
+  auto list = [&](StringRef name) -> std::vector<int64_t> {
+    return map.getAs<DenseI64ArrayAttr>(name).asArrayRef().vec();
+  };
+  CompiledMap made;
+  made.param = uint32_t(map.getAs<IntegerAttr>("param").getInt());
+  auto type = cast<MemRefType>(function.getArgument(made.param).getType()).getElementType();
+  made.map.type = type.isBF16() ? runtime::DType::bf16 : runtime::DType::f16;
+  made.map.shape = list("shape"), made.map.strides = list("strides"), made.map.box = list("box");
+  made.map.swizzle = uint32_t(map.getAs<IntegerAttr>("swizzle").getInt());
+  return made;
+}
 
 /// Another schedule of a kernel, and what the model predicts for it.
 struct Other {
@@ -57,8 +94,9 @@ bool canAwait(ir::TargetAttr target) {
   return name.consume_front("sm_") && !name.consumeInteger(10, number) && number >= 90;
 }
 
-/// Lowers into a module of its own and prints it.
-FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel, const CudaBackendOptions &backend) {
+/// Lowers into a module of its own and prints it; where it has no tensor maps it takes `maps` all the same.
+FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel, const CudaBackendOptions &backend,
+                                     ArrayRef<DictionaryAttr> maps = {}) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   LoweringOptions options = LoweringOptions::of(ir::targetOf(kernel));
@@ -66,10 +104,16 @@ FailureOr<PrintedKernel> printKernel(ir::KernelOp kernel, const CudaBackendOptio
   options.strict = ir::isStrict(kernel);
   FailureOr<LoweredKernel> lowered = lowerKernel(kernel, builder, options);
   if (failed(lowered)) return failure();
+  if (mapsOf(lowered->function).empty() && !lowered->first &&
+      failed(addMaps(lowered->function, maps)))
+    return failure();
   const bool awaits = backend.early && canAwait(ir::targetOf(kernel));
   FailureOr<CudaText> text = printCudaKernel(lowered->function, lowered->block, awaits);
   if (failed(text)) return failure();
-  PrintedKernel printed{std::move(*text), std::nullopt, *lowered, awaits};
+  PrintedKernel printed{std::move(*text), std::nullopt, *lowered, awaits, {}, {}};
+  printed.maps = mapsOf(lowered->function);
+  for (DictionaryAttr map : printed.maps)
+    printed.compiledMaps.push_back(compiledMap(lowered->function, map));
   if (lowered->first) {
     FailureOr<CudaText> first = printCudaKernel(lowered->first, lowered->firstBlock, awaits);
     if (failed(first)) return failure();
@@ -158,9 +202,11 @@ public:
       std::string name = kernel.getSymName().str();
       FailureOr<PrintedKernel> printed = printKernel(kernel, options);
       if (failed(printed)) return failure();
+      std::vector<PrintedOther> others;
+      if (failed(printOthers(kernel, *printed, others))) return failure();
       if (dump) dump(name + ".cu", wholeText(kernel, *printed));
       CompiledKernel result = add(name, *printed, program, headerIndex);
-      if (failed(addAlternatives(kernel, result, program, headerIndex))) return failure();
+      addAlternatives(kernel, result, others, program, headerIndex);
       compiled.push_back(std::move(result));
     }
     return compiled;
@@ -199,33 +245,60 @@ private:
     }
     static_cast<CompiledPart &>(result) =
         addPart(name, printed.text, lowered, false, printed.awaits, program, headers);
+    result.maps = printed.compiledMaps;
     return result;
   }
 
-  /// Other tiles for the part of the kernel that multiplies.
-  LogicalResult addAlternatives(ir::KernelOp kernel, CompiledKernel &result,
-                                runtime::Program &program, const Headers &headers) {
-    CompiledPart &multiplies = result.first ? *result.first : result;
+  struct PrintedOther {
+    Other other;
+    PrintedKernel printed;
+  };
+
+  /// The kernel with its other tiles. Where one of them all takes tensor maps, all do: a launch's parameters are the
+  /// same whichever runs.
+  LogicalResult printOthers(ir::KernelOp kernel, PrintedKernel &chosen,
+                            std::vector<PrintedOther> &others) const {
     for (const Other &other : othersOf(kernel)) {
-      FailureOr<PrintedKernel> printed = printOther(kernel, other.schedule);
+      FailureOr<PrintedKernel> printed = printOther(kernel, other.schedule, chosen.maps);
       if (failed(printed)) return failure();
-      // Parts of the sum lie as they do for the tiles that were chosen, or the second launch is another.
-      if (bool(printed->first) != bool(result.first) ||
-          printed->lowered.scratchBytes != result.scratchBytes)
-        continue;
-      CompiledPart part = addPart(
-          kernel.getSymName().str() + (result.first ? "_parts_" : "_") + tileText(other.schedule),
-          printed->first ? *printed->first : printed->text, printed->lowered, bool(printed->first),
-          printed->awaits, program, headers);
-      multiplies.alternatives.push_back({part.kernel, part.shape, other.cycles});
+      others.push_back({other, std::move(*printed)});
+      const Maps &maps = others.back().printed.maps;
+      if (!chosen.maps.empty() || maps.empty()) continue;
+      FailureOr<PrintedKernel> again = printKernel(kernel, options, maps);
+      if (failed(again)) return failure();
+      chosen = std::move(*again);
+      for (PrintedOther &before : others) {
+        if (!before.printed.maps.empty()) continue;
+        FailureOr<PrintedKernel> same = printOther(kernel, before.other.schedule, maps);
+        if (failed(same)) return failure();
+        before.printed = std::move(*same);
+      }
     }
-    if (!multiplies.alternatives.empty()) multiplies.cycles = cyclesOf(kernel);
     return success();
   }
 
+  /// Other tiles for the part of the kernel that multiplies.
+  static void addAlternatives(ir::KernelOp kernel, CompiledKernel &result,
+                              const std::vector<PrintedOther> &others, runtime::Program &program,
+                              const Headers &headers) {
+    CompiledPart &multiplies = result.first ? *result.first : result;
+    for (const auto &[other, printed] : others) {
+      // Parts of the sum lie as they do for the tiles that were chosen, or the second launch is another.
+      if (bool(printed.first) != bool(result.first) ||
+          printed.lowered.scratchBytes != result.scratchBytes)
+        continue;
+      CompiledPart part = addPart(kernel.getSymName().str() + (result.first ? "_parts_" : "_") +
+                                      tileText(other.schedule),
+                                  printed.first ? *printed.first : printed.text, printed.lowered,
+                                  bool(printed.first), printed.awaits, program, headers);
+      multiplies.alternatives.push_back({part.kernel, part.shape, other.cycles});
+    }
+    if (!multiplies.alternatives.empty()) multiplies.cycles = cyclesOf(kernel);
+  }
+
   /// The kernel with another schedule; its name says which.
-  FailureOr<PrintedKernel> printOther(ir::KernelOp kernel,
-                                      ir::ContractionScheduleAttr schedule) const {
+  FailureOr<PrintedKernel> printOther(ir::KernelOp kernel, ir::ContractionScheduleAttr schedule,
+                                      ArrayRef<DictionaryAttr> maps) const {
     std::string name = kernel.getSymName().str();
     Attribute own = kernel.getSchedule();
     llvm::scope_exit restore([&] {
@@ -235,7 +308,7 @@ private:
     kernel.setScheduleAttr(schedule);
     // Where the sum has parts, the launch of the parts is the alternative, and has the name.
     kernel.setSymName(name + (schedule.getSplitK() > 1 ? "" : "_" + tileText(schedule)));
-    FailureOr<PrintedKernel> printed = printKernel(kernel, options);
+    FailureOr<PrintedKernel> printed = printKernel(kernel, options, maps);
     if (succeeded(printed) && printed->first) {
       std::string was = name + "_parts(", is = name + "_parts_" + tileText(schedule) + "(";
       size_t at = printed->first->source.find(was);
@@ -274,12 +347,14 @@ namespace {
 struct Limits {
   StringRef name;
   int64_t sharedBytes, l2Bytes;
-  StringRef matrix = "m16n8k16";
+  StringRef matrix =
+      "m16n8k16"; // m64nNk16: also that, and products of warpgroups from shared memory
 };
-const Limits known[] = {{"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
-                        {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
-                        {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20},
-                        {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
+const Limits known[] = {
+    {"sm_75", 64 << 10, 6 << 20, "none"}, {"sm_80", 163 << 10, 40 << 20},
+    {"sm_86", 99 << 10, 6 << 20},         {"sm_89", 99 << 10, 72 << 20},
+    {"sm_90", 227 << 10, 50 << 20},       {"sm_90a", 227 << 10, 50 << 20, "m64nNk16"},
+    {"sm_100", 227 << 10, 126 << 20},     {"sm_120", 99 << 10, 96 << 20}};
 
 int64_t numberOf(StringRef architecture) {
   int64_t number = 0;
@@ -289,11 +364,15 @@ int64_t numberOf(StringRef architecture) {
 }
 } // namespace
 
-std::string nearestCudaArchitecture(const std::string &architecture) {
+std::string nearestCudaArchitecture(const std::string &architecture, bool portable) {
   StringRef nearest = known[0].name;
-  for (const Limits &limits : known)
-    if (numberOf(limits.name) <= numberOf(architecture) && !limits.name.ends_with("a"))
+  for (const Limits &limits : known) {
+    const bool one = limits.name.ends_with("a"); // the only GPU that runs it
+    if (one ? !portable && numberOf(limits.name) == numberOf(architecture)
+            : numberOf(limits.name) <= numberOf(architecture) &&
+                  numberOf(limits.name) > numberOf(nearest))
       nearest = limits.name;
+  }
   return nearest.str();
 }
 

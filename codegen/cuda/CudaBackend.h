@@ -19,8 +19,8 @@ mlir::FailureOr<ir::TargetAttr> cudaTarget(mlir::MLIRContext &context,
                                            llvm::StringRef architecture = "sm_80");
 
 /// The newest known architecture that is no newer than `architecture` ("sm_103" -> "sm_100"); the oldest, where
-/// all are newer.
-std::string nearestCudaArchitecture(const std::string &architecture);
+/// all are newer. Unless `portable`, kernels for it need not run on newer GPUs ("sm_90" -> "sm_90a").
+std::string nearestCudaArchitecture(const std::string &architecture, bool portable);
 
 /// The text of one kernel as people read it: its canonical text under a comment that says which ops
 /// it computes and where the user wrote them. Its alternatives, where it has some, are listed with what the

@@ -1,4 +1,5 @@
 #include "sinter/codegen/cuda/KernelPrinter.h"
+#include "sinter/codegen/DeviceCall.h"
 #include "sinter/codegen/LowerKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -82,8 +83,10 @@ static bool isWritten(Value pointer) {
   return llvm::any_of(pointer.getUses(), [](OpOperand &use) {
     Operation *user = use.getOwner();
     if (isa<memref::ReinterpretCastOp>(user)) return isWritten(user->getResult(0));
-    if (auto call = dyn_cast<func::CallOp>(user))
-      return isWritten(calleeOf(call).getArgument(use.getOperandNumber()));
+    if (auto call = dyn_cast<func::CallOp>(user)) {
+      func::FuncOp callee = calleeOf(call);
+      return !callee.isExternal() && isWritten(callee.getArgument(use.getOperandNumber()));
+    }
     return isa<memref::StoreOp, vector::StoreOp>(user);
   });
 }
@@ -102,7 +105,10 @@ FailureOr<std::string> KernelPrinter::printAsHelper() {
 LogicalResult KernelPrinter::printHelpers() {
   SmallVector<func::FuncOp> helpers;
   kernel.walk([&](func::CallOp call) {
-    if (func::FuncOp callee = calleeOf(call); !llvm::is_contained(helpers, callee))
+    func::FuncOp callee = calleeOf(call);
+    if (callee.isExternal())
+      headers.insert(deviceHeaderOf(callee).str());
+    else if (!llvm::is_contained(helpers, callee))
       helpers.push_back(callee);
   });
   for (func::FuncOp helper : helpers) {
@@ -128,11 +134,16 @@ LogicalResult KernelPrinter::printParameters() {
       out += ", const " + declare(argument);
       continue;
     }
+    if (argument.getArgNumber()) out += ", ";
+    if (kernel.getArgAttr(argument.getArgNumber(), tensorMapAttr)) {
+      headers.insert("sinter/bulk.cuh");
+      out += "const __grid_constant__ TensorMap " + name(argument);
+      continue;
+    }
     std::string element = type ? typeName(type.getElementType()) : "";
     if (element.empty())
       return kernel.emitError() << "a CUDA kernel cannot take a " << argument.getType();
-    bool written = isWritten(argument);
-    if (argument.getArgNumber()) out += ", ";
+    bool written = isWritten(argument) || kernel.getArgAttr(argument.getArgNumber(), writtenAttr);
     out += (written ? "SINTER_GLOBAL(" : "SINTER_GLOBAL_CONST(") + element + ") " + name(argument);
   }
   out += ") {\n";
@@ -227,7 +238,9 @@ LogicalResult KernelPrinter::printOp(Operation &op) {
       arguments +=
           (arguments.empty() ? "" : ", ") +
           (isa<MemRefType>(operand.getType()) ? name(operand) : text(operand, Binding::select));
-    line(call.getCallee().str() + "(" + arguments + ");");
+    func::FuncOp callee = calleeOf(call);
+    line((callee.isExternal() ? deviceSpellingOf(callee) : callee.getName()).str() + "(" +
+         arguments + ");");
     return success();
   }
   if (auto store = dyn_cast<memref::StoreOp>(op)) {

@@ -306,6 +306,7 @@ FailureOr<Expression> KernelPrinter::expressionOf(Operation &op) {
   };
   if (auto id = dyn_cast<gpu::BlockIdOp>(op)) return place("blockIdx", id.getDimension());
   if (auto id = dyn_cast<gpu::ThreadIdOp>(op)) return place("threadIdx", id.getDimension());
+  if (auto size = dyn_cast<gpu::GridDimOp>(op)) return place("gridDim", size.getDimension());
   if (isa<arith::ArithDialect>(op.getDialect()) && op.getNumResults() == 1) return arithmetic(op);
   return op.emitError() << "'" << op.getName().getStringRef() << "' has no spelling in CUDA";
 }

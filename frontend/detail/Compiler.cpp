@@ -37,7 +37,8 @@ ModuleOptions moduleOptions(const CompileOptions &options) {
   if (options.numerics == Numerics::strict) compile.numerics = "strict";
   if (options.device.kind() == Device::Kind::cuda) {
     compile.architecture =
-        codegen::nearestCudaArchitecture(options.device.runtimeDevice()->architecture());
+        codegen::nearestCudaArchitecture(options.device.runtimeDevice()->architecture(),
+                                         /*portable=*/false);
     compile.early = true;
   }
   if (options.autotune) compile.alternatives = autotunedAlternatives;
@@ -60,6 +61,10 @@ Compiled compileFunctions(const std::vector<const TracedImpl *> &functions,
   result.tracedIr = print(*module, false);
 
   compile.savable = savable;
+  // What is saved may meet a newer GPU.
+  if (savable && options.device.kind() == Device::Kind::cuda)
+    compile.architecture = codegen::nearestCudaArchitecture(
+        options.device.runtimeDevice()->architecture(), /*portable=*/true);
   ContractCheck contracts(options);
   if (*dump || contracts.watchesStages())
     compile.afterStage = [&](llvm::StringRef stage, llvm::StringRef pipeline, ModuleOp module) {

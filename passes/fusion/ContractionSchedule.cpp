@@ -1,6 +1,7 @@
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/ir/Alternatives.h"
 #include "sinter/ir/Factors.h"
+#include "sinter/ir/Machine.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -24,10 +25,7 @@ constexpr Tile tiles[] = {
     {32, 128, 16, 128}, {128, 32, 16, 128}, {64, 32, 16, 128}, {32, 64, 16, 128}, {32, 32, 16, 64},
     {16, 128, 16, 128}, {128, 16, 16, 128}, {16, 64, 16, 64},  {64, 16, 16, 64},  {16, 16, 16, 64}};
 
-/// About how many multiprocessors there are: a GPU's L2 grows with them (132 beside 50 MiB).
-double multiprocessorsOf(TargetAttr target) {
-  return std::min(148.0, 72 + 1.2 * double(target.getL2Bytes() >> 20));
-}
+double multiprocessorsOf(TargetAttr target) { return ir::multiprocessorsOf(target.getL2Bytes()); }
 
 // Cycles, of one multiprocessor where nothing else is said. Estimates: no measurement stands behind them.
 constexpr double lanes = 128, sharedBytes = 128, l2Bytes = 40, stepLatency = 450, launch = 4000,
@@ -61,6 +59,12 @@ constexpr MatrixTile tilesOfUnits[] = {{128, 128, 32, 128}, {128, 64, 32, 128}, 
 // Multiply-adds of a multiprocessor's matrix units a cycle; bytes of bf16 and f16.
 constexpr double matrixLanes = 1024, narrowBytes = 2;
 
+// Of warpgroups that multiply from shared memory: two of 64 rows each, and one that sends for tiles. Their products run
+// beside everything else, twice as fast.
+constexpr MatrixTile tilesOfWarpgroups[] = {{128, 256, 64, 384}, {128, 128, 64, 384}};
+constexpr double warpgroupLanes = 2048;
+bool isOfWarpgroups(const MatrixTile &tile) { return tile.threads == 384; }
+
 /// How many instructions an element of a side costs on its way into shared memory: next to none where the side is
 /// one run of memory, index arithmetic where its place is found from several loops (im2col).
 double instructionsOf(ArrayRef<int64_t> mn, ArrayRef<int64_t> k) {
@@ -91,9 +95,38 @@ double matrixCyclesOf(const MatrixTile &tile, const Sizes &sizes, double splits,
   return cycles;
 }
 
+/// Cycles of a persistent grid, a block a multiprocessor: the sums of one tile leave while the next is multiplied.
+double warpgroupCyclesOf(const MatrixTile &tile, const Sizes &sizes, double processors) {
+  double m = double(sizes.m), n = double(sizes.n), k = double(sizes.k);
+  double tiles =
+      std::ceil(m / double(tile.m)) * std::ceil(n / double(tile.n)) * double(sizes.batch);
+  double loaded = double(tile.m + tile.n) * double(tile.k) * narrowBytes;
+  double compute = double(tile.m * tile.n * tile.k) / warpgroupLanes;
+  // Each warpgroup reads its rows and all columns from shared memory, where they were written once.
+  double shared = (2 * loaded + double(tile.n * tile.k) * narrowBytes) / sharedBytes;
+  double step = std::max({compute, shared / 2, loaded / l2Bytes});
+  double steps = std::ceil(k / double(tile.k));
+  double leaving = double(tile.m * tile.n) * (2 * 4 / sharedBytes + narrowBytes / l2Bytes);
+  double own = std::ceil(tiles / processors);
+  double throughput = own * std::max(step * steps, leaving);
+  return std::max(throughput, steps * stepLatency / 3) + 0.05 * throughput + leaving + startAndEnd;
+}
+
+/// Whether the target's warpgroups multiply from shared memory, and bulk copies bring both sides there: plain matrices
+/// whose rows are multiples of 16 bytes.
+bool suitsWarpgroups(ContractionOpInterface op, TargetAttr target) {
+  if (target.getMatrix() != "m64nNk16") return false;
+  ContractionDims dims = op.getContractionDims();
+  if (dims.m.size() > 1 || dims.n.size() > 1 || dims.k.size() > 1) return false;
+  return llvm::all_of(ArrayRef<unsigned>{0, 1}, [&](unsigned side) {
+    Value operand = op->getOperand(op.getSideOperand(side));
+    return shapeOf(operand).back() % 8 == 0 && declaredFactor(operand) == elementOf(operand);
+  });
+}
+
 /// Whether the target's matrix unit multiplies what `op` multiplies.
 bool suitsMatrixUnit(ContractionOpInterface op, TargetAttr target) {
-  if (target.getMatrix() != "m16n8k16") return false;
+  if (target.getMatrix() == "none") return false;
   Type lhs = declaredFactor(op->getOperand(op.getSideOperand(0))),
        rhs = declaredFactor(op->getOperand(op.getSideOperand(1)));
   return lhs == rhs && (lhs.isBF16() || lhs.isF16()) &&
@@ -134,6 +167,12 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
       best = cycles, chosen = tile, splitK = splits;
     }
   }
+  if (suitsWarpgroups(op, target))
+    for (const MatrixTile &tile : tilesOfWarpgroups) {
+      double cycles = warpgroupCyclesOf(tile, sizes, processors);
+      if (best != 0 && cycles >= best) continue;
+      best = cycles, chosen = tile, splitK = 1;
+    }
   if (best == 0) return nullptr;
   return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
                                       chosen.threads, mostMatrixStages);
@@ -142,6 +181,7 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
 } // namespace
 
 ArrayRef<MatrixTile> matrixTiles() { return tilesOfUnits; }
+ArrayRef<MatrixTile> warpgroupTiles() { return tilesOfWarpgroups; }
 
 MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAttr schedule,
                                TargetAttr target) {
@@ -150,9 +190,13 @@ MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAtt
   MatrixTile tile{schedule.getTileM(), schedule.getTileN(), schedule.getTileK(),
                   schedule.getThreads()};
   double processors = multiprocessorsOf(target);
+  double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
+  if (isOfWarpgroups(tile)) {
+    double cycles = warpgroupCyclesOf(tile, sizes, processors);
+    return {cycles, products / warpgroupLanes / processors / cycles};
+  }
   double cycles = matrixCyclesOf(tile, sizes, double(schedule.getSplitK()), processors,
                                  instructionsOf(dims.m, dims.k), instructionsOf(dims.n, dims.k));
-  double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
   return {cycles, products / matrixLanes / processors / cycles};
 }
 
@@ -165,9 +209,13 @@ void addAlternatives(ModuleOp module, unsigned count) {
     ContractionOpInterface op = *ops.begin();
     TargetAttr target = targetOf(kernel);
     SmallVector<std::pair<double, ContractionScheduleAttr>> ranked;
-    for (MatrixTile tile : tilesOfUnits) {
-      tile.k = chosen.getTileK();
-      if (!fits(tile, target)) continue;
+    SmallVector<MatrixTile> tiles(matrixTiles());
+    bool choseWarpgroups = chosen.getThreads() == 384;
+    for (MatrixTile &tile : tiles) tile.k = choseWarpgroups ? tile.k : chosen.getTileK();
+    if (chosen.getSplitK() == 1 && suitsWarpgroups(op, target))
+      llvm::append_range(tiles, warpgroupTiles());
+    for (const MatrixTile &tile : tiles) {
+      if (!isOfWarpgroups(tile) && !fits(tile, target)) continue;
       auto schedule =
           ContractionScheduleAttr::get(b.getContext(), tile.m, tile.n, tile.k, chosen.getSplitK(),
                                        tile.threads, mostMatrixStages);

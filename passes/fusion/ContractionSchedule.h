@@ -18,6 +18,8 @@ struct MatrixTile {
 };
 /// Those that are chosen from, and how many steps ahead tiles are copied at most.
 llvm::ArrayRef<MatrixTile> matrixTiles();
+/// Those of warpgroups that multiply from shared memory (sm_90a).
+llvm::ArrayRef<MatrixTile> warpgroupTiles();
 inline constexpr int64_t mostMatrixStages = 4;
 
 /// What the model says of a schedule by a matrix unit: cycles until the last block has ended, and the share of them

@@ -20,6 +20,7 @@ struct CUgraphEdgeData_st;
 struct CUgraphExecUpdateResultInfo_st;
 struct CUlaunchConfig_st;
 struct CUmemPoolHandle_st;
+struct CUtensorMap_st;
 
 /// The part of the CUDA driver's interface that the runtime uses, declared here so that no toolkit
 /// is needed to build. Enumerations are `int` and unsigned flags, as the ABI passes them; a test
@@ -90,6 +91,13 @@ enum : unsigned {
   cuStreamSetCaptureDependencies = 1
 };
 enum : int { cuLaunchProgrammaticSerialization = 6 };
+enum : int {
+  cuTensorMapFloat16 = 6,
+  cuTensorMapBfloat16 = 9,
+  cuTensorMapInterleaveNone = 0,
+  cuTensorMapL2Promotion128 = 2,
+  cuTensorMapFillZeros = 0
+};
 
 /// CUlaunchAttribute and CUlaunchConfig, by layout.
 struct LaunchAttribute {
@@ -102,6 +110,11 @@ struct LaunchConfig {
   CuStream stream;
   LaunchAttribute *attributes;
   unsigned numAttributes;
+};
+
+/// CUtensorMap, by layout.
+struct alignas(128) TensorMap {
+  uint64_t words[16] = {};
 };
 
 // X(name as exported, parameters). The suffixes are the ones cuda.h maps the plain names to; the
@@ -164,6 +177,10 @@ struct LaunchConfig {
                      CuStream stream, void **params, void **extra))                                \
   X(cuLaunchKernelEx,                                                                              \
     (const CUlaunchConfig_st *config, CuFunction function, void **params, void **extra))           \
+  X(cuTensorMapEncodeTiled,                                                                        \
+    (CUtensorMap_st * map, int type, unsigned rank, void *address, const uint64_t *sizes,          \
+     const uint64_t *strides, const unsigned *box, const unsigned *elementStrides, int interleave, \
+     int swizzle, int l2Promotion, int fill))                                                      \
   X(cuGraphInstantiateWithFlags, (CuGraphExec * exec, CuGraph graph, unsigned long long flags))    \
   X(cuGraphExecUpdate_v2,                                                                          \
     (CuGraphExec exec, CuGraph graph, CUgraphExecUpdateResultInfo_st * result))                    \

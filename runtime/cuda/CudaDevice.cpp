@@ -1,5 +1,6 @@
 #include "sinter/runtime/cuda/CudaDevice.h"
 
+#include "sinter/runtime/TensorMaps.h"
 #include "sinter/runtime/cuda/CudaContext.h"
 #include "sinter/runtime/cuda/CudaModule.h"
 #include "sinter/runtime/cuda/CudaRecording.h"
@@ -133,6 +134,7 @@ private:
   }
   /// A failure of a call that may wait is also that of a kernel that was queued before.
   Status named(Status status);
+  Status encode(const TensorMapParam &map, void *address, TensorMap &to) const;
   Status queueLaunch(const CudaKernel &kernel, const LaunchShape &shape, void **params);
   Status queueFill(CuDevicePtr address, size_t size, std::span<const uint8_t> pattern);
   Status check(CuResult result, const char *call) const {
@@ -170,13 +172,15 @@ Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
                                              status.error().message)};
   };
   SINTER_RETURN_IF_ERROR(context_->enter());
-  // The driver copies parameters by their sizes in the kernel's image: eight bytes hold any of them.
+  // The driver copies parameters by their sizes in the kernel's image: eight bytes hold any but tensor maps.
   constexpr size_t maxParams = 512;
   if (launch.params.size() > maxParams)
     return ofKernel({ErrorCode::unsupported,
                      fmt::format("{} parameters (at most {})", launch.params.size(), maxParams)});
   uint64_t values[maxParams];
   void *params[maxParams];
+  std::vector<TensorMap> maps;
+  maps.reserve(launch.params.size()); // none moves
   size_t nextAddress = 0;
   for (size_t i = 0; i < launch.params.size(); ++i) {
     params[i] = &values[i];
@@ -188,8 +192,12 @@ Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
     } else if (const auto *scalar = std::get_if<ScalarParam>(&launch.params[i])) {
       std::memcpy(&values[i], scalar->bits.data(), 8);
     } else {
-      return ofKernel({ErrorCode::unsupported,
-                       fmt::format("parameter {} is a tensor map, which is not supported", i)});
+      if (nextAddress >= addresses.size())
+        return ofKernel(
+            {ErrorCode::invalidArgument, fmt::format("tensor map parameter {} has no address", i)});
+      params[i] = &maps.emplace_back();
+      SINTER_RETURN_IF_ERROR(ofKernel(encode(std::get<TensorMapParam>(launch.params[i]),
+                                             addresses[nextAddress++], maps.back())));
     }
   }
   const LaunchShape &shape = launch.shape;
@@ -211,6 +219,29 @@ Status CudaDevice::launch(const LoadedKernel &loaded, const Launch &launch,
   else
     log_->add(std::move(name));
   return ofKernel(recorded([&] { return queueLaunch(kernel, shape, params); }));
+}
+
+Status CudaDevice::encode(const TensorMapParam &map, void *address, TensorMap &to) const {
+  SINTER_RETURN_IF_ERROR(checkTensorMap(map, address));
+  if (map.type != DType::bf16 && map.type != DType::f16)
+    return {ErrorCode::unsupported, fmt::format("a tensor map of {}", name(map.type))};
+  // Innermost first, strides without the neighbours'.
+  const size_t rank = map.shape.size();
+  std::array<uint64_t, 5> sizes{}, strides{};
+  std::array<unsigned, 5> box{}, steps;
+  steps.fill(1);
+  for (size_t d = 0; d < rank; ++d) {
+    sizes[d] = static_cast<uint64_t>(map.shape[rank - 1 - d]);
+    box[d] = static_cast<unsigned>(map.box[rank - 1 - d]);
+    if (d > 0) strides[d - 1] = static_cast<uint64_t>(map.strides[rank - 1 - d]);
+  }
+  return check(api().cuTensorMapEncodeTiled(
+                   reinterpret_cast<CUtensorMap_st *>(&to),
+                   map.type == DType::bf16 ? cuTensorMapBfloat16 : cuTensorMapFloat16,
+                   static_cast<unsigned>(rank), address, sizes.data(), strides.data(), box.data(),
+                   steps.data(), cuTensorMapInterleaveNone, static_cast<int>(map.swizzle),
+                   cuTensorMapL2Promotion128, cuTensorMapFillZeros),
+               "cuTensorMapEncodeTiled");
 }
 
 Status CudaDevice::queueLaunch(const CudaKernel &kernel, const LaunchShape &shape, void **params) {

@@ -17,7 +17,7 @@ using sinter_emu::WarpRequest;
 namespace {
 constexpr size_t staticSharedLimit = 48 * 1024;
 constexpr size_t sharedLimit = 227 * 1024;
-constexpr size_t sharedAlign = 128;
+constexpr size_t sharedAlign = 1024;
 
 BlockRunner *runnerOf(Host *host) { return static_cast<BlockRunner *>(host->runner); }
 
@@ -57,6 +57,9 @@ BlockRunner::BlockRunner() {
   host_.copyAsync = onCopyAsync;
   host_.copyAsyncCommit = onCopyAsyncCommit;
   host_.copyAsyncWait = onCopyAsyncWait;
+  host_.async = onAsync;
+  host_.warpgroup = onWarpgroup;
+  host_.sharedAddress = onSharedAddress;
   host_.badAccess = onBadAccess;
   host_.badIndex = onBadIndex;
   staticMemory_.resize(staticSharedLimit + sharedAlign);
@@ -147,12 +150,13 @@ void BlockRunner::startBlock() {
   numDone_ = numAtBarrier_ = 0;
   for (Warp &warp : warps_) {
     warp.fresh = warp.existing;
-    warp.ready = warp.atWarp = warp.atBarrier = warp.done = 0;
+    warp.ready = warp.atWarp = warp.atBarrier = warp.atEvent = warp.done = 0;
   }
   sharedArrays_.clear();
   sharedUsed_ = 0;
   if (grid_.dynamicSharedBytes)
     std::memset(host_.dynamicShared.base, schedule_.sharedFill, grid_.dynamicSharedBytes);
+  async_.startBlock(host_.dynamicShared, numThreads_, schedule_.sharedFill, schedule_.copiesLate);
   laneShift_ = schedule_.seed ? random(32) : 0;
   lanesDescend_ = schedule_.seed && random(2);
   warp_ = random(numWarps_);
@@ -188,6 +192,8 @@ void BlockRunner::workerMain(void *argument) {
     runner.kernel_->invoke(runner.arguments_.data());
     if (!thread->copies.empty()) // nobody can see what was never waited for
       thread->copies.clear();
+    if (std::string left = runner.async_.leftBehind(thread->rank); !left.empty())
+      runner.fail(std::move(left));
     runner.warps_[thread->warp].done |= 1u << thread->lane;
     ++runner.numDone_;
     Thread *next = runner.pick();
@@ -233,8 +239,13 @@ BlockRunner::Thread *BlockRunner::takeLane(unsigned index) {
 
 BlockRunner::Thread *BlockRunner::pick() {
   if (warps_[warp_].runnable()) return takeLane(warp_);
-  if (numDone_ == numThreads_) return nullptr;
-  for (int attempt = 0; attempt < 2; ++attempt) {
+  if (numDone_ == numThreads_) {
+    failure_ = async_.leftBehind();
+    if (!failure_.empty()) failure_ += ", in block " + text(host_.block);
+    return nullptr;
+  }
+  // Copies for which threads wait land when nothing else can happen.
+  do {
     const unsigned start = random(numWarps_);
     for (unsigned i = 0; i < numWarps_; ++i) {
       const unsigned index = (start + i) % numWarps_;
@@ -243,8 +254,7 @@ BlockRunner::Thread *BlockRunner::pick() {
         return takeLane(index);
       }
     }
-    if (!releaseBarrier()) break;
-  }
+  } while (failure_.empty() && (releaseBarrier() || async_.landOne()));
   if (failure_.empty()) describeStandstill();
   return nullptr;
 }
@@ -271,6 +281,12 @@ bool BlockRunner::releaseBarrier() {
 }
 
 void BlockRunner::describeStandstill() {
+  for (unsigned i = 0; i < numThreads_; ++i)
+    if (const AsyncUnit::Request *waits = waitsFor(i)) {
+      failure_ = fmt::format("standstill: thread {} waits for {}, in block {}",
+                             text(threads_[i].index), async_.describe(*waits), text(host_.block));
+      return;
+    }
   // Somebody waits for threads that will not come: name one of each kind.
   std::string waiting, missing;
   for (unsigned i = 0; i < numThreads_; ++i) {
@@ -316,6 +332,37 @@ void BlockRunner::abandon() {
   Worker &self = *current().worker;
   Fiber::switchTo(self.fiber, scheduler_); // nothing on this stack is ever destroyed
   std::abort();
+}
+
+void BlockRunner::wait(const AsyncUnit::Request &request) {
+  Thread &t = current();
+  t.waits = request;
+  warps_[t.warp].atEvent |= 1u << t.lane;
+  block(t);
+}
+
+const AsyncUnit::Request *BlockRunner::waitsFor(unsigned rank) const {
+  return warps_[rank / 32].atEvent >> rank % 32 & 1 ? &threads_[rank].waits : nullptr;
+}
+
+void BlockRunner::release(unsigned rank) {
+  warps_[rank / 32].atEvent &= ~(1u << rank % 32);
+  warps_[rank / 32].ready |= 1u << rank % 32;
+}
+
+void BlockRunner::fail(std::string message) {
+  failure_ = std::move(message) + "; " + where(current());
+  abandon();
+}
+
+void BlockRunner::onAsync(Host *host, const sinter_emu::AsyncRequest *request) {
+  runnerOf(host)->async_.request(*request);
+}
+void BlockRunner::onWarpgroup(Host *host, const sinter_emu::WarpgroupRequest *request) {
+  runnerOf(host)->async_.product(*request);
+}
+unsigned BlockRunner::onSharedAddress(Host *host, const void *at) {
+  return runnerOf(host)->async_.sharedAddress(at);
 }
 
 void BlockRunner::onSyncBlock(Host *host, const char *file, int line) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sinter/runtime/Status.h"
+#include "sinter/runtime/emulated/AsyncUnit.h"
 #include "sinter/runtime/emulated/Fiber.h"
 #include "sinter/runtime/emulated/shim/EmuAbi.h"
 
@@ -31,7 +32,7 @@ struct Grid {
 /// order and lanes in a seeded one: a kernel that lacks a barrier sees orders in which that shows
 /// (fibers that advance in step hide it). A thread that never waits costs no switch: the fiber that
 /// ran it takes the next.
-class BlockRunner {
+class BlockRunner final : private AsyncUnit::Threads {
 public:
   BlockRunner();
   BlockRunner(const BlockRunner &) = delete;
@@ -69,11 +70,12 @@ private:
     int line = 0;
     std::vector<PendingCopy> copies;
     int copyGroup = 0;
+    AsyncUnit::Request waits; // for what works beside the threads
   };
-  // One bit per lane. Every existing lane is in exactly one of the last five.
+  // One bit per lane. Every existing lane is in exactly one of the last six.
   struct Warp {
     uint32_t existing = 0;
-    uint32_t fresh = 0, ready = 0, atWarp = 0, atBarrier = 0, done = 0;
+    uint32_t fresh = 0, ready = 0, atWarp = 0, atBarrier = 0, atEvent = 0, done = 0;
     uint32_t runnable() const { return fresh | ready; }
   };
   struct SharedArray {
@@ -100,6 +102,13 @@ private:
                                 unsigned align);
   std::string where(const Thread &thread) const;
   uint32_t random(uint32_t bound);
+
+  unsigned currentRank() const override { return static_cast<const Thread *>(host_.current)->rank; }
+  void wait(const AsyncUnit::Request &request) override;
+  const AsyncUnit::Request *waitsFor(unsigned rank) const override;
+  void release(unsigned rank) override;
+  unsigned pickBelow(unsigned bound) override { return random(bound); }
+  [[noreturn]] void fail(std::string message) override;
   Thread &current() { return *static_cast<Thread *>(host_.current); }
 
   static void workerMain(void *worker);
@@ -112,11 +121,15 @@ private:
                           unsigned some);
   static void onCopyAsyncCommit(sinter_emu::Host *);
   static void onCopyAsyncWait(sinter_emu::Host *, int pending);
+  static void onAsync(sinter_emu::Host *, const sinter_emu::AsyncRequest *);
+  static void onWarpgroup(sinter_emu::Host *, const sinter_emu::WarpgroupRequest *);
+  static unsigned onSharedAddress(sinter_emu::Host *, const void *at);
   static void onBadAccess(sinter_emu::Host *, const sinter_emu::Region *, long long offset,
                           unsigned bytes, unsigned align);
   static void onBadIndex(sinter_emu::Host *, const char *name, long long index, long long size);
 
   sinter_emu::Host host_;
+  AsyncUnit async_{*this};
   const sinter_emu::KernelInfo *kernel_ = nullptr;
   std::span<const sinter_emu::Argument> arguments_;
   std::span<const std::string> paramNames_;

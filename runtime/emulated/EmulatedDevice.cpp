@@ -1,4 +1,5 @@
 #include "sinter/runtime/Device.h"
+#include "sinter/runtime/TensorMaps.h"
 #include "sinter/runtime/emulated/BlockRunner.h"
 #include "sinter/runtime/emulated/EmulatedModule.h"
 #include "sinter/runtime/emulated/HostCompiler.h"
@@ -117,6 +118,7 @@ public:
 private:
   Status launchChecked(const EmulatedKernel &kernel, const Launch &launch,
                        std::span<void *const> addresses);
+  static Result<sinter_emu::TensorMap> encode(const TensorMapParam &map, void *address);
   Status checkShape(const EmulatedKernel &kernel, const LaunchShape &shape) const;
 
   EmulatedOptions options_;
@@ -145,6 +147,24 @@ Status EmulatedDevice::checkShape(const EmulatedKernel &kernel, const LaunchShap
   return {};
 }
 
+Result<sinter_emu::TensorMap> EmulatedDevice::encode(const TensorMapParam &map, void *address) {
+  SINTER_RETURN_IF_ERROR(checkTensorMap(map, address));
+  const size_t rank = map.shape.size();
+  if (rank != 3)
+    return Error{ErrorCode::unsupported,
+                 fmt::format("a tensor map of {} dimensions; kernels copy boxes of 3", rank)};
+  sinter_emu::TensorMap made;
+  made.base = static_cast<char *>(address);
+  for (size_t d = 0; d < 3; ++d) { // innermost first, as the driver has them
+    made.size[d] = static_cast<unsigned long long>(map.shape[2 - d]);
+    made.stride[d] = static_cast<unsigned long long>(map.strides[2 - d]);
+    made.box[d] = static_cast<unsigned>(map.box[2 - d]);
+  }
+  made.elementBytes = static_cast<unsigned>(byteWidth(map.type));
+  made.swizzle = map.swizzle;
+  return made;
+}
+
 Status EmulatedDevice::launchChecked(const EmulatedKernel &kernel, const Launch &launch,
                                      std::span<void *const> addresses) {
   SINTER_RETURN_IF_ERROR(checkShape(kernel, launch.shape));
@@ -154,6 +174,7 @@ Status EmulatedDevice::launchChecked(const EmulatedKernel &kernel, const Launch 
                                                     launch.params.size(), kernel.info.numParams)};
   std::vector<sinter_emu::Argument> arguments(launch.params.size() + 1);
   std::vector<sinter_emu::Region> regions(launch.params.size());
+  std::vector<sinter_emu::TensorMap> maps(launch.params.size());
   std::vector<Snapshot> snapshots;
   size_t nextAddress = 0;
   for (size_t i = 0; i < launch.params.size(); ++i) {
@@ -161,9 +182,11 @@ Status EmulatedDevice::launchChecked(const EmulatedKernel &kernel, const Launch 
     const std::string label =
         fmt::format("parameter {}{}", i, i < names.size() ? " '" + names[i] + "'" : "");
     if (const auto *pointer = std::get_if<PointerParam>(&launch.params[i])) {
-      if (info.kind == sinter_emu::ParamKind::scalar)
+      if (info.kind == sinter_emu::ParamKind::scalar ||
+          info.kind == sinter_emu::ParamKind::tensorMap)
         return {ErrorCode::invalidArgument,
-                label + " is a scalar in the text, the launch passes a pointer"};
+                fmt::format("{} is a {} in the text, the launch passes a pointer", label,
+                            info.kind == sinter_emu::ParamKind::scalar ? "scalar" : "tensor map")};
       if (nextAddress >= addresses.size())
         return {ErrorCode::invalidArgument,
                 fmt::format("{} has no address ({} were given)", label, addresses.size())};
@@ -184,15 +207,23 @@ Status EmulatedDevice::launchChecked(const EmulatedKernel &kernel, const Launch 
     } else if (const auto *scalar = std::get_if<ScalarParam>(&launch.params[i])) {
       if (info.kind != sinter_emu::ParamKind::scalar)
         return {ErrorCode::invalidArgument,
-                label + " is a pointer in the text, the launch passes a scalar"};
+                label + " is no scalar in the text, the launch passes one"};
       if (static_cast<int64_t>(info.elementBytes) != byteWidth(scalar->type))
         return {ErrorCode::invalidArgument,
                 fmt::format("{} has {} bytes in the text, the launch passes {} ({})", label,
                             info.elementBytes, byteWidth(scalar->type), name(scalar->type))};
       std::memcpy(&arguments[i].bits, scalar->bits.data(), 8);
     } else {
-      return {ErrorCode::unsupported,
-              label + " is a tensor map, which the emulated device does not decode"};
+      if (info.kind != sinter_emu::ParamKind::tensorMap)
+        return {ErrorCode::invalidArgument,
+                label + " is no tensor map in the text, the launch passes one"};
+      if (nextAddress >= addresses.size())
+        return {ErrorCode::invalidArgument,
+                fmt::format("{} has no address ({} were given)", label, addresses.size())};
+      auto map = encode(std::get<TensorMapParam>(launch.params[i]), addresses[nextAddress++]);
+      if (!map.ok()) return {map.error().code, label + ": " + map.error().message};
+      maps[i] = *map;
+      arguments[i].map = &maps[i];
     }
   }
 

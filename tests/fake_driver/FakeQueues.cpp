@@ -251,6 +251,17 @@ CuResult cuFuncSetAttribute(CuFunction, int, int) {
   ENTER(cuFuncSetAttribute);
   return cuSuccess;
 }
+// What the fake GPU needs to know of a map is where its tensor lies; programs say the rest.
+CuResult cuTensorMapEncodeTiled(CUtensorMap_st *map, int, unsigned rank, void *address,
+                                const uint64_t *, const uint64_t *, const unsigned *,
+                                const unsigned *, int, int, int, int) {
+  ENTER(cuTensorMapEncodeTiled);
+  if (rank < 1 || rank > 5 || reinterpret_cast<uintptr_t>(address) % 16 != 0 ||
+      reinterpret_cast<uintptr_t>(map) % 64 != 0)
+    return cuErrorInvalidValue;
+  std::memcpy(static_cast<void *>(map), &address, sizeof(address));
+  return cuSuccess;
+}
 CuResult cuLaunchKernel(CuFunction function, unsigned gridX, unsigned gridY, unsigned gridZ,
                         unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,
                         CuStream stream, void **params, void **) {

@@ -2,6 +2,8 @@
 
 #include "../ops/Harness.h"
 
+#include "sinter/codegen/BuildProgram.h"
+#include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/codegen/cuda/DeviceHeaders.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -152,19 +154,71 @@ const Product products[] = {
      "tensor<35x49xbf16>\n"
      "  return %r : tensor<35x49xbf16>\n}\n"}};
 
+std::vector<HostTensor> inputsOf(mlir::ModuleOp module) {
+  std::vector<HostTensor> inputs;
+  std::mt19937 random(3);
+  for (mlir::Type type : Ir::function(module, "f").getArgumentTypes()) {
+    auto tensor = llvm::cast<mlir::RankedTensorType>(type);
+    std::vector<double> numbers(tensor.getNumElements());
+    for (double &x : numbers) x = std::uniform_real_distribution<double>(-1, 1)(random);
+    inputs.push_back(codegen::fromNumbers(tensor, numbers));
+  }
+  return inputs;
+}
+
 std::optional<MutationCase> productCase(Ir &ir, const Product &product,
                                         std::vector<std::string> &problems) {
   auto module = ir.parse(product.text);
-  std::vector<HostTensor> inputs;
-  std::mt19937 random(3);
-  if (module)
-    for (mlir::Type type : Ir::function(*module, "f").getArgumentTypes()) {
-      auto tensor = llvm::cast<mlir::RankedTensorType>(type);
-      std::vector<double> numbers(tensor.getNumElements());
-      for (double &x : numbers) x = std::uniform_real_distribution<double>(-1, 1)(random);
-      inputs.push_back(codegen::fromNumbers(tensor, numbers));
-    }
-  return caseFor(ir, product.title, product.text, inputs, problems);
+  return caseFor(ir, product.title, product.text,
+                 module ? inputsOf(*module) : std::vector<HostTensor>(), problems);
+}
+
+/// Products by warpgroups, which the model would not choose for so little: more steps of k than slots, tiles that are cut,
+/// one block that makes several, bias and residual on their way out.
+std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool transposed,
+                                          std::vector<std::string> &problems) {
+  std::string x = transposed ? "tensor<320x136xbf16>" : "tensor<136x320xbf16>",
+              w = transposed ? "tensor<200x320xbf16>" : "tensor<320x200xbf16>",
+              how = transposed ? " {transpose_a = true, transpose_b = true}" : "";
+  // A result of 16 bits leaves by bulk copies, one of 32 does not.
+  std::string result = transposed ? "tensor<136x200xf32>" : "tensor<136x200xbf16>",
+              last = transposed ? "  %r = sinter.cast %s : (tensor<136x200xbf16>) -> " + result
+                                : "  %r = sinter.relu %s : " + result;
+  std::string text =
+      fmt::format("func.func @f(%x: {0}, %w: {1}, %b: tensor<200xbf16>) -> {3} {{\n"
+                  "  %p = sinter.matmul %x, %w{2} : ({0}, {1}) -> tensor<136x200xbf16>\n"
+                  "  %c = sinter.broadcast %b : (tensor<200xbf16>) -> tensor<136x200xbf16>\n"
+                  "  %s = sinter.add %p, %c : tensor<136x200xbf16>\n{4}\n  return %r : {3}\n}}\n",
+                  x, w, how, result, last);
+  auto module = ir.parse(text);
+  auto target = codegen::cudaTarget(ir.context, "sm_90a");
+  if (!module || mlir::failed(target)) {
+    problems.push_back(title + ": " + ir.errors);
+    return std::nullopt;
+  }
+  MutationCase made{title, {}, "f", {}, {}};
+  for (const HostTensor &input : inputsOf(*module)) made.inputs.push_back(codegen::toBytes(input));
+  for (auto type : resultTypes(*module, "f"))
+    made.outputBytes.push_back(codegen::tensorTypeOf(type).numBytes());
+  (*module)->setAttr(ir::targetAttr, *target);
+  codegen::CodegenOptions options;
+  options.target = runtime::TargetKind::cuda;
+  bool planned = mlir::succeeded(passes::runPipeline(*module, {}, {}, nullptr));
+  module->walk([&](ir::KernelOp kernel) {
+    if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
+      kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(
+          &ir.context, 128, 128, 64, /*splitK=*/1, /*threads=*/384, /*stages=*/2));
+  });
+  mlir::FailureOr<runtime::Program> program = mlir::failure();
+  if (planned) program = codegen::compileToProgram(*module, options);
+  if (mlir::failed(program)) {
+    problems.push_back(title + ": " + ir.errors);
+    return std::nullopt;
+  }
+  made.program = std::move(*program);
+  for (runtime::Instruction &instruction : made.program.entries[0].body)
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) launch->shape.grid[0] = 1;
+  return made;
 }
 
 } // namespace
@@ -192,6 +246,10 @@ void eachCase(bool all, const std::string &filter, std::vector<std::string> &pro
   }
   for (const Product &product : products)
     visit(product.title, [&](Ir &ir) { return productCase(ir, product, problems); });
+  for (bool transposed : {false, true}) {
+    std::string title = transposed ? "warpgroups' product, transposed" : "warpgroups' product";
+    visit(title, [&](Ir &ir) { return warpgroupCase(ir, title, transposed, problems); });
+  }
   visit("update of 3 parameters", [&](Ir &ir) { return updateCase(ir, problems); });
 }
 

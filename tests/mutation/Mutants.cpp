@@ -19,6 +19,10 @@ const char *name(MutantKind kind) {
     return "wait";
   case MutantKind::commit:
     return "commit";
+  case MutantKind::arrival:
+    return "arrival";
+  case MutantKind::fence:
+    return "fence";
   case MutantKind::check:
     return "check";
   case MutantKind::loopBound:
@@ -159,14 +163,25 @@ private:
   void barrier(size_t at) { leaveOut(MutantKind::barrier, at, "__syncthreads();"); }
 
   void copies(size_t at) {
-    leaveOut(MutantKind::commit, at, "copyAsyncCommit();");
-    static const std::regex wait(R"((\s*)copyAsyncWait<(\d+)>\(\);)");
+    static const std::regex statement(R"((\s*)(\w+)(?:<(\d+)>)?\(.*\);)");
+    static const std::map<std::string, MutantKind> kinds{
+        {"syncWarps", MutantKind::barrier},      {"copyAsyncWait", MutantKind::wait},
+        {"wgmmaWait", MutantKind::wait},         {"bulkWaitRead", MutantKind::wait},
+        {"bulkWait", MutantKind::wait},          {"barrierWait", MutantKind::wait},
+        {"copyAsyncCommit", MutantKind::commit}, {"wgmmaCommit", MutantKind::commit},
+        {"bulkCommit", MutantKind::commit},      {"barrierInit", MutantKind::arrival},
+        {"barrierExpect", MutantKind::arrival},  {"barrierArrive", MutantKind::arrival},
+        {"barrierFence", MutantKind::fence},     {"copyFence", MutantKind::fence},
+        {"wgmmaFence", MutantKind::fence}};
     std::smatch match;
-    if (!std::regex_match(lines[at], match, wait)) return;
+    if (!std::regex_match(lines[at], match, statement)) return;
+    auto kind = kinds.find(match[2]);
+    if (kind == kinds.end()) return;
     std::string call = trimmed(lines[at]);
-    add(MutantKind::wait, at, call, match[1].str() + ";");
-    add(MutantKind::wait, at, call + " for one group less",
-        fmt::format("{}copyAsyncWait<{}>();", match[1].str(), std::stoi(match[2]) + 1));
+    add(kind->second, at, call, match[1].str() + ";");
+    if (kind->second == MutantKind::wait && match[3].matched)
+      add(MutantKind::wait, at, call + " for one group less",
+          fmt::format("{}{}<{}>();", match[1].str(), match[2].str(), std::stoi(match[3]) + 1));
   }
 
   /// A loop that threads start at their own places: its last turn is not for all of them.

@@ -6,7 +6,7 @@
 /// Kernels with one mistake each, made from the text of a right one.
 namespace sinter::test {
 
-enum class MutantKind { barrier, wait, commit, check, loopBound };
+enum class MutantKind { barrier, wait, commit, arrival, fence, check, loopBound };
 const char *name(MutantKind kind);
 
 struct Mutant {
@@ -19,8 +19,9 @@ struct Mutant {
   std::string probe;
 };
 
-/// Every block barrier of a CUDA kernel, every wait for asynchronous copies (left out, and for one group less), every
-/// end of a group of them, every comparison of what a thread computes from its place and
+/// Every barrier of a CUDA kernel's block or warps, every wait for asynchronous copies and products (left out, and for
+/// one group less) and for barriers that count, every end of a group, every arrival at such a barrier and what makes it,
+/// every fence, every comparison of what a thread computes from its place and
 /// constants (not what is the same for all threads), and every strided loop whose last turn is not for all threads.
 std::vector<Mutant> mutantsOf(const std::string &source);
 

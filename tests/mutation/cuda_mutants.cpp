@@ -2,7 +2,7 @@
 // one at a time, and runs what is left on the emulated device. A mutant is caught when a launch reports
 // a mistake (out of bounds, or results that depend on the order of the threads) or its results are not
 // those of the right kernel. At least 95 % of the mutants that differ for some thread must be caught, and 98 % of those
-// without a barrier, a wait or the end of a group of copies.
+// without a barrier, a wait, a fence, an arrival or the end of a group of copies or products.
 
 #include "Cases.h"
 #include "Mutants.h"
@@ -142,7 +142,7 @@ std::vector<bool> differ(const MutationCase &original, const std::vector<const T
 
 /// Why nothing showed a mutant that differs for some thread.
 std::string reasonOf(const MutationCase &original, uint32_t kernel, const Mutant &mutant) {
-  if (mutant.kind <= MutantKind::commit) return "no schedule shows it";
+  if (mutant.kind < MutantKind::check) return "no schedule shows it";
   Program program = original.program;
   std::vector<runtime::Launch *> launches;
   launchesOf(program.entries[entryOf(program, original.entry)].body, launches);
@@ -272,7 +272,8 @@ int main(int argc, char **argv) {
   Tally sum = totals.tally();
   double share = sum.mutants ? double(sum.caught) / sum.mutants : 0;
   Tally order; // what keeps threads and copies in order
-  for (MutantKind kind : {MutantKind::barrier, MutantKind::wait, MutantKind::commit})
+  for (MutantKind kind : {MutantKind::barrier, MutantKind::wait, MutantKind::commit,
+                          MutantKind::arrival, MutantKind::fence})
     order += totals.byKind[kind];
   bool ordered = order.caught >= wantedOfOrder * order.mutants;
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,6 +1,7 @@
 // matrix_tiles [--nvrtc VERSION]: every tile of the matrix units, compiled by NVRTC for each architecture, with what
-// ptxas says it needs: of a product whose sides are copied, and of a convolution whose input goes through registers.
-// Fails where one spills. matrix_tiles --choices: what the model chooses for some shapes, and predicts.
+// ptxas says it needs: of a product whose sides are copied, and of a convolution whose input goes through registers. Then
+// the tiles of warpgroups for sm_90a, of a product with sides along k and across it and of one with both the other way,
+// with what their PTX holds. Fails where one spills, or holds no products of warpgroups or no bulk copies. matrix_tiles --choices: what the model chooses for some shapes, and predicts.
 
 #include "../support/Ir.h"
 
@@ -35,19 +36,37 @@ func.func @f(%x: tensor<32x64x56x56xbf16>, %w: tensor<128x64x3x3xbf16>) -> tenso
 }
 )";
 
+const char *turned = R"(
+func.func @f(%x: tensor<1024x1024xbf16>, %w: tensor<1024x1024xbf16>, %y: tensor<1024x1024xbf16>) -> tensor<1024x1024xf32> {
+  %0 = sinter.matmul %x, %w {transpose_a = true, transpose_b = true} : (tensor<1024x1024xbf16>, tensor<1024x1024xbf16>) -> tensor<1024x1024xbf16>
+  %1 = sinter.gelu %0 : tensor<1024x1024xbf16>
+  %2 = sinter.add %1, %y : tensor<1024x1024xbf16>
+  %r = sinter.cast %2 : (tensor<1024x1024xbf16>) -> tensor<1024x1024xf32>
+  return %r : tensor<1024x1024xf32>
+}
+)";
+
 struct Needs {
   std::vector<int> registers; // for each architecture
   uint32_t sharedBytes = 0;
   int spills = 0;
+  int products = 0, bulkCopies = 0; // in PTX for sm_90a, of a warpgroup's kernel
 };
 
+int countOf(const std::string &word, const std::string &text) {
+  int count = 0;
+  for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
 std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text,
-                             const passes::fusion::MatrixTile &tile) {
+                             const passes::fusion::MatrixTile &tile,
+                             const std::vector<std::string> &architectures) {
   Ir ir;
   auto module = ir.parse(text);
   sinter::detail::ModuleOptions options;
   options.device = "cuda";
-  options.architecture = "sm_80";
+  options.architecture = architectures[0];
   if (!module || failed(sinter::detail::planModule(*module, options))) {
     fmt::print(stderr, "{}\n", ir.errors);
     return std::nullopt;
@@ -76,6 +95,17 @@ std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text
     request.options.resources = true;
     requests.push_back(request);
   }
+  if (architectures[0] == "sm_90a") {
+    runtime::cuda::NvrtcRequest request = requests[0];
+    request.arch = "compute_90a";
+    request.options.resources = false;
+    auto ptx = nvrtc.compile(request);
+    if (ptx.ok()) {
+      std::string text(ptx->image.begin(), ptx->image.end());
+      needs.products = countOf("wgmma.mma_async", text);
+      needs.bulkCopies = countOf("cp.async.bulk.tensor", text);
+    }
+  }
   auto images = nvrtc.compileAll(requests);
   if (!images.ok()) {
     fmt::print(stderr, "{}\n", images.error().message);
@@ -91,7 +121,7 @@ std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text
 
 /// The model's choice for a function of one contraction.
 bool printChoice(const std::string &name, const std::string &text) {
-  for (const char *arch : {"sm_80", "sm_90"}) {
+  for (const char *arch : {"sm_80", "sm_90", "sm_90a"}) {
     Ir ir;
     auto module = ir.parse(text);
     sinter::detail::ModuleOptions options;
@@ -153,7 +183,8 @@ int main(int argc, char **argv) {
   fmt::print("\n");
   int spills = 0;
   for (const passes::fusion::MatrixTile &tile : passes::fusion::matrixTiles()) {
-    auto one = needsOf(**nvrtc, product, tile), other = needsOf(**nvrtc, convolution, tile);
+    auto one = needsOf(**nvrtc, product, tile, architectures),
+         other = needsOf(**nvrtc, convolution, tile, architectures);
     if (!one || !other) return 1;
     spills += one->spills + other->spills;
     fmt::print("{:>11} {:>8} {:>8}", fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), tile.threads,
@@ -162,6 +193,20 @@ int main(int argc, char **argv) {
       fmt::print(" {:>9}", fmt::format("{}, {}", one->registers[i], other->registers[i]));
     fmt::print("\n");
   }
+  fmt::print("\n{:>11} {:>8} {:>8}   {}\n", "warpgroups", "", "shared", "sm_90a, registers;");
+  fmt::print("{:>11} {:>8} {:>8}   {}\n", "tile", "threads", "bytes",
+             "in PTX: products, bulk copies");
+  bool whole = true;
+  for (const passes::fusion::MatrixTile &tile : passes::fusion::warpgroupTiles()) {
+    auto one = needsOf(**nvrtc, product, tile, {"sm_90a"}),
+         other = needsOf(**nvrtc, turned, tile, {"sm_90a"});
+    if (!one || !other) return 1;
+    spills += one->spills + other->spills;
+    whole &= one->products && one->bulkCopies && other->products && other->bulkCopies;
+    fmt::print("{:>11} {:>8} {:>8}   {}, {}; {}, {}\n",
+               fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), tile.threads, one->sharedBytes,
+               one->registers[0], other->registers[0], one->products, one->bulkCopies);
+  }
   fmt::print("{} bytes of spills\n", spills);
-  return spills ? 1 : 0;
+  return spills || !whole ? 1 : 0;
 }

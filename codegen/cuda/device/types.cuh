@@ -29,7 +29,7 @@
 #define SINTER_SHARED_PART(T, name, whole, offset, N)                                              \
   T *const name = reinterpret_cast<T *>((whole) + (offset))
 #define SINTER_DYNAMIC_SHARED(T, name)                                                             \
-  extern __shared__ __align__(128) unsigned char sinterDynamicShared[];                            \
+  extern __shared__ __align__(1024) unsigned char sinterDynamicShared[];                            \
   T *const name = reinterpret_cast<T *>(sinterDynamicShared)
 #endif
 

@@ -47,6 +47,75 @@ struct WarpRequest {
   void (*work)(void *const *lanes) = nullptr;
 };
 
+/// A tensor in global memory as bulk copies see it: what cuTensorMapEncodeTiled is told. Dimension 0 is that of
+/// neighbours.
+struct TensorMap {
+  char *base = nullptr;
+  unsigned long long size[3] = {1, 1, 1};   // in elements
+  unsigned long long stride[3] = {0, 0, 0}; // in bytes
+  unsigned box[3] = {1, 1, 1};
+  unsigned elementBytes = 1;
+  unsigned swizzle = 0; // CUtensorMapSwizzle: 0 none, 3 by 128 bytes
+  unsigned boxBytes() const { return box[0] * box[1] * box[2] * elementBytes; }
+};
+
+enum class AsyncKind : unsigned {
+  barrierInit,
+  barrierExpect,
+  barrierArrive,
+  barrierWait,
+  fenceBarriers,
+  fenceCopies,
+  syncWarps,
+  bulkLoad,
+  bulkStore,
+  bulkCommit,
+  bulkWaitRead,
+  bulkWait,
+  wgmmaFence,
+  wgmmaCommit,
+  wgmmaWait
+};
+
+/// What a thread asks of what works beside it.
+struct AsyncRequest {
+  AsyncKind kind = AsyncKind::barrierInit;
+  void *shared = nullptr;
+  void *barrier = nullptr;
+  const TensorMap *map = nullptr;
+  int at[3] = {0, 0, 0};
+  unsigned count = 0; // threads, bytes, a phase's parity, or groups that may be under way
+  const char *file = nullptr;
+  int line = 0;
+};
+
+/// Shared memory as products see it.
+struct SharedView {
+  const char *base;
+  unsigned start; // the address of its first byte
+  unsigned long long bytes;
+  bool *outside; // set by a read outside of it
+  unsigned short word(unsigned address) const {
+    unsigned long long offset = address - static_cast<unsigned long long>(start);
+    if (address < start || offset + 2 > bytes) {
+      *outside = true;
+      return 0;
+    }
+    return static_cast<unsigned short>(static_cast<unsigned char>(base[offset]) |
+                                       static_cast<unsigned char>(base[offset + 1]) << 8);
+  }
+};
+
+/// What a thread brings to a product of its warpgroup.
+struct WarpgroupRequest {
+  float *sums = nullptr;           // its own
+  unsigned long long a = 0, b = 0; // descriptors
+  bool add = false;
+  void (*work)(const WarpgroupRequest *const *threads, const SharedView &shared) = nullptr;
+  const char *file = nullptr;
+  int line = 0;
+};
+
 /// The scheduler, as kernels see it. One per loaded module; a launch runs on one thread of the
 /// operating system, so nothing here is shared.
 struct Host {
@@ -63,6 +132,9 @@ struct Host {
   void (*copyAsync)(Host *, void *to, const void *from, unsigned bytes, unsigned some) = nullptr;
   void (*copyAsyncCommit)(Host *) = nullptr;
   void (*copyAsyncWait)(Host *, int pending) = nullptr;
+  void (*async)(Host *, const AsyncRequest *) = nullptr;
+  void (*warpgroup)(Host *, const WarpgroupRequest *) = nullptr;
+  unsigned (*sharedAddress)(Host *, const void *) = nullptr;
   // Neither returns: the launch ends with an error.
   void (*badAccess)(Host *, const Region *, long long offset, unsigned bytes,
                     unsigned align) = nullptr;
@@ -73,9 +145,10 @@ struct Host {
 struct Argument {
   const Region *region = nullptr;
   unsigned long long bits = 0;
+  const TensorMap *map = nullptr;
 };
 
-enum class ParamKind : unsigned char { scalar, pointer, rawPointer };
+enum class ParamKind : unsigned char { scalar, pointer, rawPointer, tensorMap };
 struct ParamInfo {
   ParamKind kind;
   bool writable;         // a pointer to non-const

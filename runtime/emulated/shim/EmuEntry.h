@@ -27,6 +27,10 @@ template <class T> struct Parameter<Ptr<const T>> {
     return {reinterpret_cast<unsigned long long>(a.region->base), a.region};
   }
 };
+template <> struct Parameter<TensorMap> {
+  static constexpr ParamInfo info{ParamKind::tensorMap, false, sizeof(TensorMap)};
+  static const TensorMap &read(const Argument &a) { return *a.map; }
+};
 // Kernels from outside may have raw pointers; those are not checked.
 template <class T> struct Parameter<T *> {
   static constexpr ParamInfo info{ParamKind::rawPointer, true, sizeof(T)};

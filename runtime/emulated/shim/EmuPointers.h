@@ -106,6 +106,22 @@ inline void copyAsync(void *to, const void *from, unsigned bytes, unsigned some 
 inline void copyAsyncCommit() { sinterEmuHost->copyAsyncCommit(sinterEmuHost); }
 inline void copyAsyncWait(int pending) { sinterEmuHost->copyAsyncWait(sinterEmuHost, pending); }
 
+inline void async(const AsyncRequest &request) { sinterEmuHost->async(sinterEmuHost, &request); }
+inline void barrier(AsyncRequest request, void *barrier, unsigned count) {
+  request.barrier = barrier, request.count = count;
+  async(request);
+}
+inline void bulk(AsyncRequest request, const TensorMap &map, long long c0, long long c1,
+                 long long c2) {
+  request.map = &map;
+  request.at[0] = static_cast<int>(c0), request.at[1] = static_cast<int>(c1);
+  request.at[2] = static_cast<int>(c2);
+  async(request);
+}
+inline unsigned sharedAddress(const void *at) {
+  return sinterEmuHost->sharedAddress(sinterEmuHost, at);
+}
+
 } // namespace sinter_emu
 
 #define SINTER_EMULATION 1

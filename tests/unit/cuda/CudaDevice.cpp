@@ -56,7 +56,11 @@ protected:
       SINTER_RETURN_IF_ERROR(device->upload(a->address(), host.data(), n * 4));
       SINTER_ASSIGN_OR_RETURN(auto kernels, device->load(program()));
       void *addresses[] = {a->address()};
-      SINTER_RETURN_IF_ERROR(device->launch(*kernels[0], addLaunch(n, 2.0f, 64 << 10), addresses));
+      Launch add = addLaunch(n, 2.0f, 64 << 10);
+      add.params.push_back(
+          TensorMapParam{{Space::arena, 0, 0, n * 4}, DType::bf16, {8, 64}, {128, 2}, {8, 64}, 3});
+      void *withMap[] = {a->address(), b->address()};
+      SINTER_RETURN_IF_ERROR(device->launch(*kernels[0], add, withMap));
       SINTER_RETURN_IF_ERROR(device->copy(b->address(), a->address(), n * 4));
       SINTER_RETURN_IF_ERROR(device->download(back.data(), b->address(), n * 4));
       float one = 0;

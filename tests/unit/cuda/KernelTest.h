@@ -64,6 +64,14 @@ public:
   template <class T> KernelRun &out(std::vector<T> &values) {
     return pointer(values.data(), values.size() * sizeof(T), true);
   }
+  /// A tensor map over the memory of pointer `buffer`, counted from 0.
+  KernelRun &map(size_t buffer, TensorMapParam param) {
+    param.location = {Space::arena, 0, 0, buffers[buffer]->bytes()};
+    buffers.push_back(buffers[buffer]);
+    hosts.emplace_back(nullptr, false);
+    launch.params.push_back(std::move(param));
+    return *this;
+  }
   KernelRun &scalar(int64_t value) {
     launch.params.push_back(i64Param(value));
     return *this;

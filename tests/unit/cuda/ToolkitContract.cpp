@@ -102,6 +102,14 @@ static_assert(sizeof(LaunchConfig) == sizeof(CUlaunchConfig) &&
               offsetof(LaunchConfig, attributes) == offsetof(CUlaunchConfig, attrs) &&
               offsetof(LaunchConfig, numAttributes) == offsetof(CUlaunchConfig, numAttrs));
 static_assert(sizeof(CUgraphExecUpdateResultInfo) <= 64);
+static_assert(sizeof(TensorMap) == sizeof(CUtensorMap) &&
+              alignof(TensorMap) >= alignof(CUtensorMap));
+static_assert(int(cuTensorMapFloat16) == CU_TENSOR_MAP_DATA_TYPE_FLOAT16 &&
+              int(cuTensorMapBfloat16) == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+static_assert(int(cuTensorMapInterleaveNone) == CU_TENSOR_MAP_INTERLEAVE_NONE &&
+              int(cuTensorMapL2Promotion128) == CU_TENSOR_MAP_L2_PROMOTION_L2_128B &&
+              int(cuTensorMapFillZeros) == CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE &&
+              CU_TENSOR_MAP_SWIZZLE_128B == 3);
 
 static_assert(int(cuAttributeMultiprocessorCount) == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 static_assert(int(cuAttributeComputeCapabilityMajor) ==

@@ -215,5 +215,50 @@ TEST(CompiledAlternatives, giveTheSameBits) {
   }
 }
 
+/// Tiles of warps and of warpgroups for one launch: all take the tensor maps that some want, which the driver encodes.
+TEST(CompiledAlternatives, mixWarpsAndWarpgroups) {
+  Ir ir;
+  auto module = ir.parse(R"(
+func.func @f(%x: tensor<136x320xbf16>, %w: tensor<200x320xbf16>) -> tensor<136x200xbf16> {
+  %r = sinter.matmul %x, %w {transpose_b = true} : (tensor<136x320xbf16>, tensor<200x320xbf16>) -> tensor<136x200xbf16>
+  return %r : tensor<136x200xbf16>
+}
+)");
+  ASSERT_TRUE(module) << ir.errors;
+  sinter::detail::ModuleOptions options;
+  options.device = "cuda";
+  options.architecture = "sm_90a";
+  options.alternatives = 20;
+  options.early = true;
+  auto program = sinter::detail::compileModule(*module, options);
+  ASSERT_TRUE(succeeded(program)) << ir.errors;
+  auto &launch = std::get<runtime::Launch>(program->entries[0].body[0].op);
+  ASSERT_EQ(launch.params.size(), 6u); // two operands, a result, and a map of each
+  EXPECT_TRUE(std::holds_alternative<runtime::TensorMapParam>(launch.params[5]));
+  auto device = *runtime::emulatedCudaDevice({.schedules = 2, .seed = 3});
+  const auto expected = resultsOf(*program, device);
+  int warpgroups = 0;
+  for (size_t i = 0; i < launch.alternatives.size(); ++i) {
+    const runtime::Kernel &kernel = program->kernels[launch.alternatives[i].kernel];
+    runtime::Tuned tuned{program->kernels[launch.kernel].name, "", {}, i + 1, false};
+    tuned.candidates.resize(launch.alternatives.size() + 1);
+    Program chosen = runtime::withChoices(*program, {tuned});
+    bool isWarpgroups = kernel.source.find("multiplyBlocks<") != std::string::npos;
+    warpgroups += isWarpgroups;
+    if (!isWarpgroups && i % 4 != 0) continue; // some of the others
+    EXPECT_EQ(resultsOf(chosen, device), expected) << kernel.name;
+    if (!isWarpgroups) continue;
+    FakeGpu gpu(chosen);
+    EXPECT_EQ(resultsOf(gpu.program, gpu.device()), expected) << kernel.name;
+    EXPECT_EQ(gpu.race(), "");
+    EXPECT_EQ(gpu.error, "");
+    EXPECT_EQ(gpu.live(), 0);
+  }
+  EXPECT_EQ(warpgroups, 2);
+  auto tuned = runtime::autotune(*program, *device);
+  ASSERT_TRUE(tuned.ok()) << tuned.error().message;
+  EXPECT_EQ(tuned->size(), 1u);
+}
+
 } // namespace
 } // namespace sinter::test

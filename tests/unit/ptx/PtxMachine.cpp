@@ -10,10 +10,9 @@
 namespace sinter::test {
 namespace {
 
-constexpr int lanes = 32;
 // Buffer i starts at (i + 1) << 40; shared memory at 256, so that null is nobody's.
 constexpr int bufferBits = 40;
-constexpr uint64_t sharedStart = 256;
+constexpr uint64_t sharedStart = 256, dynamicStart = 1024;
 
 std::string trimmed(const std::string &text) {
   size_t first = text.find_first_not_of(" \t\n"), last = text.find_last_not_of(" \t\n");
@@ -43,9 +42,18 @@ PtxMachine::PtxMachine(const std::string &ptx, const std::string &name) {
   }
   size_t open = ptx.find("\n{", at), close = ptx.find("\n}", at);
   uint64_t number = 0;
-  for (size_t param = at; (param = ptx.find(".param .u64 ", param)) < open; param += 12) {
-    size_t end = ptx.find_first_of(",\n", param + 12);
-    symbols[trimmed(ptx.substr(param + 12, end - param - 12))] = number++;
+  for (size_t param = at; (param = ptx.find(".param ", param)) < open; ++param) {
+    size_t end =
+        ptx.find_first_of(",\n", param); // ".param .u64 name", ".param .align 128 .b8 name[128]"
+    std::string name = ptx.substr(param, end - param);
+    name = name.substr(name.rfind(' ') + 1);
+    symbols[name.substr(0, name.find('['))] = number++;
+  }
+  if (size_t threads = ptx.find(".maxntid ", at); threads < open)
+    lanes = std::stoi(ptx.substr(threads + 9));
+  if (size_t dynamic = ptx.find(".extern .shared"); dynamic < at) {
+    size_t end = ptx.find('[', dynamic), start = ptx.rfind(' ', end) + 1;
+    symbols[ptx.substr(start, end - start)] = dynamicStart;
   }
   std::istringstream body(ptx.substr(open + 2, close - open - 2));
   std::string statement;
@@ -63,7 +71,11 @@ PtxMachine::PtxMachine(const std::string &ptx, const std::string &name) {
   }
 }
 
-void PtxMachine::parse(const std::string &statement) {
+void PtxMachine::parse(const std::string &text) {
+  // Braces are scopes of names, none of which is used twice.
+  std::string statement =
+      trimmed(text.substr(std::min(text.find_first_not_of("{} "), text.size())));
+  if (statement.empty()) return;
   if (statement.starts_with(".shared")) {
     size_t open = statement.find('['), start = statement.rfind(' ', open) + 1;
     shared.resize((shared.size() + 127) / 128 * 128);
@@ -104,15 +116,17 @@ void PtxMachine::fail(const std::string &message) {
 }
 
 bool PtxMachine::holds(const std::string &guard, int lane) const {
+  if (!active[lane]) return false;
   if (guard.empty()) return true;
   bool negated = guard[0] == '!';
   return (registers.at(guard.substr(negated))[lane] != 0) != negated;
 }
 
 uint64_t PtxMachine::value(const std::string &operand, int lane) const {
-  if (operand == "%tid.x" || operand == "%laneid") return uint64_t(lane);
+  if (operand == "%tid.x") return uint64_t(lane);
+  if (operand == "%laneid") return uint64_t(lane % 32);
   if (operand == "%tid.y" || operand == "%tid.z" || operand == "%ctaid.x") return 0;
-  if (operand == "%ntid.x") return lanes;
+  if (operand == "%ntid.x") return uint64_t(lanes);
   if (operand[0] == '%') return registers.at(operand)[lane];
   if (operand.starts_with("0f")) return std::stoull(operand.substr(2), nullptr, 16);
   if (auto symbol = symbols.find(operand); symbol != symbols.end()) return symbol->second;
@@ -145,33 +159,46 @@ uint8_t *PtxMachine::memory(uint64_t address, unsigned bytes) {
 std::string PtxMachine::run(const std::vector<std::vector<uint8_t> *> &arguments, bool late) {
   if (!failure.empty()) return failure;
   buffers = arguments, copiesLate = late, group = 0;
-  copies.clear();
+  copies.clear(), loads.clear(), stores.clear(), products.clear(), barriers.clear();
+  storeGroup = productGroup = 0;
+  if (dynamicSharedBytes) shared.resize(dynamicStart - sharedStart + dynamicSharedBytes);
   std::fill(shared.begin(), shared.end(), uint8_t(0xff));
-  size_t at = 0;
-  for (int steps = 0; at < program.size() && failure.empty(); ++steps) {
-    const Instruction &instruction = program[at++];
+  std::vector<size_t> place(lanes, 0);
+  for (int steps = 0; failure.empty(); ++steps) {
+    size_t at = *std::min_element(place.begin(), place.end());
+    if (at >= program.size()) break;
+    const Instruction &instruction = program[at];
     if (steps > 100000) fail("the kernel does not end");
-    if (instruction.word[0] == "ret") break;
-    if (instruction.word[0] != "bra") {
-      step(instruction);
-      continue;
+    active.resize(lanes);
+    for (int lane = 0; lane < lanes; ++lane) active[lane] = place[lane] == at;
+    for (int lane = 0; lane < lanes; ++lane) {
+      if (!active[lane]) continue;
+      place[lane] = at + 1;
+      if (!holds(instruction.guard, lane)) continue;
+      if (instruction.word[0] == "bra") place[lane] = labels.at(instruction.operands[0][0]);
+      if (instruction.word[0] == "ret") place[lane] = program.size();
     }
-    int taken = 0;
-    for (int lane = 0; lane < lanes; ++lane) taken += holds(instruction.guard, lane);
-    if (taken == lanes)
-      at = labels.at(instruction.operands[0][0]);
-    else if (taken != 0)
-      fail("lanes part at a branch");
+    if (instruction.word[0] != "bra" && instruction.word[0] != "ret") step(instruction);
   }
+  if (failure.empty() && (!loads.empty() || !stores.empty()))
+    fail("the kernel ends while bulk copies are under way");
   return failure;
 }
 
 void PtxMachine::step(const Instruction &instruction) {
   const std::string &name = instruction.word[0];
+  if (name == "bar" || name == "barrier" || name == "ldmatrix" || name == "mma" || name == "shfl" ||
+      name == "wgmma")
+    if (!together()) return fail("lanes part before " + name);
   if (name == "bar" || name == "barrier") return; // lanes are in step
+  if ((name == "ldmatrix" || name == "mma" || name == "shfl") && lanes != 32)
+    return fail(name + " of several warps");
+  if (name == "wgmma") return warpgroup(instruction);
+  if (name == "fence" || name == "prefetch" || name == "setmaxnreg") return; // one view of memory
   if (name == "ldmatrix") return loadMatrices(instruction);
   if (name == "mma") return multiply(instruction);
   if (name == "shfl") return shuffle(instruction);
+  bool isBulk = name == "cp" && instruction.word[2] == "bulk";
   if (name == "cp" && instruction.word[2] == "commit_group") {
     ++group;
     return;
@@ -193,6 +220,10 @@ void PtxMachine::step(const Instruction &instruction) {
       load(instruction, lane);
     else if (name == "st")
       store(instruction, lane);
+    else if (isBulk)
+      bulk(instruction, lane);
+    else if (name == "mbarrier")
+      barrier(instruction, lane);
     else if (name == "cp")
       copy(instruction, lane);
     else

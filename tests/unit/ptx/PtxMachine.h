@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace sinter::test {
 
-/// Executes the PTX of one small kernel: one block of one warp, its 32 lanes in step, branches that all of them
-/// take. Knows what the device headers' primitives compile to, by the words of the PTX ISA manual; anything else is
+/// Executes the PTX of one small kernel: one block of one warp or warpgroup, its lanes in step; where they part at a
+/// branch, those that are behind go on until they meet the others. Knows what the device headers' primitives compile to, by the words of the PTX ISA manual; anything else is
 /// an error.
 class PtxMachine {
 public:
@@ -17,7 +18,19 @@ public:
 
   /// Runs the kernel over `buffers`, its pointer parameters in order. Asynchronous copies land when they must
   /// (`copiesLate`), else at once. Returns what went wrong, or nothing.
+  /// `buffers[i]` is parameter i, null where that is a tensor map.
   std::string run(const std::vector<std::vector<uint8_t> *> &buffers, bool copiesLate);
+
+  /// A tensor map, as cuTensorMapEncodeTiled is told of it: dimension 0 is that of neighbours.
+  struct Map {
+    size_t buffer; // the parameter whose memory it is of
+    std::array<int64_t, 3> sizes, strides;
+    std::array<int, 3> box;
+    int elementBytes;
+    bool swizzled; // by 128 bytes
+  };
+  std::map<uint64_t, Map> maps; // by parameter
+  size_t dynamicSharedBytes = 0;
 
 private:
   struct Instruction {
@@ -31,7 +44,7 @@ private:
     int lane, group;
   };
 
-  void parse(const std::string &statement);
+  void parse(const std::string &text);
   void step(const Instruction &instruction);
   void scalar(const Instruction &instruction, int lane);
   void load(const Instruction &instruction, int lane);
@@ -42,14 +55,43 @@ private:
   void copy(const Instruction &instruction, int lane);
   void land(const Copy &copy);
 
+  // Barriers, bulk copies and products of a warpgroup (PtxAsync.cpp).
+  struct Barrier {
+    int64_t expected = 0, pending = 0, bytes = 0;
+    uint64_t phase = 0;
+  };
+  struct Box {
+    uint64_t map, shared, barrier;
+    std::array<int64_t, 3> at;
+    int group;
+  };
+  void barrier(const Instruction &instruction, int lane);
+  void count(Barrier &barrier, int64_t threads, int64_t bytes);
+  void bulk(const Instruction &instruction, int lane);
+  void land(const Box &box, bool isLoad);
+  void warpgroup(const Instruction &instruction);
+  void multiply64(const Instruction &instruction);
+  double half(uint64_t address, const std::string &type);
+
   bool holds(const std::string &guard, int lane) const;
   uint64_t value(const std::string &operand, int lane) const;
   uint64_t address(const std::string &operand, int lane) const; // of "[%rd1+4]"
   void set(const std::string &name, int lane, uint64_t bits) { registers[name][lane] = bits; }
+  bool together() const { // all lanes
+    for (bool each : active)
+      if (!each) return false;
+    return true;
+  }
   /// The memory at an address: a buffer's or shared. Fails outside of it.
   uint8_t *memory(uint64_t address, unsigned bytes);
   void fail(const std::string &message);
 
+  int lanes = 32;
+  std::vector<bool> active;
+  std::map<uint64_t, Barrier> barriers;
+  std::vector<Box> loads, stores;
+  std::vector<std::pair<Instruction, int>> products; // with their groups
+  int storeGroup = 0, productGroup = 0;
   std::vector<Instruction> program;
   std::map<std::string, size_t> labels;
   std::map<std::string, uint64_t> symbols; // shared arrays, and numbers of parameters

@@ -37,17 +37,28 @@ Bytes fill(Content content, size_t bytes, unsigned seed) {
   return result;
 }
 
+/// A tensor of 16-bit elements in an input's or the output's memory, [size 2][size 1][size 0], and boxes of it.
+struct Tensor {
+  size_t buffer;
+  std::array<int64_t, 3> sizes;
+  std::array<int, 3> box;
+  bool swizzled;
+};
+
 struct Primitive {
   const char *name;
   std::string instruction; // that its PTX holds
-  std::string text;        // of kernel `k`
+  std::string text;        // of kernel `k`: inputs, the output, tensor maps
   std::vector<Bytes> inputs;
   size_t outputBytes;
+  int threads = 32;
+  uint32_t sharedBytes = 0; // dynamic
+  std::vector<Tensor> maps = {};
 };
 
-std::string kernel(const std::string &parameters, const std::string &body) {
-  return "extern \"C\" __global__ void __launch_bounds__(32) k(" + parameters +
-         ") {\n  i32 lane = threadIdx.x;\n" + body + "}\n";
+std::string kernel(const std::string &parameters, const std::string &body, int threads = 32) {
+  return "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads) + ") k(" +
+         parameters + ") {\n  i32 lane = threadIdx.x;\n" + body + "}\n";
 }
 
 Primitive matrixLoad(int count, bool transposed) {
@@ -122,6 +133,105 @@ Primitive asyncCopy(int bytes, const char *how) {
       size_t(1024)};
 }
 
+/// Four products of 16 steps, two groups of two.
+Primitive warpgroupProduct(int n, const char *type, bool acrossA, bool acrossB) {
+  std::string columns = std::to_string(n), half = std::to_string(n / 2);
+  const size_t bytes = size_t(64 + n) * 128;
+  return {
+      "wgmma",
+      "wgmma.mma_async.sync.aligned.m64n" + columns + "k16.f32." + type + "." + type,
+      kernel("SINTER_GLOBAL_CONST(u32) in0, SINTER_GLOBAL_CONST(f32) in1, SINTER_GLOBAL(f32) "
+             "out0",
+             std::string("  SINTER_DYNAMIC_SHARED(") + type +
+                 ", tile);\n  for (int i = lane; i < " + std::to_string(bytes / 4) +
+                 "; i += 128) castPtr<u32>(tile + 0)[i] = in0[i];\n"
+                 "  copyFence();\n  __syncthreads();\n  f32 d[" +
+                 half + "];\n#pragma unroll\n  for (int i = 0; i < " + half +
+                 "; ++i) d[i] = in1[i * 128 + lane];\n  wgmmaFence();\n#pragma unroll\n"
+                 "  for (int step = 0; step < 4; ++step) {\n    multiplyBlocks<" +
+                 columns + ", " + type + ", " + (acrossA ? "1" : "0") + ", " +
+                 (acrossB ? "1" : "0") +
+                 ">(d, tile, 0, tile, 4096, step, step != 1);\n    if (step % 2) "
+                 "wgmmaCommit();\n  }\n"
+                 "  wgmmaWait<1>();\n  wgmmaWait<0>();\n  wgmmaSettle(d);\n  syncWarps<128>(3);\n"
+                 "#pragma unroll\n  for (int i = 0; i < " +
+                 half + "; ++i) out0[i * 128 + lane] = d[i];\n",
+             128),
+      {fill(std::string(type) == "f16" ? Content::halves : Content::bfloats, bytes, unsigned(n)),
+       fill(Content::floats, size_t(n) * 256, 2)},
+      size_t(n) * 256,
+      128,
+      uint32_t(bytes)};
+}
+
+/// Two boxes that one barrier counts, in its first phase and in its second.
+Primitive boxLoad(std::array<int64_t, 3> sizes, std::array<int, 3> box, bool swizzled,
+                  const std::string &first, const std::string &second) {
+  const size_t bytes = size_t(box[0] * box[1] * box[2]) * 2;
+  std::string words = std::to_string(bytes / 4);
+  std::string count =
+      "    if (lane == 0) {\n      barrierExpect(barriers, 0, " + std::to_string(bytes) + ");\n";
+  std::string read = "  for (int i = lane; i < " + words + "; i += 32) out0[turn * " + words +
+                     " + i] = castPtr<u32>(tile + 0)[i];\n  __syncthreads();\n";
+  return {"bulk load",
+          "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes",
+          kernel("SINTER_GLOBAL_CONST(u16) in0, SINTER_GLOBAL(u32) out0, const __grid_constant__ "
+                 "TensorMap map",
+                 "  SINTER_DYNAMIC_SHARED(u16, tile);\n  SINTER_SHARED(u64, barriers, 1);\n"
+                 "  if (lane == 0) {\n    barrierInit(barriers, 0, 1);\n    barrierFence();\n  }\n"
+                 "  __syncthreads();\n  prefetchMap(map);\n  int turn = 0;\n" +
+                     count + "      bulkLoad(tile, 0, map, barriers, 0, " + first +
+                     ");\n    }\n  barrierWait(barriers, 0, 0);\n" + read + "  turn = 1;\n" +
+                     count + "      bulkLoad(tile, 0, map, barriers, 0, " + second +
+                     ");\n    }\n  barrierWait(barriers, 0, 1);\n" + read),
+          {fill(Content::anything, size_t(sizes[0] * sizes[1] * sizes[2]) * 2, 5)},
+          2 * bytes,
+          32,
+          uint32_t(bytes),
+          {{0, sizes, box, swizzled}}};
+}
+
+/// Two boxes in groups of their own; the first's memory is written again when it has been read.
+Primitive boxStore(std::array<int64_t, 3> sizes, std::array<int, 3> box, bool swizzled) {
+  const size_t bytes = size_t(box[0] * box[1] * box[2]) * 2;
+  std::string words = std::to_string(bytes / 4);
+  std::string put = "  for (int i = lane; i < " + words +
+                    "; i += 32) castPtr<u32>(tile + 0)[i] = in0[i] + turn;\n  copyFence();\n"
+                    "  __syncthreads();\n";
+  return {
+      "bulk store",
+      "cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group",
+      kernel("SINTER_GLOBAL_CONST(u32) in0, SINTER_GLOBAL(u16) out0, const __grid_constant__ "
+             "TensorMap map",
+             "  SINTER_DYNAMIC_SHARED(u16, tile);\n  int turn = 0;\n" + put +
+                 "  if (lane == 0) {\n    bulkStore(map, tile, 0, 8, 3, 0);\n    bulkCommit();\n"
+                 "    bulkWaitRead<0>();\n  }\n  __syncthreads();\n  turn = 7;\n" +
+                 put +
+                 "  if (lane == 0) {\n    bulkStore(map, tile, 0, -16, 20, 1);\n    bulkCommit();\n"
+                 "    bulkWait<0>();\n  }\n"),
+      {fill(Content::anything, bytes, 6)},
+      size_t(sizes[0] * sizes[1] * sizes[2]) * 2,
+      32,
+      uint32_t(bytes),
+      {{1, sizes, box, swizzled}}};
+}
+
+/// Three phases of a barrier of 32 threads: what each wrote before it arrived, its neighbour reads after it waited.
+Primitive phases() {
+  return {"phases of a barrier",
+          "mbarrier.try_wait.parity.shared::cta.b64",
+          kernel("SINTER_GLOBAL_CONST(u32) in0, SINTER_GLOBAL(u32) out0",
+                 "  SINTER_SHARED(u64, barriers, 2);\n  SINTER_SHARED(u32, tile, 96);\n"
+                 "  if (lane == 0) barrierInit(barriers, 1, 32);\n  __syncthreads();\n"
+                 "  barrierWait(barriers, 1, 1);\n"
+                 "  for (int phase = 0; phase < 3; ++phase) {\n"
+                 "    tile[phase * 32 + lane] = in0[phase * 32 + lane];\n"
+                 "    barrierArrive(barriers, 1);\n    barrierWait(barriers, 1, phase & 1);\n"
+                 "    out0[phase * 32 + lane] = tile[phase * 32 + (lane + 5) % 32];\n  }\n"),
+          {fill(Content::anything, 384, 9)},
+          384};
+}
+
 std::vector<Primitive> primitives() {
   std::vector<Primitive> all{product("bf16", Content::bfloats), product("f16", Content::halves),
                              product("tf32", Content::floats)};
@@ -169,6 +279,17 @@ std::vector<Primitive> primitives() {
               "  out0[lane] = part.r[0], out0[32 + lane] = part.r[1];\n"),
        {fill(Content::anything, 512, 8)},
        256});
+  all.push_back(warpgroupProduct(64, "bf16", false, false));
+  all.push_back(warpgroupProduct(64, "f16", true, true));
+  all.push_back(warpgroupProduct(128, "bf16", false, true));
+  all.push_back(warpgroupProduct(128, "f16", true, false));
+  all.push_back(warpgroupProduct(256, "bf16", true, true));
+  all.push_back(warpgroupProduct(256, "f16", false, false));
+  all.push_back(phases());
+  all.push_back(boxLoad({72, 70, 3}, {64, 64, 1}, true, "8, 4, 0", "40, 30, 1"));
+  all.push_back(boxLoad({72, 70, 3}, {32, 20, 2}, false, "-8, -3, 2", "64, 69, -1"));
+  all.push_back(boxStore({80, 30, 2}, {64, 16, 1}, true));
+  all.push_back(boxStore({40, 30, 3}, {24, 5, 2}, false));
   return all;
 }
 
@@ -182,9 +303,23 @@ TEST_P(Ptx, DoesWhatThePlainBodyDoes) {
   KernelRun plain(emulated(2), "k", primitive.text);
   Bytes expected(primitive.outputBytes, 0xA5);
   for (const Bytes &input : primitive.inputs) plain.in(input);
-  ASSERT_OK(plain.out(expected).run(1, 32));
+  plain.out(expected);
+  for (const Tensor &tensor : primitive.maps) {
+    const auto &[x, y, z] = tensor.sizes;
+    plain.map(tensor.buffer, {{},
+                              DType::bf16,
+                              {z, y, x},
+                              {y * x * 2, x * 2, 2},
+                              {tensor.box[2], tensor.box[1], tensor.box[0]},
+                              tensor.swizzled ? 3u : 0u});
+  }
+  ASSERT_OK(plain.run(1, uint32_t(primitive.threads), primitive.sharedBytes));
 
-  NvrtcRequest request{"k", plain.program.kernels[0].source, {}, "compute_80", {}};
+  // What asks for an sm_90 or needs all of one.
+  bool hopper = primitive.threads == 128 || !primitive.maps.empty() ||
+                primitive.instruction.starts_with("mbarrier");
+  NvrtcRequest request{
+      "k", plain.program.kernels[0].source, {}, hopper ? "compute_90a" : "compute_80", {}};
   for (const auto &header : sinter::codegen::deviceHeaders())
     request.headers.emplace_back(header.name, header.text);
   auto compiled = (*nvrtc)->compile(request);
@@ -192,12 +327,20 @@ TEST_P(Ptx, DoesWhatThePlainBodyDoes) {
   std::string ptx(compiled->image.begin(), compiled->image.end());
   ASSERT_THAT(ptx, HasSubstr(primitive.instruction));
   PtxMachine machine(ptx, "k");
+  machine.dynamicSharedBytes = primitive.sharedBytes;
+  for (size_t i = 0; i < primitive.maps.size(); ++i) {
+    const Tensor &tensor = primitive.maps[i];
+    const auto &[x, y, z] = tensor.sizes;
+    machine.maps[primitive.inputs.size() + 1 + i] = {
+        tensor.buffer, tensor.sizes, {2, x * 2, y * x * 2}, tensor.box, 2, tensor.swizzled};
+  }
   for (bool copiesLate : {true, false}) {
     std::vector<Bytes> inputs = primitive.inputs;
     Bytes output(primitive.outputBytes, 0xA5);
     std::vector<Bytes *> buffers;
     for (Bytes &input : inputs) buffers.push_back(&input);
     buffers.push_back(&output);
+    buffers.resize(buffers.size() + primitive.maps.size());
     EXPECT_EQ(machine.run(buffers, copiesLate), "") << primitive.name << "\n" << ptx;
     EXPECT_EQ(output, expected) << primitive.name << "\n" << ptx;
     EXPECT_EQ(inputs, primitive.inputs);
