@@ -19,9 +19,11 @@ constexpr int64_t defaultCacheSize = int64_t(1) << 30;
 constexpr std::array table{
     Variable{"SINTER_NUM_THREADS", "1..1024",
              "Threads of the CPU device, the caller's included; by default the machine's."},
-    Variable{"SINTER_CPU_ISA", "amx, avx512_bf16, avx512, avx2, generic",
-             "Instruction set that CPU kernels are compiled or chosen for; by default the best "
-             "one of this machine."},
+    Variable{
+        "SINTER_CPU_ISA", "amx, avx512_bf16, avx512, avx2, generic",
+        "Instruction set that CPU kernels are compiled or chosen for; by default the best "
+        "one of this machine. `amx-emulated` makes AMX's kernels with loops for tiles, to check "
+        "them where there are none."},
     Variable{"SINTER_CACHE", "0, 1", "0 turns the kernel cache on disk off."},
     Variable{"SINTER_CACHE_DIR", "folder",
              "Where compiled kernels are kept; by default $XDG_CACHE_HOME/sinter, else "
