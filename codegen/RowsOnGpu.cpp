@@ -1,3 +1,4 @@
+#include "sinter/codegen/BlockWriter.h"
 #include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/RowKernel.h"
 
@@ -30,9 +31,9 @@ constexpr int64_t columnsOfWarp = 1024;
 /// Blocks that a GPU has work from, about: one for each of its multiprocessors.
 constexpr int64_t enoughBlocks = 128;
 
-class RowsOnGpu : RowKernel {
+class RowsOnGpu : RowKernel, BlockWriter {
 public:
-  explicit RowsOnGpu(KernelFrame &frame) : RowKernel(frame) {}
+  explicit RowsOnGpu(KernelFrame &frame) : RowKernel(frame), BlockWriter(frame) {}
 
   LogicalResult run() {
     if (reducedElements < warp)
@@ -45,7 +46,7 @@ public:
   }
 
 private:
-  AffineExpr d(unsigned dim) { return b.getAffineDimExpr(dim); }
+  using RowKernel::b, RowKernel::frame;
 
   // --- Loops of one thread.
 
@@ -87,7 +88,7 @@ private:
             word = elements->apply(d(0) + d(1).floorDiv(walk.neighbours), {word, walk.first});
           if (!isEven) {
             int64_t words = reducedElements / walk.neighbours;
-            exists = isBelow(word, words);
+            exists = below(word, words);
             word = arith::MinSIOp::create(b, frame.loc, word, frame.constant(words - 1));
             elements->variable(word, 0, words - 1);
           }
@@ -109,14 +110,6 @@ private:
       joinNeighbours(b, *elements, cast<scf::ForOp>(std::prev(b.getInsertionPoint())),
                      walk.neighbours);
     return result;
-  }
-
-  void onlyIf(Value condition, function_ref<void()> inside) {
-    if (!condition) return inside();
-    auto branch = scf::IfOp::create(b, frame.loc, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    inside();
   }
 
   /// What a thread folds of its columns in one pass. Where it writes while it folds, only what `mine` allows.
@@ -197,7 +190,7 @@ private:
               [&](Pass pass, const Group &own) { return acrossGroup(pass, own, walk); });
     };
     if (rows % rowsOfBlock == 0) return emit();
-    onlyIf(isBelow(number, rows), [&] {
+    onlyIf(below(number, rows), [&] {
       number = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
       elements->variable(number, 0, rows - 1);
       emit();
@@ -235,7 +228,7 @@ private:
     lane.number = elements->apply(d(0) % warp, thread);
     lane.linear = elements->apply(d(0) * warp + d(1), {stripe, lane.number});
     if (rows % warp) {
-      lane.exists = isBelow(lane.linear, rows);
+      lane.exists = below(lane.linear, rows);
       lane.linear = arith::MinSIOp::create(b, frame.loc, lane.linear, frame.constant(rows - 1));
       elements->variable(lane.linear, 0, rows - 1);
     }
@@ -401,17 +394,10 @@ private:
 
   /// Shared memory for `count` groups, by component.
   SmallVector<Value> slotsFor(const Group &group, int64_t count) {
-    auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-    OpBuilder::InsertionGuard guard(b);
-    Block *block = b.getInsertionBlock();
-    while (!isa<func::FuncOp>(block->getParentOp())) block = block->getParentOp()->getBlock();
-    b.setInsertionPointToStart(block);
     SmallVector<Value> slots;
-    for (Value value : group) {
-      Type stored = value.getType().isInteger(1) ? b.getI8Type() : value.getType();
-      slots.push_back(memref::AllocaOp::create(
-          b, frame.loc, MemRefType::get(count, stored, MemRefLayoutAttrInterface(), space)));
-    }
+    for (Value value : group)
+      slots.push_back(array({count}, value.getType().isInteger(1) ? b.getI8Type() : value.getType(),
+                            /*shared=*/true));
     return slots;
   }
   void fill(ArrayRef<Value> slots, const Group &group, Value number) {
@@ -446,17 +432,8 @@ private:
     Value number = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
     return elements->variable(number, 0, threads - 1);
   }
-  Value isBelow(Value value, int64_t bound) {
-    return arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, value,
-                                 frame.constant(bound));
-  }
   Value isFirst(Value thread) {
     return arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, thread, frame.constant(0));
-  }
-  /// Both conditions; null is one that always holds.
-  Value both(Value first, Value second) {
-    if (!first || !second) return first ? first : second;
-    return arith::AndIOp::create(b, frame.loc, first, second);
   }
 
   Type partType; // of accumulators that go from launch to launch
