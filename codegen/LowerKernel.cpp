@@ -23,7 +23,7 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   if (!target) return options;
   options.gpu = target.getKind() == "cuda";
   options.vectorLanes = options.gpu ? 1 : std::max<int64_t>(1, target.getVectorBytes() / 4);
-  options.tiles = target.getIsa() == "amx";
+  options.tiles = target.getIsa() == "amx" || target.getIsa() == "avx512_bf16";
   bool wide = options.tiles || target.getIsa() == "avx512";
   options.registers = wide ? 32 : 16;
   options.maskedTails = wide;
@@ -33,7 +33,7 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   options.sharedBytes = target.getSharedBytes();
   options.maxThreads = target.getMaxThreads();
   options.largeSharedBytes = target.getLargeSharedBytes();
-  options.matrix = target.getMatrix().str();
+  options.matrix = target.getIsa() == "avx512_bf16" ? "pairs" : target.getMatrix().str();
   return options;
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t defaultCacheSize = int64_t(1) << 30;
 constexpr std::array table{
     Variable{"SINTER_NUM_THREADS", "1..1024",
              "Threads of the CPU device, the caller's included; by default the machine's."},
-    Variable{"SINTER_CPU_ISA", "amx, avx512, avx2, generic",
+    Variable{"SINTER_CPU_ISA", "amx, avx512_bf16, avx512, avx2, generic",
              "Instruction set that CPU kernels are compiled or chosen for; by default the best "
              "one of this machine."},
     Variable{"SINTER_CACHE", "0, 1", "0 turns the kernel cache on disk off."},
@@ -90,8 +90,9 @@ Result<int> numThreads() {
 Result<std::string> cpuIsa() {
   auto text = read("SINTER_CPU_ISA");
   if (!text) return std::string();
-  if (*text != "amx" && *text != "avx512" && *text != "avx2" && *text != "generic")
-    return badValue("SINTER_CPU_ISA", *text, "amx, avx512, avx2 or generic");
+  if (*text != "amx" && *text != "avx512_bf16" && *text != "avx512" && *text != "avx2" &&
+      *text != "generic")
+    return badValue("SINTER_CPU_ISA", *text, "amx, avx512_bf16, avx512, avx2 or generic");
   return *text;
 }
 

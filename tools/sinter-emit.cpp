@@ -77,7 +77,8 @@ int main(int argc, char **argv) {
   CLI::App app("Prints the kernels of a module of IR as code for a target.");
   app.add_option("file", options.file, "FILE.mlir")->required();
   app.add_option("--target", options.target, "cuda or cpu")->check(CLI::IsMember({"cuda", "cpu"}));
-  app.add_option("--arch", options.architecture, "sm_90, ... or amx, avx512, avx2, generic");
+  app.add_option("--arch", options.architecture,
+                 "sm_90, ... or amx, avx512_bf16, avx512, avx2, generic");
   app.add_option("--kernel", options.kernel, "Only this kernel");
   app.add_option("--precision", options.precision, "f32, bf16 or f16")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));

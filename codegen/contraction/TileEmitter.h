@@ -4,7 +4,8 @@
 
 namespace sinter::codegen {
 
-/// A packed contraction of bf16 by bf16 on a matrix unit (AMX): the units, the sums and what follows them
+/// A packed contraction of bf16 by bf16 on a matrix unit (AMX), or by AVX-512's products of pairs, which want the same
+/// panels (PairProducts.cpp): the units, the sums and what follows them
 /// are PackedEmitter's, the panels (TilePanels.cpp) and the products (TileProducts.cpp) are its own.
 ///
 /// A tile of the row side is 16 rows of 32 elements of k, and its panel [row][k]. A tile of the column side is
@@ -26,6 +27,10 @@ private:
   /// `fetch` gets a tile's row and column and k, and asks for what later tiles read.
   void tilesInTurn(Value count, int64_t most, int64_t vectors, TilePlace place,
                    llvm::function_ref<void(Value, Value, Value)> fetch);
+  /// Whether tiles are multiplied as vectors of pairs: the machine has no registers for tiles.
+  bool inPairs() const { return frame.options.matrix == "pairs"; }
+  void multiplyPairs(Value row, int64_t count, Value column, int64_t vectors);
+  void multiplyPairsOf(Value row, int64_t first, int64_t count, Value column, int64_t vectors);
   /// `beside` gets k, and emits what is done beside each step's products.
   void multiplyTiles(Value row, int64_t count, Value column, int64_t vectors,
                      llvm::function_ref<void(Value)> beside = nullptr);

@@ -20,6 +20,11 @@ bool PackedPlan::suitsTiles(const KernelFrame &frame, const ContractionElements 
 void PackedPlan::chooseTileK() {
   bool isMatrix = groups[1].extents.size() == 1 && groups[2].extents.size() == 1;
   int64_t k = groups[3].size();
+  if (frame.options.matrix ==
+      "pairs") { // a third of a tile's rows at a time, for all of which its columns stay near
+    mostK = k <= 768 ? std::max<int64_t>(k, 512) : 512;
+    return;
+  }
   mostK = k <= (isMatrix ? 2048 : 1024) ? std::max<int64_t>(k, 352) : 352;
 }
 
@@ -130,12 +135,13 @@ void PackedPlan::chooseTileUnits() {
   if (!resident)
     blocksPerUnit = std::clamp<int64_t>(l2 / 2 / (4 * rowsPerUnit * blockColumns), 1, columnBlocks);
 
-  // Packing's share, of the time that products take at 400 a cycle; an operand comes from far away.
+  // Packing's share, of the time that products take at so many a cycle; an operand comes from far away.
   constexpr double fetch = 0.3;
+  const double rate = frame.options.matrix == "pairs" ? 60 : 400;
   double rowPack = direct ? 0 : fetch + tilePackCost(rowSide, rows, false),
          columnPack = fetch + tilePackCost(1 - rowSide, columns, true);
   auto time = [&](int64_t r, int64_t c) {
-    return 1 + 400 * (rowPack / double(c) + columnPack / double(r));
+    return 1 + rate * (rowPack / double(c) + columnPack / double(r));
   };
   auto columnsOf = [&](int64_t blocks) {
     return std::min(blocks * blockColumns, lines * lineSize);

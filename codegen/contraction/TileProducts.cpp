@@ -10,7 +10,10 @@ using namespace mlir;
 namespace sinter::codegen {
 
 void TileEmitter::registerTile(Value row, int64_t count, Value column, int64_t vectors) {
-  multiplyTiles(row, count, column, vectors);
+  if (inPairs())
+    multiplyPairs(row, count, column, vectors);
+  else
+    multiplyTiles(row, count, column, vectors);
   finish(row, count, column, vectors);
 }
 
@@ -87,6 +90,11 @@ void TileEmitter::tilesInTurn(Value count, int64_t most, int64_t vectors, TilePl
                               llvm::function_ref<void(Value, Value, Value)> fetch) {
   int64_t tileRows = plan.tileRows, steps = kSize() / tileK,
           rowsPerStep = llvm::divideCeil(tileRows, steps);
+  if (inPairs()) // vectors of sums fill the registers
+    return loop(constant(0), count, 1, most, [&](Value tile) {
+      auto [row, column] = place(tile);
+      registerTile(row, tileRows, column, vectors);
+    });
   if (most == 1) {
     onlyIf(compare(arith::CmpIPredicate::ne, count, constant(0)), [&] {
       auto [row, column] = place(constant(0));

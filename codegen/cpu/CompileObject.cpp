@@ -29,6 +29,7 @@ struct Machine {
 Machine machineOf(const Isa &isa) {
   if (isa.name == "amx") // what else is compiled the same for both
     return {"x86-64-v4", "skylake-avx512", "+amx-tile,+amx-bf16,+avx512bf16"};
+  if (isa.name == "avx512_bf16") return {"x86-64-v4", "skylake-avx512", "+avx512bf16"};
   if (isa.name == "avx512") return {"x86-64-v4", "skylake-avx512", ""};
   if (isa.name == "avx2") return {"x86-64-v3", "haswell", ""};
 #if defined(__x86_64__)
@@ -158,7 +159,7 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
     if (function.isDeclaration()) continue;
     function.addFnAttr("target-cpu", description.cpu);
     function.addFnAttr("tune-cpu", description.tune);
-    if (options.isa.name == "avx512" || options.isa.name == "amx")
+    if (options.isa.name == "avx512" || options.isa.tiles)
       function.addFnAttr("prefer-vector-width", "512");
     if (options.addressSanitizer) function.addFnAttr(Attribute::SanitizeAddress);
     // LLVM's own values of sin and the like are not libm's to the last bit.

@@ -296,10 +296,13 @@ Result<ir::TargetAttr> cpuTarget(MLIRContext &context, const std::string &wanted
   std::string isa = wanted;
   if (isa.empty()) { SINTER_ASSIGN_OR_RETURN(isa, runtime::environment::cpuIsa()); }
   if (isa.empty()) isa = runtime::bestHostIsa();
-  int64_t bytes = isa == "amx" || isa == "avx512" ? 64 : isa == "avx2" ? 32 : 16;
-  if (isa != "amx" && isa != "avx512" && isa != "avx2" && isa != "generic")
-    return Error{ErrorCode::invalidArgument,
-                 fmt::format("'{}' is no instruction set: amx, avx512, avx2 or generic", isa)};
+  bool known = isa == "avx2" || isa == "generic";
+  bool wide = isa == "amx" || isa == "avx512_bf16" || isa == "avx512";
+  int64_t bytes = wide ? 64 : isa == "avx2" ? 32 : 16;
+  if (!known && !wide)
+    return Error{
+        ErrorCode::invalidArgument,
+        fmt::format("'{}' is no instruction set: amx, avx512_bf16, avx512, avx2 or generic", isa)};
   auto size = [](int name, int64_t otherwise) {
     long found = sysconf(name);
     return found > 0 ? int64_t(found) : otherwise;

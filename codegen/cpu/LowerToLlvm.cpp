@@ -33,8 +33,9 @@ using namespace mlir;
 namespace sinter::codegen::cpu {
 
 Isa Isa::of(StringRef name) {
-  bool wide = name == "amx" || name == "avx512" || name == "avx2";
-  return {name.str(), wide, wide, name == "amx"};
+  bool tiles = name == "amx" || name == "avx512_bf16";
+  bool wide = tiles || name == "avx512" || name == "avx2";
+  return {name.str(), wide, wide, tiles};
 }
 
 void prepareContext(MLIRContext &context) {

@@ -19,7 +19,8 @@
 namespace sinter::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 4> bestFirst{"amx", "avx512", "avx2", "generic"};
+constexpr std::array<std::string_view, 5> bestFirst{"amx", "avx512_bf16", "avx512", "avx2",
+                                                    "generic"};
 
 std::string listOf(const std::map<std::string, std::vector<uint8_t>> &images) {
   std::string text;
@@ -72,6 +73,7 @@ bool hostRuns(std::string_view isa) {
     static const bool tiles = mayUseTiles();
     return tiles && hostRuns("avx512");
   }
+  if (isa == "avx512_bf16") return __builtin_cpu_supports("avx512bf16") && hostRuns("avx512");
   if (isa == "avx512")
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

@@ -38,7 +38,7 @@ TEST(Environment, CpuIsa) {
   }
   ScopedVariable set("SINTER_CPU_ISA", "sse2");
   EXPECT_ERROR(environment::cpuIsa(), invalidArgument,
-               "SINTER_CPU_ISA is 'sse2': expected amx, avx512, avx2 or generic");
+               "SINTER_CPU_ISA is 'sse2': expected amx, avx512_bf16, avx512, avx2 or generic");
 }
 
 TEST(Environment, CacheFolder) {

@@ -199,7 +199,7 @@ TEST(Strict, SumsAreTheSameOnEveryInstructionSet) {
         from, to);
     Ir ir;
     std::vector<HostTensor> first;
-    for (const char *isa : {"generic", "avx2", "avx512", "amx"}) {
+    for (const char *isa : {"generic", "avx2", "avx512", "avx512_bf16", "amx"}) {
       if (!runtime::hostRuns(isa)) continue;
       setenv("SINTER_CPU_ISA", isa, 1);
       Result made = run(ir, function, "cpu", "strict", true);
