@@ -21,6 +21,11 @@ bool PackedPlan::suitsTiles(const KernelFrame &frame, const ContractionElements 
 void PackedPlan::chooseTileK() {
   bool isMatrix = groups[1].extents.size() == 1 && groups[2].extents.size() == 1;
   int64_t k = groups[3].size();
+  if (frame.options.matrix ==
+      "pairs") { // a third of a tile's rows at a time, for all of which its columns stay near
+    mostK = k <= 768 ? std::max<int64_t>(k, 512) : 512;
+    return;
+  }
   mostK = k <= (isMatrix ? 2048 : 1024) ? std::max<int64_t>(k, 352) : 352;
 }
 
