@@ -39,11 +39,20 @@ protected:
   Value load(Value array, mlir::ValueRange at);
   void store(Value value, Value array, mlir::ValueRange at);
 
+  /// `value` as `stored`, which holds it: it is rounded already, and what was widened on the way is taken as it was.
+  Value narrowed(Value value, mlir::Type stored);
+  /// Turns accesses of neighbours in `loop`, which runs over them, into accesses of whole words before and after it.
+  void joinNeighbours(Elements &elements, mlir::scf::ForOp loop, int64_t lanes);
+  /// Says of the function's arguments that neighbours are read or written together.
+  void markAligned();
+
   KernelFrame &frame;
   mlir::OpBuilder &b;
   std::vector<std::pair<Value, IndexRange>> variables;
 
 private:
+  std::optional<mlir::AffineExpr> startOfWord(Elements &elements, Value index, Value lane,
+                                              int64_t lanes);
   mlir::MemRefType sharedType(int64_t count, mlir::Type element);
 };
 

@@ -39,7 +39,8 @@
 ///     nvgpu.device_async_copy/create_group/wait (tokens are order, ub.poison is a token of nothing, neither is
 ///     printed), nvgpu.ldmatrix, nvgpu.mma.sync (16x8x16), and on the fragments (vector<4x2xt>, vector<2x2xt>,
 ///     sums vector<2x2xf32>, also as elements of thread-private memrefs) constant zero, vector.extract of a
-///     sum and vector.extract_strided_slice of whole rows; vector.load and vector.store of eight neighbours.
+///     sum, vector.from_elements of a vector<4x2xt> or a sum and vector.extract_strided_slice of whole rows;
+///     vector.load and vector.store of eight neighbours.
 /// Indices are plain arithmetic on `index`; no affine ops remain.
 namespace sinter::codegen {
 

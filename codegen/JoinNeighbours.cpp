@@ -1,4 +1,4 @@
-#include "sinter/codegen/contraction/ContractionTiles.h"
+#include "sinter/codegen/BlockWriter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,8 +25,8 @@ bool isJoinable(Value memref) {
 } // namespace
 
 /// Where the first of `lanes` neighbours lies, if the loop's turns access neighbours that begin on a word's border.
-std::optional<AffineExpr> ContractionTiles::startOfWord(Elements &elements, Value index, Value lane,
-                                                        int64_t lanes) {
+std::optional<AffineExpr> BlockWriter::startOfWord(Elements &elements, Value index, Value lane,
+                                                   int64_t lanes) {
   AffineExpr position = elements.simplify(elements.exprOf(index)), laneExpr = elements.exprOf(lane);
   unsigned laneDim = cast<AffineDimExpr>(laneExpr).getPosition(), dims = laneDim + 1;
   position.walk([&](AffineExpr part) {
@@ -45,7 +45,7 @@ std::optional<AffineExpr> ContractionTiles::startOfWord(Elements &elements, Valu
   return start;
 }
 
-void ContractionTiles::joinNeighbours(Elements &elements, scf::ForOp loop, int64_t lanes) {
+void BlockWriter::joinNeighbours(Elements &elements, scf::ForOp loop, int64_t lanes) {
   if (!loop || lanes != 8) return;
   Value lane = loop.getInductionVar();
   auto inRegisters = [&](Type element) {
