@@ -1,4 +1,5 @@
 #include "sinter/codegen/BlockWriter.h"
+#include "sinter/codegen/JoinNeighbours.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -80,6 +81,38 @@ Value BlockWriter::load(Value array, ValueRange at) {
 }
 void BlockWriter::store(Value value, Value array, ValueRange at) {
   memref::StoreOp::create(b, frame.loc, value, array, at);
+}
+
+Value BlockWriter::narrowed(Value value, Type stored) {
+  if (value.getType() == stored) return value;
+  if (auto wide = value.getDefiningOp<arith::ExtFOp>(); wide && wide.getIn().getType() == stored)
+    return wide.getIn();
+  auto branch = value.getDefiningOp<scf::IfOp>(); // an element that may not exist
+  if (!branch || branch.getNumResults() != 1 || !value.use_empty())
+    return arith::TruncFOp::create(b, frame.loc, stored, value);
+  auto narrow = scf::IfOp::create(b, branch.getLoc(), stored, branch.getCondition(),
+                                  /*withElseRegion=*/true);
+  const std::pair<Block *, Block *> sides[] = {{branch.thenBlock(), narrow.thenBlock()},
+                                               {branch.elseBlock(), narrow.elseBlock()}};
+  for (auto [from, to] : sides) {
+    to->getOperations().splice(to->end(), from->getOperations());
+    Operation *yield = to->getTerminator();
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(yield);
+    yield->setOperand(0, narrowed(yield->getOperand(0), stored));
+  }
+  branch.erase();
+  return narrow.getResult(0);
+}
+
+void BlockWriter::joinNeighbours(Elements &elements, scf::ForOp loop, int64_t lanes) {
+  if (loop && lanes == 8) codegen::joinNeighbours(b, elements, loop, lanes);
+}
+
+void BlockWriter::markAligned() {
+  auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
+  for (unsigned number = 0; number < function.getNumArguments(); ++number)
+    function.setArgAttr(number, alignedAttr, b.getUnitAttr());
 }
 
 } // namespace sinter::codegen

@@ -34,6 +34,13 @@ protected:
   Value load(Value array, mlir::ValueRange at);
   void store(Value value, Value array, mlir::ValueRange at);
 
+  /// `value` as `stored`, which holds it: it is rounded already, and what was widened on the way is taken as it was.
+  Value narrowed(Value value, mlir::Type stored);
+  /// Accesses of neighbours in `loop`, where there is one, as accesses of words of eight.
+  void joinNeighbours(Elements &elements, mlir::scf::ForOp loop, int64_t lanes);
+  /// Says of the function's arguments that neighbours are read or written together.
+  void markAligned();
+
   KernelFrame &frame;
   mlir::OpBuilder &b;
 

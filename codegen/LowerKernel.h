@@ -39,8 +39,8 @@
 ///     nvgpu.device_async_copy/create_group/wait (tokens are order, ub.poison is a token of nothing, neither is
 ///     printed), nvgpu.ldmatrix, nvgpu.mma.sync (16x8x16), and on the fragments (vector<4x2xt>, vector<2x2xt>,
 ///     sums vector<2x2xf32>, also as elements of thread-private memrefs) constant zero, vector.extract of a
-///     sum and vector.extract_strided_slice of whole rows; vector.load and vector.store of neighbours,
-///     vector.extract of one of them;
+///     sum, vector.from_elements of a vector<4x2xt> or a sum and vector.extract_strided_slice of whole rows;
+///     vector.load and vector.store of neighbours, vector.extract of one of them;
 ///   - GPUs whose warpgroups multiply: calls of the device library (DeviceCall.h), gpu.grid_dim (x), and arguments after
 ///     the results that are tensor maps, memref<128xi8> with `sinter.tensor_map`.
 /// Indices are plain arithmetic on `index`; no affine ops remain.

@@ -107,8 +107,8 @@ private:
       return each(at, group);
     });
     if (walk.neighbours > 1)
-      joinNeighbours(b, *elements, cast<scf::ForOp>(std::prev(b.getInsertionPoint())),
-                     walk.neighbours);
+      codegen::joinNeighbours(b, *elements, cast<scf::ForOp>(std::prev(b.getInsertionPoint())),
+                              walk.neighbours);
     return result;
   }
 

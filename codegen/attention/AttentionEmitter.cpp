@@ -356,8 +356,7 @@ void AttentionEmitter::write(unsigned number, Value value, ValueRange place) {
 LogicalResult lowerAttention(KernelFrame &frame) {
   for (Operation &op : frame.body())
     if (attentionFactsOf(&op) && frame.options.gpu)
-      return isa<AttentionOp>(op) ? lowerBlockAttentionForward(frame, &op)
-                                  : lowerBlockAttentionBackward(frame, &op);
+      return lowerBlockAttention(frame, &op);
     else if (attentionFactsOf(&op))
       return isa<AttentionOp>(op) ? lowerAttentionForward(frame, &op)
                                   : lowerAttentionBackward(frame, &op);

@@ -1,5 +1,4 @@
 #include "sinter/codegen/contraction/ContractionTiles.h"
-#include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/contraction/PackedPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -177,29 +176,6 @@ ContractionTiles::Place ContractionTiles::placeOf(Elements &elements, const Side
   return place;
 }
 
-/// `value` as `stored`, which holds it: it is rounded already, and what was widened on the way is taken as it was.
-Value ContractionTiles::narrowed(Value value, Type stored) {
-  if (value.getType() == stored) return value;
-  if (auto wide = value.getDefiningOp<arith::ExtFOp>(); wide && wide.getIn().getType() == stored)
-    return wide.getIn();
-  auto branch = value.getDefiningOp<scf::IfOp>(); // an element that may not exist
-  if (!branch || branch.getNumResults() != 1 || !value.use_empty())
-    return arith::TruncFOp::create(b, frame.loc, stored, value);
-  auto narrow = scf::IfOp::create(b, branch.getLoc(), stored, branch.getCondition(),
-                                  /*withElseRegion=*/true);
-  const std::pair<Block *, Block *> sides[] = {{branch.thenBlock(), narrow.thenBlock()},
-                                               {branch.elseBlock(), narrow.elseBlock()}};
-  for (auto [from, to] : sides) {
-    to->getOperations().splice(to->end(), from->getOperations());
-    Operation *yield = to->getTerminator();
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(yield);
-    yield->setOperand(0, narrowed(yield->getOperand(0), stored));
-  }
-  branch.erase();
-  return narrow.getResult(0);
-}
-
 void ContractionTiles::fetch(Elements &elements, unsigned number, Value step, Type stored) {
   Side &side = sides[number];
   overItems(elements, side, [&](Value turn, Item item) {
@@ -227,16 +203,6 @@ void ContractionTiles::fetch(Elements &elements, unsigned number, Value step, Ty
         },
         [&] { fill([&](Value) { return zero(); }); });
   });
-}
-
-void ContractionTiles::markAligned() {
-  auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
-  for (unsigned number = 0; number < function.getNumArguments(); ++number)
-    function.setArgAttr(number, alignedAttr, b.getUnitAttr());
-}
-
-void ContractionTiles::joinNeighbours(Elements &elements, scf::ForOp loop, int64_t lanes) {
-  if (loop && lanes == 8) codegen::joinNeighbours(b, elements, loop, lanes);
 }
 
 // --- Sums.

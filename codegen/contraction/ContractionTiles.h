@@ -68,8 +68,6 @@ protected:
   /// Reads a side's tile of step `step` into the threads' own arrays, whose elements are of `stored` type.
   void fetch(Elements &elements, unsigned number, mlir::Value step, mlir::Type stored);
 
-  mlir::Value narrowed(mlir::Value value, mlir::Type stored);
-
   /// The indices of all original loops at linear positions.
   llvm::SmallVector<mlir::Value> originals(Elements &elements, const MergedDims &merged,
                                            const Point &point);
@@ -78,11 +76,8 @@ protected:
   }
   /// What becomes of a sum.
   void finish(Elements &elements, mlir::Value sum, const Point &point, mlir::Value scratch);
-  void markAligned();
 
   mlir::Value zero() { return ir::constantOf(b, frame.loc, points.accumulatorType(), 0); }
-  /// Turns accesses of neighbours in `loop`, which runs over them, into accesses of whole words before and after it.
-  void joinNeighbours(Elements &elements, mlir::scf::ForOp loop, int64_t lanes);
 
   const ContractionElements &points;
   std::array<unsigned, 5> first; // original loop where batch, m, n, k start, and their end

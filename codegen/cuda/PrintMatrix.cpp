@@ -118,6 +118,16 @@ FailureOr<Expression> KernelPrinter::matrixExpression(Operation &op) {
     return call("fragmentPart<" + std::to_string(first) + ", " + std::to_string(count) + ">",
                 ValueRange(op.getOperand(0)), mma);
   }
+  if (auto made = dyn_cast<vector::FromElementsOp>(op)) {
+    std::string type = fragmentName(made.getDest().getType());
+    headers.insert(mma.str());
+    if (type == "Fragment<4>") return call("fragmentOf", op.getOperands(), mma);
+    if (type != "MmaC") return refuse();
+    std::string numbers;
+    for (Value number : op.getOperands())
+      numbers += (numbers.empty() ? "" : ", ") + text(number, Binding::select);
+    return Expression{"MmaC{{" + numbers + "}}"};
+  }
   if (auto element = dyn_cast<vector::ExtractOp>(op)) {
     ArrayRef<int64_t> place = element.getStaticPosition();
     if (place.size() == 1 && element.hasDynamicPosition())

@@ -22,14 +22,22 @@ struct Choice {
   bool gradient;
 };
 
-const std::vector<Choice> few = {
-    {"gelu", "shape33x65", "f32", false},           {"pad", "2x3x17_to_2x4x21", "f32", false},
-    {"sum", "33x130_over_1", "f32", false},         {"argmax", "33x130_over_1", "f32", false},
-    {"layer_norm", "3x130_over_130", "f32", false}, {"max_pool2d", "padded", "f32", false},
-    {"embedding", "rank2", "f32", false},           {"scatter_add", "dim1", "f32", false},
-    {"matmul", "33x70_by_70x49", "f32", false},     {"conv2d", "padded", "f32", false},
-    {"conv2d_input_grad", "strided", "f32", false}, {"conv2d_weight_grad", "padded", "f32", false},
-    {"attention", "long_causal", "f32", false},     {"attention_backward", "causal", "f32", false}};
+const std::vector<Choice> few = {{"gelu", "shape33x65", "f32", false},
+                                 {"pad", "2x3x17_to_2x4x21", "f32", false},
+                                 {"sum", "33x130_over_1", "f32", false},
+                                 {"argmax", "33x130_over_1", "f32", false},
+                                 {"layer_norm", "3x130_over_130", "f32", false},
+                                 {"max_pool2d", "padded", "f32", false},
+                                 {"embedding", "rank2", "f32", false},
+                                 {"scatter_add", "dim1", "f32", false},
+                                 {"matmul", "33x70_by_70x49", "f32", false},
+                                 {"conv2d", "padded", "f32", false},
+                                 {"conv2d_input_grad", "strided", "f32", false},
+                                 {"conv2d_weight_grad", "padded", "f32", false},
+                                 {"attention", "long_causal", "f32", false},
+                                 {"attention_backward", "causal", "f32", false},
+                                 {"attention", "features64", "bf16", false},
+                                 {"attention_backward", "features64", "bf16", false}};
 
 int64_t elementsOf(const std::string &shape) {
   int64_t count = 1;
@@ -64,7 +72,7 @@ std::vector<Choice> choicesOf(bool all) {
       if (c->gradientResults && !differentiableInputs(*c, dtype).empty())
         choices.push_back({row.op, c->name, dtype, true});
     }
-    if (row.op == "matmul" || row.op.starts_with("conv2d"))
+    if (row.op == "matmul" || row.op.starts_with("conv2d") || row.op.starts_with("attention"))
       choices.push_back({row.op, largestOf(row, 1)[0]->name, "bf16", false});
   }
   return choices;

@@ -36,6 +36,11 @@ SINTER_DEVICE Fragment<Count> fragmentPart(const Fragment<N> &whole) {
 template <class T> SINTER_DEVICE u32 packPair(T low, T high) {
   return static_cast<u32>(low.bits) | (static_cast<u32>(high.bits) << 16);
 }
+/// A's fragment from a lane's numbers of it, two a word: those that two neighbouring tiles of sums (C) have in the
+/// lane are the numbers of A's 16 columns, in this order.
+template <class T> SINTER_DEVICE MmaA fragmentOf(T a, T b, T c, T d, T e, T f, T g, T h) {
+  return MmaA{{packPair(a, b), packPair(c, d), packPair(e, f), packPair(g, h)}};
+}
 template <class T> SINTER_DEVICE f32 pairHalf(u32 pair, int half) {
   T x;
   x.bits = static_cast<u16>(half ? pair >> 16 : pair & 0xffffu);

@@ -1,4 +1,4 @@
-#include "sinter/codegen/attention/BlockAttention.h"
+#include "sinter/codegen/attention/TiledAttention.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -14,9 +14,9 @@ namespace {
 /// query over all keys, the others a tile of keys and add up those of key and value over all rows of the heads that
 /// share them. Both make weights again from the rows' logarithms: two products more than necessary, and no sum that
 /// several blocks would have to add to, so that results do not depend on the order of blocks.
-class Backward : public BlockAttention {
+class Backward : public TiledAttention {
 public:
-  Backward(KernelFrame &frame, AttentionBackwardOp op) : BlockAttention(frame, op), gradient(op) {}
+  Backward(KernelFrame &frame, AttentionBackwardOp op) : TiledAttention(frame, op), gradient(op) {}
 
   LogicalResult run() {
     if (!chooseTiles()) return op->emitOpError("has no tiles that fit shared memory");
@@ -54,23 +54,16 @@ private:
 
   /// Of the tiles in shared memory: weights, times what dropping does to them, and cotangents of scores.
   void weigh(Value batch, Value head, Value rowBase, Value keyBase, bool keepsWeights) {
-    multiply(scores, rows, columns, along(query), along(key), f.features, /*fresh=*/true);
-    multiply(alongs, rows, columns, along(grad), along(value), f.values, /*fresh=*/true);
+    multiply(scores, rows, columns, alongRows(query), alongRows(key), f.features, /*fresh=*/true);
+    multiply(alongs, rows, columns, alongRows(grad), alongRows(value), f.values, /*fresh=*/true);
     unroll(rows, [&](Value i) {
       Value row = apply(d(0) + d(1), {rowBase, ownRow(i)});
-      bool cut = f.rows % query.rows;
       // Rows beyond the last one have weights of 0.
-      auto ofRow = [&](Value tensor, double otherwise) {
-        auto element = [&] {
-          return elements->element(tensor,
-                                   {batch, head, cut ? known(*elements, row, f.rows) : row});
-        };
-        return cut ? elements->guarded(below(row, f.rows), number(otherwise), element) : element();
-      };
-      Value logarithm = ofRow(gradient.getLogsumexp(), HUGE_VAL),
-            delta = ofRow(gradient.getDelta(), 0);
+      Value logarithm = ofRow(gradient.getLogsumexp(), batch, head, row, query.rows, HUGE_VAL),
+            delta = ofRow(gradient.getDelta(), batch, head, row, query.rows, 0);
       unroll(columns, [&](Value j) {
-        Pair pair = pairAt(batch, head, rowBase, query.rows, i, keyBase, key.rows, j);
+        Pair pair =
+            pairAt(batch, head, rowBase, query.rows, ownRow(i), keyBase, key.rows, ownColumn(j));
         Value weight = exp(minus(masked(load(scores, {i, j}), pair), logarithm));
         Value slope = load(alongs, {i, j}), left = weight;
         if (kept) {
@@ -94,27 +87,23 @@ private:
     clear(sums, rows, features);
     fetch(query, f.query, batch, head, rowBase, f.scale);
     fetch(grad, gradient.getGrad(), batch, head, rowBase);
-    loop(frame.constant(0), neededKeys(rowBase), 1, keyTiles, [&](Value tile) {
-      Value keyBase = apply(d(0) * key.rows, tile);
-      barrier(); // the tile before has been read
-      fetch(key, f.key, batch, sharedHead, keyBase);
-      fetch(value, f.value, batch, sharedHead, keyBase);
-      barrier();
-      weigh(batch, head, rowBase, keyBase, /*keepsWeights=*/false);
-      barrier();
-      multiply(sums, rows, features, along(slopes), across(key), key.rows, /*fresh=*/false);
-    });
+    loop(frame.constant(0), neededKeys(rowBase, query.rows, key.rows), 1, keyTiles,
+         [&](Value tile) {
+           Value keyBase = apply(d(0) * key.rows, tile);
+           barrier(); // the tile before has been read
+           fetch(key, f.key, batch, sharedHead, keyBase);
+           fetch(value, f.value, batch, sharedHead, keyBase);
+           barrier();
+           weigh(batch, head, rowBase, keyBase, /*keepsWeights=*/false);
+           barrier();
+           multiply(sums, rows, features, alongRows(slopes), acrossRows(key), key.rows,
+                    /*fresh=*/false);
+         });
     overResults(
-        rows, features, rowBase, query.rows, f.rows, f.features,
+        rows, features, rowBase, f.rows, f.features,
         [&](Value i, Value j, Value row, Value column) {
           write(0, times(load(sums, {i, j}), this->number(f.scale)), {batch, head, row, column});
         });
-  }
-  /// Later tiles have keys after all rows.
-  Value neededKeys(Value rowBase) {
-    if (!f.isCausal) return frame.constant(keyTiles);
-    Value tiles = apply((d(0) + query.rows + key.rows - 1).floorDiv(key.rows), rowBase);
-    return arith::MinSIOp::create(b, frame.loc, tiles, frame.constant(keyTiles));
   }
 
   void keyBlock(Value number) {
@@ -139,15 +128,17 @@ private:
         weigh(batch, head, rowBase, keyBase, /*keepsWeights=*/true);
         barrier();
         // Keys are the rows of these: what lies along a row of the tiles' is a column's.
-        multiply(ofValue, rows, values, across(weights), across(grad), query.rows, /*fresh=*/false);
-        multiply(ofKey, rows, features, across(slopes), across(query), query.rows, /*fresh=*/false);
+        multiply(ofValue, rows, values, acrossRows(weights), acrossRows(grad), query.rows,
+                 /*fresh=*/false);
+        multiply(ofKey, rows, features, acrossRows(slopes), acrossRows(query), query.rows,
+                 /*fresh=*/false);
       });
     });
-    overResults(rows, features, keyBase, key.rows, f.keys, f.features,
+    overResults(rows, features, keyBase, f.keys, f.features,
                 [&](Value i, Value j, Value row, Value column) {
                   write(1, load(ofKey, {i, j}), {batch, sharedHead, row, column});
                 });
-    overResults(rows, values, keyBase, key.rows, f.keys, f.values,
+    overResults(rows, values, keyBase, f.keys, f.values,
                 [&](Value i, Value j, Value row, Value column) {
                   write(2, load(ofValue, {i, j}), {batch, sharedHead, row, column});
                 });
@@ -162,7 +153,7 @@ private:
 
 } // namespace
 
-LogicalResult lowerBlockAttentionBackward(KernelFrame &frame, Operation *op) {
+LogicalResult lowerTiledBackward(KernelFrame &frame, Operation *op) {
   return Backward(frame, cast<AttentionBackwardOp>(op)).run();
 }
 

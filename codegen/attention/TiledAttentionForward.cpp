@@ -1,4 +1,4 @@
-#include "sinter/codegen/attention/BlockAttention.h"
+#include "sinter/codegen/attention/TiledAttention.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -13,9 +13,9 @@ namespace {
 
 /// A block has a tile of a head's rows and goes through the keys. A row's maximum and sum go along, and its result
 /// is scaled whenever the maximum grows (FlashAttention-2, Dao, 2023); where all keys are one tile, nothing is.
-class Forward : public BlockAttention {
+class Forward : public TiledAttention {
 public:
-  using BlockAttention::BlockAttention;
+  using TiledAttention::TiledAttention;
 
   LogicalResult run() {
     if (!chooseTiles()) return op->emitOpError("has no tiles that fit shared memory");
@@ -41,7 +41,7 @@ public:
     if (keyTiles == 1)
       emitKeys(elements->index(0));
     else
-      loop(frame.constant(0), neededTiles(), 1, keyTiles,
+      loop(frame.constant(0), neededKeys(rowBase, query.rows, key.rows), 1, keyTiles,
            [&](Value tile) { emitKeys(apply(d(0) * key.rows, tile)); });
     finish();
     return failure(elements->failed());
@@ -64,51 +64,41 @@ private:
     return false;
   }
 
-  /// Later ones have keys after all rows.
-  Value neededTiles() {
-    if (!f.isCausal) return frame.constant(keyTiles);
-    Value tiles = apply((d(0) + query.rows + key.rows - 1).floorDiv(key.rows), rowBase);
-    return arith::MinSIOp::create(b, frame.loc, tiles, frame.constant(keyTiles));
-  }
-
   void emitKeys(Value keyBase) {
     if (keyTiles > 1) barrier(); // the tile before has been read
     fetch(key, f.key, batch, sharedHead, keyBase);
     fetch(value, f.value, batch, sharedHead, keyBase);
     barrier();
-    multiply(scores, rows, columns, along(query), along(key), f.features, /*fresh=*/true);
+    multiply(scores, rows, columns, alongRows(query), alongRows(key), f.features, /*fresh=*/true);
     unroll(rows, [&](Value i) { weigh(i, keyBase); });
     barrier();
-    multiply(result, rows, results, along(weights), across(value), key.rows, /*fresh=*/false);
+    multiply(result, rows, results, alongRows(weights), acrossRows(value), key.rows,
+             /*fresh=*/false);
   }
 
   /// A row of scores becomes weights; they are divided by their sum when all keys have been seen.
   void weigh(Value i, Value keyBase) {
     auto pair = [&](Value j) {
-      return pairAt(batch, head, rowBase, query.rows, i, keyBase, key.rows, j);
+      return pairAt(batch, head, rowBase, query.rows, ownRow(i), keyBase, key.rows, ownColumn(j));
     };
     unroll(columns, [&](Value j) { store(masked(load(scores, {i, j}), pair(j)), scores, {i, j}); });
-    Value before = load(most, i), sumBefore = load(total, i);
-    store(before, high(), elements->index(0));
+    Value before = load(most, i), sumBefore = load(total, i), first = elements->index(0);
+    store(before, along(), first);
     unroll(columns, [&](Value j) {
-      store(larger(load(scores, {i, j}), load(high(), elements->index(0))), high(),
-            elements->index(0));
+      store(larger(load(scores, {i, j}), load(along(), first)), along(), first);
     });
-    Value highest = acrossLanes(load(high(), elements->index(0)),
+    Value highest = acrossLanes(load(along(), first), lanes,
                                 [&](Value lhs, Value rhs) { return larger(lhs, rhs); });
-    // With nothing but -infinity so far, exponentials of it are 0, and their sum says so.
-    Value none =
-        arith::CmpFOp::create(b, frame.loc, arith::CmpFPredicate::OEQ, highest, number(-HUGE_VAL));
-    Value shift = choose(none, number(0), highest);
-    store(number(0), high(), elements->index(0));
+    Value shift = shiftOf(highest);
+    store(number(0), along(), first);
     unroll(columns, [&](Value j) {
       Value weight = exp(minus(load(scores, {i, j}), shift));
-      store(plus(load(high(), elements->index(0)), weight), high(), elements->index(0));
+      store(plus(load(along(), first), weight), along(), first);
       if (kept) weight = times(weight, dropFactor(pair(j)));
       store(weight, weights.memory,
             apply(d(0) * weights.stride() + d(1), {ownRow(i), ownColumn(j)}));
     });
-    Value sum = acrossLanes(load(high(), elements->index(0)),
+    Value sum = acrossLanes(load(along(), first), lanes,
                             [&](Value lhs, Value rhs) { return plus(lhs, rhs); });
     if (keyTiles > 1) {
       Value factor = exp(minus(before, shift));
@@ -118,29 +108,21 @@ private:
     store(highest, most, i);
     store(sum, total, i);
   }
-  /// A number that goes along an unrolled loop.
-  Value high() {
-    if (!along1) along1 = array({1}, type);
-    return along1;
-  }
 
   void finish() {
-    overResults(rows, results, rowBase, query.rows, f.rows, f.values,
+    overResults(rows, results, rowBase, f.rows, f.values,
                 [&](Value i, Value j, Value row, Value column) {
                   Value quotient =
                       arith::DivFOp::create(b, frame.loc, load(result, {i, j}), load(total, i));
                   write(0, quotient, {batch, head, row, column});
                 });
-    Value first =
+    Value leads =
         arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::eq, lane, frame.constant(0));
-    onlyIf(first, [&] {
-      bool cut = f.rows % query.rows;
+    onlyIf(leads, [&] {
       unroll(rows, [&](Value i) {
-        Value row = apply(d(0) + d(1), {rowBase, ownRow(i)});
-        onlyIf(cut ? below(row, f.rows) : Value(), [&] {
-          Value own = cut ? known(*elements, row, f.rows) : row;
+        within(apply(d(0) + d(1), {rowBase, ownRow(i)}), f.rows, query.rows, [&](Value row) {
           Value logarithm = math::LogOp::create(b, frame.loc, load(total, i));
-          write(1, plus(load(most, i), logarithm), {batch, head, own});
+          write(1, plus(load(most, i), logarithm), {batch, head, row});
         });
       });
     });
@@ -150,12 +132,12 @@ private:
   int64_t keyTiles = 1;
   Tile query, key, value, weights;
   Value batch, head, sharedHead, rowBase;
-  Value scores, result, most, total, along1;
+  Value scores, result, most, total;
 };
 
 } // namespace
 
-LogicalResult lowerBlockAttentionForward(KernelFrame &frame, Operation *op) {
+LogicalResult lowerTiledForward(KernelFrame &frame, Operation *op) {
   return Forward(frame, op).run();
 }
 
