@@ -57,7 +57,7 @@ struct LoweringOptions {
   int64_t l1Bytes = 32768, l2Bytes = 1048576;
   int64_t sharedBytes = 49152;  // GPU: of one block
   int64_t largeSharedBytes = 0; // GPU: of a block whose launch asks for it
-  std::string matrix = "none";  // GPU: what a warp's matrix unit multiplies
+  std::string matrix = "none";  // GPU: what a warp's matrix unit multiplies (ir/Machine.h)
   int64_t maxThreads = 1024;
   bool strict = false; // results do not depend on what is in the kernel besides (ir/Numerics.h)
 

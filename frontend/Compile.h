@@ -129,9 +129,12 @@ struct CompileOptions {
   int64_t memory_budget = 0;
   Numerics numerics = Numerics::standard;
   /// On a GPU: kernels that have alternatives (other tiles of a product by the matrix unit) are timed before the
-  /// first run, and the fastest run; choices are told on standard error and kept in the kernel cache. Results are
-  /// the same bits: no sum changes its order.
+  /// first run, and the fastest run; choices are told on standard error and kept in the kernel cache. No sum changes
+  /// its order by that; products by warps and by warpgroups (sm_90a) are units of their own, though.
   bool autotune = false;
+  /// On a GPU: matrix units multiply f32, too, each factor rounded to tf32 (ten bits of fraction); sums stay f32. Off, f32
+  /// is f32. Not with strict numerics.
+  bool tf32 = false;
 };
 
 /// What one run costs.

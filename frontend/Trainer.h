@@ -63,6 +63,7 @@ struct TrainerOptions {
   GradientOptions gradients = {};
   optim::Averaging average = {};
   bool autotune = false; // as in CompileOptions
+  bool tf32 = false;     // as in CompileOptions
 };
 
 /// One training step as a compiled function, for loops of one's own. It keeps parameters, moments and

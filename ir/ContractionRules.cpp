@@ -35,6 +35,11 @@ Type sinter::ir::declaredFactor(Value operand) {
   return declared;
 }
 
+Type sinter::ir::commonFactor(Value lhs, Value rhs) {
+  if (Type declared = declaredFactor(lhs); declared == declaredFactor(rhs)) return declared;
+  return elementOf(lhs) == elementOf(rhs) ? elementOf(lhs) : Type();
+}
+
 ContractionDims MatmulOp::getContractionDims() {
   ArrayRef<int64_t> lhs = shapeOf(getLhs()), rhs = shapeOf(getRhs());
   size_t rank = lhs.size();

@@ -8,4 +8,7 @@ namespace sinter::ir {
 /// are still numbers of that type, which a matrix unit may multiply as such.
 mlir::Type declaredFactor(mlir::Value operand);
 
+/// The type that both factors are declared in; where they differ, that of their elements if it is one; else null.
+mlir::Type commonFactor(mlir::Value lhs, mlir::Value rhs);
+
 } // namespace sinter::ir

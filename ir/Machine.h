@@ -1,5 +1,7 @@
 #pragma once
 
+#include "llvm/ADT/StringRef.h"
+
 #include <algorithm>
 #include <cstdint>
 
@@ -9,5 +11,11 @@ namespace sinter::ir {
 inline double multiprocessorsOf(int64_t l2Bytes) {
   return std::min(148.0, 72 + 1.2 * double(l2Bytes >> 20));
 }
+
+// What `matrix` of a #sinter.target says: "m16n8k16" of bf16 and f16 by warps; "m64nNk16" also by warpgroups, from shared
+// memory; and "+tf32" behind it, that f32 is to be rounded to tf32 and multiplied there, too.
+
+inline bool warpgroupsMultiply(llvm::StringRef matrix) { return matrix.starts_with("m64nNk16"); }
+inline bool multipliesTf32(llvm::StringRef matrix) { return matrix.ends_with("+tf32"); }
 
 } // namespace sinter::ir

@@ -28,6 +28,7 @@ struct Options {
   std::string file, target = "cuda", architecture, kernel, output, precision = "f32",
                     numerics = "default";
   unsigned alternatives = 0;
+  bool tf32 = false;
   bool ptx = false, cubin = false, llvm = false, assembly = false, mlir = false, early = false;
 };
 
@@ -88,6 +89,8 @@ int main(int argc, char **argv) {
   app.add_option(
       "--alternatives", options.alternatives,
       "CUDA: lists so many other tiles of a product by the matrix unit, with predictions");
+  app.add_flag("--tf32", options.tf32,
+               "CUDA: matrix units multiply f32, each factor rounded to tf32");
   app.add_flag("--early", options.early,
                "CUDA, sm_90: kernels wait by themselves for those before them");
   app.add_flag("--ptx", options.ptx, "PTX instead of CUDA C++");
@@ -127,6 +130,7 @@ int main(int argc, char **argv) {
     compile.precision = options.precision;
     compile.numerics = options.numerics;
     compile.alternatives = options.alternatives;
+    compile.tf32 = options.tf32;
     compile.architecture =
         options.target == "cuda" && options.architecture.empty() ? "sm_90" : options.architecture;
     if (failed(sinter::detail::planModule(*module, compile))) return 1;

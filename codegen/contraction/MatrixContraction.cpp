@@ -2,6 +2,7 @@
 #include "sinter/codegen/contraction/ContractionTiles.h"
 #include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/ir/Factors.h"
+#include "sinter/ir/Machine.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -23,8 +24,8 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-constexpr int64_t unit = 16;     // rows, and steps of k, of a product; its columns are half of that
-constexpr int64_t word = 8;      // elements of the 16 bytes that travel at once
+constexpr int64_t unit = 16;     // rows of a product
+constexpr int64_t columns = 8;   // of a product, and results that a thread takes at once
 constexpr int64_t sumsExtra = 8; // columns: stores of neighbouring rows then meet in no bank
 
 class MatrixContraction : public ContractionTiles {
@@ -36,10 +37,13 @@ public:
     if (!frame.options.gpu || frame.options.matrix == "none" || !schedule ||
         schedule.getStages() < 1 || points.window)
       return false;
-    number = declaredFactor(points.operand(0));
-    if (number != declaredFactor(points.operand(1)) || !(number.isBF16() || number.isF16()) ||
-        !points.accumulatorType().isF32())
+    number = commonFactor(points.operand(0), points.operand(1));
+    if (!number) return false;
+    bool isTf32 = number.isF32() && multipliesTf32(frame.options.matrix);
+    if (!(number.isBF16() || number.isF16() || isTf32) || !points.accumulatorType().isF32())
       return false;
+    bytes = number.getIntOrFloatBitWidth() / 8;
+    word = 16 / bytes;
     readSchedule(schedule);
     // What a warpgroup's products cannot have, warps' may.
     if (isWarpgroupSchedule(schedule)) tileM = tileN = threads = 128, tileK = 32;
@@ -66,7 +70,7 @@ private:
   }
 
   int64_t sharedBytes(int64_t slots) const {
-    return std::max(slots * (tileM + tileN) * tileK * 2, tileM * (tileN + sumsExtra) * 4);
+    return std::max(slots * (tileM + tileN) * tileK * bytes, tileM * (tileN + sumsExtra) * 4);
   }
 
   /// The kernel's input that a side is copied from, or null.
@@ -90,7 +94,7 @@ private:
   void divideShared() {
     Value whole = dynamicShared();
     sides[0].tile = partOf(whole, 0, slots * tileM * tileK, number);
-    sides[1].tile = partOf(whole, slots * tileM * tileK * 2, slots * tileN * tileK, number);
+    sides[1].tile = partOf(whole, slots * tileM * tileK * bytes, slots * tileN * tileK, number);
     // When the tiles are used up.
     finished = partOf(whole, 0, tileM * (tileN + sumsExtra), b.getF32Type());
     frame.lowered.sharedBytes = sharedBytes(slots);
@@ -157,17 +161,36 @@ private:
       across = elements.apply(d(1) + half * 8 + row, {lane, mn});
       along = elements.apply(d(1) * 2 + further, {lane, k});
     } else {
-      across = elements.apply(d(1) * unit + further * 8 + row, {lane, k});
+      if (word != 8) return scattered(elements, side, slot, mn, k, halvesFirst);
+      across = elements.apply(d(1) * 2 * word + further * 8 + row, {lane, k});
       along = elements.apply(d(1).floorDiv(word) + half, {lane, mn});
     }
     Value place = placeInTile(elements, side, slot, across, along);
-    return nvgpu::LdMatrixOp::create(b, frame.loc, VectorType::get({4, 2}, number), side.tile,
-                                     ValueRange(place), /*transpose=*/!side.alongK,
-                                     /*numTiles=*/4);
+    return nvgpu::LdMatrixOp::create(b, frame.loc, fragmentType(4), side.tile, ValueRange(place),
+                                     /*transpose=*/!side.alongK, /*numTiles=*/4);
   }
 
+  /// The same of words across k, which ldmatrix turns round in halves only: each lane reads its four.
+  Value scattered(Elements &elements, const Side &side, Value slot, Value mn, Value k,
+                  bool halvesFirst) {
+    SmallVector<Value> words;
+    for (int64_t number = 0; number < 4; ++number) {
+      int64_t half = halvesFirst ? number % 2 : number / 2,
+              further = halvesFirst ? number / 2 : number % 2;
+      Value across = elements.apply(d(1) * 2 * word + further * word + d(0) % 4, {lane, k}),
+            place = elements.apply(d(1) + half * 8 + d(0).floorDiv(4), {lane, mn}),
+            along = elements.apply(d(0).floorDiv(word), place);
+      Value start = placeInTile(elements, side, slot, across, along);
+      words.push_back(load(side.tile, elements.apply(d(0) + d(1) % word, {start, place})));
+    }
+    return vector::FromElementsOp::create(b, frame.loc, fragmentType(4), words);
+  }
+
+  /// `words` of 32 bits of a side, as a lane has them.
+  VectorType fragmentType(int64_t words) { return VectorType::get({words, 4 / bytes}, number); }
+
   void multiply(Elements &elements, Value slot) {
-    unrolled(elements, tileK / unit, [&](Value k) {
+    unrolled(elements, tileK / (2 * word), [&](Value k) {
       unrolled(elements, warpM / unit, [&](Value i) {
         Value m = elements.apply(d(0) * warpM + d(1) * unit, {warpRow, i});
         store(fragments(elements, sides[0], slot, m, k, true), left, i);
@@ -179,11 +202,12 @@ private:
           Value a = load(left, i);
           for (int64_t half : {0, 1}) {
             Value own = vector::ExtractStridedSliceOp::create(
-                b, frame.loc, right, ArrayRef<int64_t>{half * 2, 0}, ArrayRef<int64_t>{2, 2},
-                ArrayRef<int64_t>{1, 1});
+                b, frame.loc, right, ArrayRef<int64_t>{half * 2, 0},
+                ArrayRef<int64_t>{2, 4 / bytes}, ArrayRef<int64_t>{1, 1});
             Value column = elements.apply(d(0) * 2 + half, j);
             Value sum = nvgpu::MmaSyncOp::create(b, frame.loc, a, own, load(sums, {i, column}),
-                                                 ArrayRef<int64_t>{unit, unit / 2, unit});
+                                                 ArrayRef<int64_t>{unit, columns, 2 * word},
+                                                 /*tf32Enabled=*/number.isF32());
             store(sum, sums, {i, column});
           }
         });
@@ -208,15 +232,15 @@ private:
     markAligned();
     divideShared();
     auto sumType = VectorType::get({2, 2}, b.getF32Type());
-    sums = array({warpM / unit, warpN / word}, sumType);
-    left = array({warpM / unit}, VectorType::get({4, 2}, number));
+    sums = array({warpM / unit, warpN / columns}, sumType);
+    left = array({warpM / unit}, fragmentType(4));
     for (unsigned side : {0u, 1u})
       if (!copied[side])
         sides[side].stage = array(
             {int64_t(llvm::divideCeil(itemsOf(sides[side]), threads)), sides[side].lanes}, number);
     Value nothing = arith::ConstantOp::create(b, frame.loc, b.getZeroAttr(sumType));
     unrolled(elements, warpM / unit, [&](Value i) {
-      unrolled(elements, warpN / word, [&](Value j) { store(nothing, sums, {i, j}); });
+      unrolled(elements, warpN / columns, [&](Value j) { store(nothing, sums, {i, j}); });
     });
     pipeline(elements, copies);
     overResults(elements,
@@ -270,17 +294,17 @@ private:
   void overResults(Elements &elements, llvm::function_ref<void(Value, const Point &)> body) {
     int64_t stride = tileN + sumsExtra;
     // The last step's tiles are all that may still be read.
-    int64_t last = (stepsPerSplit - 1) % slots, bytes = tileM * stride * 4;
-    if (bytes > last * tileM * tileK * 2 || bytes > (slots * tileM + last * tileN) * tileK * 2)
+    int64_t last = (stepsPerSplit - 1) % slots, all = tileM * stride * 4;
+    if (all > last * tileM * tileK * bytes || all > (slots * tileM + last * tileN) * tileK * bytes)
       gpu::BarrierOp::create(b, frame.loc);
     unrolled(elements, warpM / unit, [&](Value i) {
-      unrolled(elements, warpN / word, [&](Value j) {
+      unrolled(elements, warpN / columns, [&](Value j) {
         Value sum = load(sums, {i, j});
         for (int64_t half : {0, 1}) {
           Value row = elements.apply(d(0) * warpM + d(1) * unit + half * 8 + d(2).floorDiv(4),
                                      {warpRow, i, lane});
           for (int64_t next : {0, 1}) {
-            Value column = elements.apply(d(0) * warpN + d(1) * word + d(2) % 4 * 2 + next,
+            Value column = elements.apply(d(0) * warpN + d(1) * columns + d(2) % 4 * 2 + next,
                                           {warpColumn, j, lane});
             store(vector::ExtractOp::create(b, frame.loc, sum, ArrayRef<int64_t>{half, next}),
                   finished, elements.apply(d(0) * stride + d(1), {row, column}));
@@ -290,7 +314,7 @@ private:
     });
     gpu::BarrierOp::create(b, frame.loc);
 
-    int64_t run = word;
+    int64_t run = columns;
     while (sizes[2] % run) run /= 2; // one condition for the neighbours that share it
     int64_t inRow = tileN / run, items = tileM * inRow;
     bool cutM = sizes[1] % tileM, cutN = sizes[2] % tileN;
@@ -326,7 +350,8 @@ private:
              });
   }
 
-  Type number; // of both operands
+  Type number;                 // of both operands
+  int64_t bytes = 2, word = 8; // of a number; numbers in the 16 bytes that travel at once
   int64_t stages = 2, slots = 2;
   int64_t warpM = 0, warpN = 0; // of a warp
 

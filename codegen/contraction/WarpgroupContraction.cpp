@@ -40,7 +40,7 @@ public:
 
   bool suits() {
     auto schedule = dyn_cast<ContractionScheduleAttr>(frame.kernel.getSchedule());
-    if (!frame.options.gpu || frame.options.matrix != "m64nNk16" || frame.options.strict ||
+    if (!frame.options.gpu || !warpgroupsMultiply(frame.options.matrix) || frame.options.strict ||
         !schedule || !isWarpgroupSchedule(schedule) || points.window)
       return false;
     number = elementOf(points.operand(0));

@@ -376,13 +376,14 @@ std::string nearestCudaArchitecture(const std::string &architecture, bool portab
   return nearest.str();
 }
 
-FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architecture) {
+FailureOr<ir::TargetAttr> cudaTarget(MLIRContext &context, StringRef architecture, bool tf32) {
   for (const Limits &limits : known)
     if (limits.name == architecture)
       // Static shared arrays end at 48 KiB on every architecture; a launch may ask for more.
-      return ir::TargetAttr::get(&context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
-                                 std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024,
-                                 limits.sharedBytes, limits.matrix);
+      return ir::TargetAttr::get(
+          &context, "cuda", architecture, 16, 128 << 10, limits.l2Bytes,
+          std::min<int64_t>(limits.sharedBytes, 48 << 10), 1024, limits.sharedBytes,
+          limits.matrix.str() + (tf32 && limits.matrix != "none" ? "+tf32" : ""));
   InFlightDiagnostic error = emitError(UnknownLoc::get(&context))
                              << "unknown GPU architecture '" << architecture << "'; known are";
   for (const Limits &limits : known) error << (&limits == known ? " " : ", ") << limits.name;

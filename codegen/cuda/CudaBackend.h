@@ -15,8 +15,9 @@ struct CudaBackendOptions {
 std::unique_ptr<Backend> cudaBackend(CudaBackendOptions options = {}, DumpText dump = {});
 
 /// Limits of a GPU architecture ("sm_80", "sm_90", ...), the one place that knows them.
-mlir::FailureOr<ir::TargetAttr> cudaTarget(mlir::MLIRContext &context,
-                                           llvm::StringRef architecture = "sm_80");
+/// With `tf32` its matrix units multiply f32 rounded to tf32, where they can.
+mlir::FailureOr<ir::TargetAttr>
+cudaTarget(mlir::MLIRContext &context, llvm::StringRef architecture = "sm_80", bool tf32 = false);
 
 /// The newest known architecture that is no newer than `architecture` ("sm_103" -> "sm_100"); the oldest, where
 /// all are newer. Unless `portable`, kernels for it need not run on newer GPUs ("sm_90" -> "sm_90a").

@@ -18,6 +18,8 @@ std::string KernelPrinter::fragmentName(VectorType type) {
   Type element = type.getElementType();
   if (type.getRank() == 1 && !cudaTypeName(element).empty())
     return ("Vec<" + cudaTypeName(element) + ", ").str() + std::to_string(type.getDimSize(0)) + ">";
+  if (type.getRank() == 2 && type.getDimSize(1) == 1 && element.isF32()) // tf32
+    return "Fragment<" + std::to_string(type.getDimSize(0)) + ">";
   if (type.getRank() != 2 || type.getDimSize(1) != 2) return "";
   if (element.isF32()) return type.getDimSize(0) == 2 ? "MmaC" : "";
   if (!element.isBF16() && !element.isF16()) return "";
@@ -90,9 +92,13 @@ FailureOr<bool> KernelPrinter::printMatrixOp(Operation &op) {
   if (auto matrices = dyn_cast<nvgpu::LdMatrixOp>(op)) {
     if (cast<MemRefType>(matrices.getSrcMemref().getType()).getRank() != 1) return false;
     headers.insert("sinter/mma.cuh");
-    line("const " + declare(matrices.getRes()) + " = loadMatrices" +
-         (matrices.getTranspose() ? "Transposed<" : "<") + std::to_string(matrices.getNumTiles()) +
-         ">(" + address(matrices.getSrcMemref(), matrices.getIndices()) + ");");
+    std::string loaded = std::string("loadMatrices") +
+                         (matrices.getTranspose() ? "Transposed<" : "<") +
+                         std::to_string(matrices.getNumTiles()) + ">(" +
+                         address(matrices.getSrcMemref(), matrices.getIndices()) + ")";
+    if (cast<VectorType>(matrices.getRes().getType()).getElementType().isF32())
+      loaded = "roundTf32(" + loaded + ")";
+    line("const " + declare(matrices.getRes()) + " = " + loaded + ";");
     return true;
   }
   return false;
@@ -107,9 +113,21 @@ FailureOr<Expression> KernelPrinter::matrixExpression(Operation &op) {
   if (auto product = dyn_cast<nvgpu::MmaSyncOp>(op)) {
     Type element = cast<VectorType>(product.getMatrixA().getType()).getElementType();
     std::array<int64_t, 3> shape = product.getMmaShapeAsArray();
+    if (element.isF32() && shape == std::array<int64_t, 3>{16, 8, 8})
+      return call("mmaTf32", op.getOperands(), mma);
     if (shape != std::array<int64_t, 3>{16, 8, 16} || (!element.isBF16() && !element.isF16()))
       return refuse();
     return call("mma<" + typeName(element) + ">", op.getOperands(), mma);
+  }
+  if (auto words = dyn_cast<vector::FromElementsOp>(op)) {
+    std::string type = fragmentName(words.getType());
+    if (!StringRef(type).starts_with("Fragment") || !words.getType().getElementType().isF32())
+      return refuse();
+    headers.insert(mma.str());
+    std::string list;
+    for (Value element : words.getElements())
+      list += (list.empty() ? "" : ", ") + ("tf32BitsOf(" + text(element, Binding::select)) + ")";
+    return Expression{type + "{{" + list + "}}"};
   }
   if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(op)) {
     auto first = cast<IntegerAttr>(part.getOffsets()[0]).getInt(),

@@ -42,8 +42,9 @@ static LogicalResult openGradients(ModuleOp module, const ModuleOptions &options
 
 static LogicalResult setTarget(ModuleOp module, const ModuleOptions &options) {
   if (options.device != "cpu") {
-    auto target = codegen::cudaTarget(
-        *module.getContext(), options.architecture.empty() ? "sm_80" : options.architecture);
+    auto target = codegen::cudaTarget(*module.getContext(),
+                                      options.architecture.empty() ? "sm_80" : options.architecture,
+                                      options.tf32 && options.numerics != "strict");
     if (succeeded(target)) module->setAttr(ir::targetAttr, *target);
     return success(succeeded(target));
   }

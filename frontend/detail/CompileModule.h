@@ -20,6 +20,7 @@ struct ModuleOptions {
   bool savable = false;     // the Program can be written to a file
   /// CUDA: how many kernels besides the model's choice travel with a contraction by a matrix unit.
   unsigned alternatives = 0;
+  bool tf32 = false;  // CUDA: matrix units multiply f32, rounded to tf32; not with strict numerics
   bool early = false; // CUDA: kernels wait by themselves for those before them (sm_90)
   std::vector<passes::Insertion> insertions; // passes from outside
   /// Called with the module as it comes in ("traced"), then after each stage of the pipeline with the

@@ -41,6 +41,7 @@ ModuleOptions moduleOptions(const CompileOptions &options) {
                                          /*portable=*/false);
     compile.early = true;
   }
+  compile.tf32 = options.tf32;
   if (options.autotune) compile.alternatives = autotunedAlternatives;
   for (const PassInsertion &pass : options.passes)
     compile.insertions.push_back({pass.place, pass.pipeline});
@@ -95,7 +96,8 @@ std::vector<KernelText> cudaTextOf(const TracedImpl &function, const CompileOpti
   dropExpectations(*module); // they are the device's that the graph was compiled for
   ModuleOptions cuda = moduleOptions({.device = Device::reference(),
                                       .precision = options.precision,
-                                      .numerics = options.numerics});
+                                      .numerics = options.numerics,
+                                      .tf32 = options.tf32});
   cuda.device = "cuda";
   Diagnostics diagnostics;
   std::string stage;

@@ -87,9 +87,12 @@ std::string Runner::summary(const CompileOptions &options) const {
                                       : 0.0;
   row("memory", fmt::format("{} ({} bytes) of working memory, {:.2f} % over the bound",
                             readable(costs.peakBytes), costs.peakBytes, over));
+  const bool tf32 = options.tf32 && options.numerics != Numerics::strict &&
+                    program.target == runtime::TargetKind::cuda;
   row("precision", sinter::text(options.precision) +
                        (contractions.empty() ? std::string()
-                                             : fmt::format(": {}", fmt::join(contractions, ", "))));
+                                             : fmt::format(": {}", fmt::join(contractions, ", "))) +
+                       (tf32 ? "; f32 is multiplied as tf32" : ""));
   OwningOpRef<ModuleOp> module = cast<ModuleOp>(traced->module.get()->clone());
   if (options.precision != Precision::f32 || passes::hasPrecisionScopes(*module))
     for (const PrecisionRow &each : precisionTable(*module, entry, sinter::text(options.precision)))

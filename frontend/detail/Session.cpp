@@ -26,7 +26,8 @@ Session::Session(nn::Module &model, ForwardFunction forward, Loss loss, optim::O
                                    .require = options.require,
                                    .memory_budget = options.memory_budget,
                                    .numerics = options.numerics,
-                                   .autotune = options.autotune},
+                                   .autotune = options.autotune,
+                                   .tf32 = options.tf32},
       scaling(options.loss_scaling), gradients(options.gradients), averaging(options.average),
       table(options.device, options.seed) {
   if (options.memory_budget < 0)

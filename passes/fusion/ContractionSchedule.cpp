@@ -75,17 +75,17 @@ double instructionsOf(ArrayRef<int64_t> mn, ArrayRef<int64_t> k) {
 }
 
 double matrixCyclesOf(const MatrixTile &tile, const Sizes &sizes, double splits, double processors,
-                      double perLhs, double perRhs) {
+                      double perLhs, double perRhs, double bytes) {
   double m = double(sizes.m), n = double(sizes.n), k = double(sizes.k);
   double blocks =
       std::ceil(m / double(tile.m)) * std::ceil(n / double(tile.n)) * double(sizes.batch) * splits;
-  double loaded = double(tile.m + tile.n) * double(tile.k) * narrowBytes;
-  double compute = double(tile.m * tile.n * tile.k) / matrixLanes;
+  double loaded = double(tile.m + tile.n) * double(tile.k) * bytes;
+  double compute = double(tile.m * tile.n * tile.k) / matrixLanes * (bytes / narrowBytes);
   double moved = (perLhs * double(tile.m) + perRhs * double(tile.n)) * double(tile.k) / lanes;
   // A warp of w x w reads 2w rows for w * w products.
   double warp = std::sqrt(double(tile.m * tile.n) * 32 / double(tile.threads));
   double shared = loaded / sharedBytes +
-                  2 * double(tile.m * tile.n) / warp * double(tile.k) * narrowBytes / sharedBytes;
+                  2 * double(tile.m * tile.n) / warp * double(tile.k) * bytes / sharedBytes;
   double step = std::max({compute, shared, loaded / l2Bytes}) + moved;
   double steps = std::ceil(k / splits / double(tile.k));
   double throughput = std::ceil(blocks / processors) * step * steps;
@@ -93,6 +93,11 @@ double matrixCyclesOf(const MatrixTile &tile, const Sizes &sizes, double splits,
                   0.05 * throughput + startAndEnd;
   if (splits > 1) cycles += launch + 2 * splits * m * n * double(sizes.batch) * 4 / memoryBytes;
   return cycles;
+}
+
+/// Bytes of an operand's numbers.
+double bytesOf(ContractionOpInterface op) {
+  return elementOf(op->getOperand(op.getSideOperand(0))).getIntOrFloatBitWidth() / 8;
 }
 
 /// Cycles of a persistent grid, a block a multiprocessor: the sums of one tile leave while the next is multiplied.
@@ -115,7 +120,7 @@ double warpgroupCyclesOf(const MatrixTile &tile, const Sizes &sizes, double proc
 /// Whether the target's warpgroups multiply from shared memory, and bulk copies bring both sides there: plain matrices
 /// whose rows are multiples of 16 bytes.
 bool suitsWarpgroups(ContractionOpInterface op, TargetAttr target) {
-  if (target.getMatrix() != "m64nNk16") return false;
+  if (!warpgroupsMultiply(target.getMatrix()) || bytesOf(op) != narrowBytes) return false;
   ContractionDims dims = op.getContractionDims();
   if (dims.m.size() > 1 || dims.n.size() > 1 || dims.k.size() > 1) return false;
   return llvm::all_of(ArrayRef<unsigned>{0, 1}, [&](unsigned side) {
@@ -127,9 +132,11 @@ bool suitsWarpgroups(ContractionOpInterface op, TargetAttr target) {
 /// Whether the target's matrix unit multiplies what `op` multiplies.
 bool suitsMatrixUnit(ContractionOpInterface op, TargetAttr target) {
   if (target.getMatrix() == "none") return false;
-  Type lhs = declaredFactor(op->getOperand(op.getSideOperand(0))),
-       rhs = declaredFactor(op->getOperand(op.getSideOperand(1)));
-  return lhs == rhs && (lhs.isBF16() || lhs.isF16()) &&
+  Type number =
+      commonFactor(op->getOperand(op.getSideOperand(0)), op->getOperand(op.getSideOperand(1)));
+  if (!number) return false;
+  bool isTf32 = number.isF32() && multipliesTf32(target.getMatrix());
+  return (number.isBF16() || number.isF16() || isTf32) &&
          computeType(elementOf(op->getResult(0))).isF32();
 }
 
@@ -141,9 +148,9 @@ Sizes sizesOf(const ContractionDims &dims) {
 }
 
 /// Whether the slots of all stages, or the sums of the tile with eight columns more, fit a block.
-bool fits(const MatrixTile &tile, TargetAttr target) {
-  int64_t shared =
-      std::max(mostMatrixStages * (tile.m + tile.n) * tile.k * 2, tile.m * (tile.n + 8) * 4);
+bool fits(const MatrixTile &tile, TargetAttr target, double bytes) {
+  int64_t shared = std::max(mostMatrixStages * (tile.m + tile.n) * tile.k * int64_t(bytes),
+                            tile.m * (tile.n + 8) * 4);
   return shared <= target.getLargeSharedBytes() && tile.threads <= target.getMaxThreads();
 }
 
@@ -157,12 +164,13 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
   int64_t splitK = 1;
   for (MatrixTile tile : tilesOfUnits) {
     if (sizes.k <= 16) tile.k = 16;
-    if (!fits(tile, target)) continue;
+    if (!fits(tile, target, bytesOf(op))) continue;
     for (int64_t splits = 1; splits <= 64; splits *= 2) {
       bool worthwhile = sizes.k / splits >= 4 * tile.k &&
                         splits * sizes.batch * sizes.m * sizes.n * 4 <= (8 << 20);
       if (splits > 1 && !worthwhile) break;
-      double cycles = matrixCyclesOf(tile, sizes, double(splits), processors, perLhs, perRhs);
+      double cycles =
+          matrixCyclesOf(tile, sizes, double(splits), processors, perLhs, perRhs, bytesOf(op));
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = splits;
     }
@@ -195,8 +203,9 @@ MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAtt
     double cycles = warpgroupCyclesOf(tile, sizes, processors);
     return {cycles, products / warpgroupLanes / processors / cycles};
   }
-  double cycles = matrixCyclesOf(tile, sizes, double(schedule.getSplitK()), processors,
-                                 instructionsOf(dims.m, dims.k), instructionsOf(dims.n, dims.k));
+  double cycles =
+      matrixCyclesOf(tile, sizes, double(schedule.getSplitK()), processors,
+                     instructionsOf(dims.m, dims.k), instructionsOf(dims.n, dims.k), bytesOf(op));
   return {cycles, products / matrixLanes / processors / cycles};
 }
 
@@ -215,7 +224,7 @@ void addAlternatives(ModuleOp module, unsigned count) {
     if (chosen.getSplitK() == 1 && suitsWarpgroups(op, target))
       llvm::append_range(tiles, warpgroupTiles());
     for (const MatrixTile &tile : tiles) {
-      if (!isOfWarpgroups(tile) && !fits(tile, target)) continue;
+      if (!isOfWarpgroups(tile) && !fits(tile, target, bytesOf(op))) continue;
       auto schedule =
           ContractionScheduleAttr::get(b.getContext(), tile.m, tile.n, tile.k, chosen.getSplitK(),
                                        tile.threads, mostMatrixStages);

@@ -3,6 +3,9 @@
 // RUN: sinter-emit %t/product.mlir --target cuda --arch sm_100 | FileCheck %t/product.mlir
 // RUN: sinter-emit %t/product.mlir --target cuda --arch sm_75 | FileCheck %t/product.mlir --check-prefix=OLD
 // RUN: sinter-emit %t/f32.mlir --target cuda --arch sm_80 | FileCheck %t/f32.mlir
+// RUN: sinter-emit %t/f32.mlir --target cuda --arch sm_80 --tf32 | FileCheck %t/f32.mlir --check-prefix=TF32
+// RUN: sinter-emit %t/f32.mlir --target cuda --arch sm_75 --tf32 | FileCheck %t/f32.mlir
+// RUN: sinter-emit %t/f32.mlir --target cuda --arch sm_80 --tf32 --numerics strict | FileCheck %t/f32.mlir
 // RUN: sinter-emit %t/transposed.mlir --target cuda --arch sm_80 | FileCheck %t/transposed.mlir
 // RUN: sinter-emit %t/odd.mlir --target cuda --arch sm_80 | FileCheck %t/odd.mlir
 // RUN: sinter-emit %t/producer.mlir --target cuda --arch sm_80 | FileCheck %t/producer.mlir
@@ -39,6 +42,15 @@ func.func @f(%x: tensor<256x256xf32>, %w: tensor<256x256xf32>) -> tensor<256x256
   return %r : tensor<256x256xf32>
 }
 // CHECK-NOT: mma
+// Four floats travel at once. Rows along k come by ldmatrix, those across it word by word; both are rounded then.
+// TF32: SINTER_SHARED_PART(f32, [[A:v[0-9]+]],
+// TF32: SINTER_SHARED_PART(f32, [[B:v[0-9]+]],
+// TF32: copyAsync<16>([[A]] +
+// TF32: copyAsync<16>([[B]] +
+// TF32: const Fragment<4> {{.*}} = roundTf32(loadMatrices<4>([[A]] +
+// TF32: const f32 {{.*}} = [[B]][
+// TF32: const Fragment<4> {{.*}} = Fragment<4>{{[{][{]}}tf32BitsOf(
+// TF32: = mmaTf32(
 
 //--- transposed.mlir
 func.func @f(%x: tensor<256x128xbf16>, %w: tensor<128x256xbf16>) -> tensor<128x128xbf16> {

@@ -88,6 +88,14 @@ int main(int argc, char **argv) {
       "from the cache {:.3f} s\n",
       layers, program->entries[0].body.size(), requests.size(), std::thread::hardware_concurrency(),
       text, cold, warm);
+  int byWarps = 0, byWarpgroups = 0;
+  for (const runtime::Instruction &instruction : program->entries[0].body)
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) {
+      const std::string &source = program->kernels[launch->kernel].source;
+      byWarpgroups += source.find("multiplyBlocks<") != std::string::npos;
+      byWarps += source.find("mma<") != std::string::npos;
+    }
+  fmt::print("{} products by warpgroups, {} by warps\n", byWarpgroups, byWarps);
   bool slow = (mostCold > 0 && text + cold > mostCold) || (mostWarm > 0 && warm > mostWarm);
   if (slow) fmt::print("that is more than {} s cold or {} s warm\n", mostCold, mostWarm);
   return made && !slow ? 0 : 1;

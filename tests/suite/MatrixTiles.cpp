@@ -61,11 +61,14 @@ int countOf(const std::string &word, const std::string &text) {
 
 std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text,
                              const passes::fusion::MatrixTile &tile,
-                             const std::vector<std::string> &architectures) {
+                             const std::vector<std::string> &architectures, bool tf32 = false) {
   Ir ir;
-  auto module = ir.parse(text);
+  std::string all = text;
+  for (size_t at; tf32 && (at = all.find("bf16")) != std::string::npos;) all.replace(at, 4, "f32");
+  auto module = ir.parse(all);
   sinter::detail::ModuleOptions options;
   options.device = "cuda";
+  options.tf32 = tf32;
   options.architecture = architectures[0];
   if (!module || failed(sinter::detail::planModule(*module, options))) {
     fmt::print(stderr, "{}\n", ir.errors);
@@ -177,21 +180,24 @@ int main(int argc, char **argv) {
     fmt::print("this is NVRTC {}, whose ptxas may count otherwise than {}'s\n", version, argv[2]);
     return 77;
   }
-  fmt::print("{:>11} {:>8} {:>8}   {}\n{:>11} {:>8} {:>8}", "", "", "shared",
-             "registers: product, convolution", "tile", "threads", "bytes");
-  for (const std::string &arch : architectures) fmt::print(" {:>9}", arch);
-  fmt::print("\n");
   int spills = 0;
-  for (const passes::fusion::MatrixTile &tile : passes::fusion::matrixTiles()) {
-    auto one = needsOf(**nvrtc, product, tile, architectures),
-         other = needsOf(**nvrtc, convolution, tile, architectures);
-    if (!one || !other) return 1;
-    spills += one->spills + other->spills;
-    fmt::print("{:>11} {:>8} {:>8}", fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), tile.threads,
-               one->sharedBytes);
-    for (size_t i = 0; i < architectures.size(); ++i)
-      fmt::print(" {:>9}", fmt::format("{}, {}", one->registers[i], other->registers[i]));
+  for (bool tf32 : {false, true}) {
+    fmt::print("{}{:>11} {:>8} {:>8}   {}\n{:>11} {:>8} {:>8}", tf32 ? "\n" : "",
+               tf32 ? "tf32" : "", "", "shared", "registers: product, convolution", "tile",
+               "threads", "bytes");
+    for (const std::string &arch : architectures) fmt::print(" {:>9}", arch);
     fmt::print("\n");
+    for (const passes::fusion::MatrixTile &tile : passes::fusion::matrixTiles()) {
+      auto one = needsOf(**nvrtc, product, tile, architectures, tf32),
+           other = needsOf(**nvrtc, convolution, tile, architectures, tf32);
+      if (!one || !other) return 1;
+      spills += one->spills + other->spills;
+      fmt::print("{:>11} {:>8} {:>8}", fmt::format("{}x{}x{}", tile.m, tile.n, tile.k),
+                 tile.threads, one->sharedBytes);
+      for (size_t i = 0; i < architectures.size(); ++i)
+        fmt::print(" {:>9}", fmt::format("{}, {}", one->registers[i], other->registers[i]));
+      fmt::print("\n");
+    }
   }
   fmt::print("\n{:>11} {:>8} {:>8}   {}\n", "warpgroups", "", "shared", "sm_90a, registers;");
   fmt::print("{:>11} {:>8} {:>8}   {}\n", "tile", "threads", "bytes",

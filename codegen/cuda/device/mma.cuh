@@ -91,6 +91,14 @@ SINTER_DEVICE u32 tf32BitsOf(f32 x) {
 #endif
 }
 
+/// The words of f32 of a fragment, rounded to tf32.
+template <int N> SINTER_DEVICE Fragment<N> roundTf32(const Fragment<N> &words) {
+  Fragment<N> rounded;
+#pragma unroll
+  for (int i = 0; i < N; ++i) rounded.r[i] = tf32BitsOf(bitCast<f32>(words.r[i]));
+  return rounded;
+}
+
 #ifdef SINTER_EMULATION
 
 // The whole warp at once, over what its lanes bring.

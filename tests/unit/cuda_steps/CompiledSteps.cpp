@@ -4,6 +4,7 @@
 #include "../../support/LayerStack.h"
 #include "../../support/OnDevice.h"
 
+#include "sinter/codegen/cuda/CudaBackend.h"
 #include "sinter/frontend/detail/CompileModule.h"
 #include "sinter/runtime/Autotune.h"
 
@@ -212,6 +213,19 @@ TEST(CompiledAlternatives, giveTheSameBits) {
       EXPECT_EQ(resultsOf(runtime::withChoices(*program, {tuned}), device), expected)
           << program->kernels[other.kernel].name;
     }
+  }
+}
+
+TEST(CompiledArchitecture, isTheGpusOwnUnlessTheProgramMustRunElsewhere) {
+  auto nearest = [](const std::string &met, bool portable) {
+    return codegen::nearestCudaArchitecture(met, portable);
+  };
+  EXPECT_EQ(nearest("sm_90", false), "sm_90a");
+  EXPECT_EQ(nearest("sm_90", true), "sm_90");
+  for (bool portable : {false, true}) {
+    EXPECT_EQ(nearest("sm_60", portable), "sm_75");
+    EXPECT_EQ(nearest("sm_87", portable), "sm_86");
+    EXPECT_EQ(nearest("sm_103", portable), "sm_100");
   }
 }
 

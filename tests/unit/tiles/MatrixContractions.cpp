@@ -79,6 +79,50 @@ TEST_P(MatrixTiles, AgreeWithTheEvaluator) {
   EXPECT_THAT(text, HasSubstr("mma<"));
 }
 
+/// The same in f32, rounded to tf32 on the way to the unit; sums, and what is fused behind them, are not.
+const Tile tf32Tiles[] = {{64, 64, 32, 1, 128, 4, 0, true},
+                          {128, 128, 32, 1, 128, 3, 0, true},
+                          {16, 64, 16, 2, 64, 2, 0, true},
+                          {64, 16, 16, 1, 32, 5, 0, true}};
+
+/// Those whose factors are arguments.
+std::vector<size_t> plainCases() {
+  std::vector<size_t> plain;
+  for (size_t i = 0; i < std::size(cases); ++i)
+    if (std::string(cases[i].name) != "producer") plain.push_back(i);
+  return plain;
+}
+
+class MatrixTf32 : public testing::TestWithParam<std::tuple<size_t, size_t>> {};
+
+TEST_P(MatrixTf32, MultipliesRoundedFactors) {
+  const TileCase &half = cases[std::get<0>(GetParam())];
+  std::string name = half.name;
+  auto whole = [](std::string text) {
+    for (std::string type : {"xbf16>", "xf16>"})
+      for (size_t at; (at = text.find(type)) != std::string::npos;)
+        text.replace(at, type.size(), "xf32>");
+    return text;
+  };
+  std::string types = whole(half.types), result = whole(half.result), body = whole(half.body), text;
+  if (name == "epilogue") { // nothing is left to cast
+    size_t cast = body.find("%r = sinter.cast");
+    body = body.substr(0, cast);
+    body.replace(body.find("%v = "), 5, "%r = ");
+  }
+  checkTile({half.name, types.c_str(), result.c_str(), body.c_str()},
+            tf32Tiles[std::get<1>(GetParam())], text);
+  EXPECT_THAT(text, HasSubstr("mmaTf32("));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MatrixTf32,
+                         testing::Combine(testing::ValuesIn(plainCases()),
+                                          testing::Range<size_t>(0, std::size(tf32Tiles))),
+                         [](const auto &info) {
+                           return nameOf(cases[std::get<0>(info.param)],
+                                         tf32Tiles[std::get<1>(info.param)]);
+                         });
+
 /// Before each ldmatrix: the eight rows of a matrix lie in eight different places of 16 bytes, modulo 128.
 const char *bankCheck = R"(
 template <class P> SINTER_DEVICE P apart(P row) {

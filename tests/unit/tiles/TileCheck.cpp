@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 
+#include <bit>
 #include <random>
 #include <regex>
 #include <set>
@@ -29,6 +30,12 @@ std::string textOf(const TileCase &c) {
     if (std::isdigit(static_cast<unsigned char>(body[at + 1]))) body.insert(at + 1, "x");
   return "func.func @f(" + arguments + ") -> " + c.result + " {\n" + body +
          "return %r : " + c.result + "\n}\n";
+}
+
+/// To the nearest number with ten bits of fraction, ties away from zero (PTX ISA, "cvt.rna.tf32.f32").
+float asTf32(float x) {
+  auto bits = std::bit_cast<uint32_t>(x);
+  return std::bit_cast<float>((bits + 0x1000) & ~uint32_t(0x1fff));
 }
 
 /// NVRTC is given a kernel's headers and no others: what they include is among them.
@@ -59,6 +66,7 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
   ASSERT_TRUE(module) << ir.errors << textOf(c);
   sinter::detail::ModuleOptions options;
   options.device = "cuda";
+  options.tf32 = tile.tf32;
   options.architecture = tile.threads == 384 ? "sm_90a" : "sm_90";
   ASSERT_TRUE(succeeded(sinter::detail::planModule(*module, options))) << ir.errors;
   int contractions = 0;
@@ -86,13 +94,16 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
 
   auto function = Ir::function(*reference, "f");
   std::mt19937 random(7);
-  std::vector<HostTensor> inputs;
+  std::vector<HostTensor> inputs, factors; // what the device gets, and what it is to multiply
   for (mlir::Type type : function.getArgumentTypes()) {
     std::vector<double> numbers(llvm::cast<mlir::RankedTensorType>(type).getNumElements());
     for (double &number : numbers) number = std::uniform_real_distribution<double>(-1, 1)(random);
     inputs.push_back(codegen::fromNumbers(llvm::cast<mlir::RankedTensorType>(type), numbers));
+    if (tile.tf32 && inputs.size() <= 2)
+      for (double &number : numbers) number = asTf32(float(number));
+    factors.push_back(codegen::fromNumbers(llvm::cast<mlir::RankedTensorType>(type), numbers));
   }
-  auto expected = codegen::evaluate(function, inputs);
+  auto expected = codegen::evaluate(function, factors);
   ASSERT_TRUE(succeeded(expected)) << ir.errors;
 
   auto device = runtime::emulatedCudaDevice({.schedules = 2, .seed = 1});

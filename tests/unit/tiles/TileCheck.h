@@ -9,6 +9,7 @@ namespace sinter::test {
 struct Tile {
   int64_t m, n, k, splits, threads, stages = 0;
   uint32_t grid = 0; // blocks that are launched; 0: as many as the kernel wants
+  bool tf32 = false; // of the factors, which are the first two arguments
 };
 
 /// A function of one contraction: the types of its arguments (%0, %1, ... in the body), its result's type, and
