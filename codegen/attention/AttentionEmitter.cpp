@@ -21,7 +21,8 @@ namespace sinter::codegen {
 AttentionEmitter::AttentionEmitter(KernelFrame &frame, Operation *op)
     : frame(frame), b(frame.builder), op(op), f(*attentionFactsOf(op)),
       type(computeType(elementOf(f.query))), W(frame.options.vectorLanes),
-      onTiles(frame.options.tiles && !frame.options.strict && elementOf(f.query).isBF16()),
+      onTiles(frame.options.tiles && frame.options.matrix != "pairs" && !frame.options.strict &&
+              elementOf(f.query).isBF16()),
       factorType(onTiles ? elementOf(f.query) : type), packedScale(f.scale), laterScale(1) {
   if (frame.options.registers < 32) tileRows = 4;
   if (onTiles) {
