@@ -33,6 +33,7 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   options.sharedBytes = target.getSharedBytes();
   options.maxThreads = target.getMaxThreads();
   options.largeSharedBytes = target.getLargeSharedBytes();
+  // What tiles of bf16 are multiplied by on a CPU without a matrix unit: vectors of pairs.
   options.matrix = target.getIsa() == "avx512_bf16" ? "pairs" : target.getMatrix().str();
   return options;
 }

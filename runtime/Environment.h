@@ -22,7 +22,7 @@ std::span<const Variable> variables();
 
 /// SINTER_NUM_THREADS; 0 when unset.
 Result<int> numThreads();
-/// SINTER_CPU_ISA: "amx", "avx512", "avx2" or "generic"; empty when unset.
+/// SINTER_CPU_ISA: "amx", "avx512_bf16", "avx512", "avx2" or "generic"; empty when unset.
 Result<std::string> cpuIsa();
 /// Where the kernel cache lives: SINTER_CACHE_DIR, else $XDG_CACHE_HOME/sinter, else
 /// ~/.cache/sinter; empty when there is no home either.

@@ -6,7 +6,7 @@
 namespace sinter::codegen {
 
 struct CpuBackendOptions {
-  std::string isa; // "amx", "avx512", "avx2", "generic"; empty: SINTER_CPU_ISA, else the best here
+  std::string isa; // "amx", "avx512_bf16", "avx512", ...; empty: SINTER_CPU_ISA, else the best here
   bool savable =
       false;         // link a shared object into the Program, so that it can be written to a file
   bool cache = true; // keep objects in the kernel cache

@@ -8,7 +8,7 @@ namespace sinter::codegen::cpu {
 
 /// Instruction sets that kernels are compiled for; see runtime::bestHostIsa.
 struct Isa {
-  std::string name;           // "amx", "amx-emulated", "avx512", "avx2", "generic"
+  std::string name;           // "amx", "amx-emulated", "avx512_bf16", "avx512", "avx2", "generic"
   bool fma = true;            // a fused multiply-add is one instruction
   bool halfFloat = true;      // conversions from and to f16 are instructions
   bool tiles = false;         // those from f32 to bf16, too; tiles of bf16

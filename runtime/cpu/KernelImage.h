@@ -5,7 +5,7 @@
 namespace sinter::runtime {
 
 /// The widest instruction set with kernels that this machine has: "amx" (AVX-512 and AMX's tiles of bf16),
-/// "avx512", "avx2" or "generic".
+/// "avx512_bf16" (with products of pairs of bf16), "avx512", "avx2" or "generic".
 std::string_view bestHostIsa();
 /// Whether this machine can run kernels compiled for `isa`. Asks the kernel for the process's permission to
 /// use tiles when it is first asked about "amx".

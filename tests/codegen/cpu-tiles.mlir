@@ -1,6 +1,8 @@
 // RUN: sinter-emit %s --target cpu --arch amx | FileCheck %s
 // RUN: sinter-emit %s --target cpu --arch amx --asm | FileCheck %s --check-prefix=ASM
 // RUN: sinter-emit %s --target cpu --arch avx512 | FileCheck %s --check-prefix=WITHOUT
+// RUN: sinter-emit %s --target cpu --arch avx512_bf16 | FileCheck %s --check-prefix=PAIRS
+// RUN: sinter-emit %s --target cpu --arch avx512_bf16 --asm | FileCheck %s --check-prefix=PAIRASM
 // What is declared bf16 goes through tiles, two of rows by two of columns, where the target has them. Rows of whole
 // tiles are loaded from where they are; a tile's results are stored beside the next one's products.
 
@@ -23,6 +25,17 @@
 // ASM: tdpbf16ps
 // ASM: tilerelease
 // WITHOUT-NOT: amx.
+// Without tiles but with products of pairs, rows are read in place as well: 32 in three parts, by two vectors.
+// PAIRS: func.func @matmul_0
+// PAIRS-NOT: amx.
+// PAIRS: scf.for
+// PAIRS: vector.load %arg0[{{.*}}vector<2xbf16>
+// PAIRS-COUNT-20: dpbf16ps
+// PAIRS: scf.yield
+// PAIRS: func.func @matmul_1
+// PAIRS-NOT: dpbf16ps
+// PAIRS: func.func @matmul_2
+// PAIRASM: vdpbf16ps
 func.func @product(%a: tensor<64x96xbf16>, %b: tensor<96x64xbf16>) -> tensor<64x64xbf16> {
   %c = sinter.matmul %a, %b : (tensor<64x96xbf16>, tensor<96x64xbf16>) -> tensor<64x64xbf16>
   return %c : tensor<64x64xbf16>

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-LOOSE = [(re.compile(r"\b\d+\.\d+\b"), "N"), (re.compile(r"\b(amx|avx512|avx2|generic)\b"), "ISA"),
+LOOSE = [(re.compile(r"\b\d+\.\d+\b"), "N"), (re.compile(r"\b(amx|avx512_bf16|avx512|avx2|generic)\b"), "ISA"),
          (re.compile(r"[ \t]+"), " ")]
 
 

@@ -63,7 +63,7 @@ emits 'ymm\|xmm' --target cpu --asm --arch avx2
 emits '__nv_bfloat16\|bf16' --target cuda --precision bf16
 "$emit" "$here/matmul.mlir" -o written.cu && grep -q '__global__ void' written.cu
 expect "unknown GPU architecture 'sm_12'; known are sm_75, " "$emit" "$here/matmul.mlir" --arch sm_12
-expect "'sm_90' is no instruction set: amx, avx512, avx2 or generic" "$emit" "$here/matmul.mlir" --target cpu --arch sm_90
+expect "'sm_90' is no instruction set: amx, avx512_bf16, avx512, avx2 or generic" "$emit" "$here/matmul.mlir" --target cpu --arch sm_90
 expect "ptx is for --target cuda" "$emit" "$here/matmul.mlir" --target cpu --ptx
 expect "asm is for --target cpu" "$emit" "$here/matmul.mlir" --asm
 expect "one of --ptx and --cubin" "$emit" "$here/matmul.mlir" --ptx --cubin
