@@ -134,6 +134,19 @@ void MatrixAttention::multiplyAcross(Value sums, Value factors, const Tile &righ
   });
 }
 
+void MatrixAttention::multiplyTurned(Value sums, const Tile &left, Value strip, const Tile &right,
+                                     Value column, int64_t columns) {
+  clear(sums, columns);
+  Value own = apply(d(0) * unit, strip);
+  unroll(left.rows / unit, [&](Value k) {
+    Value factor = fragments(left, own, k, /*alongK=*/false, /*halvesFirst=*/true);
+    unroll(columns / unit, [&](Value n) {
+      Value from = apply(d(0) + d(1) * unit, {column, n});
+      multiplyStep(sums, factor, fragments(right, from, k, /*alongK=*/false, false), n);
+    });
+  });
+}
+
 void MatrixAttention::overLane(int64_t columns,
                                llvm::function_ref<void(Value, int64_t, Value, Value)> body) {
   unroll(columns / word, [&](Value j) {

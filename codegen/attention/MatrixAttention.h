@@ -44,12 +44,18 @@ protected:
   /// sums += factors, over `right`'s rows, times its columns. `factors` [rows / 8][4] has a lane's share of them.
   void multiplyAcross(Value sums, Value factors, const Tile &right);
 
+  /// sums = rows [16 strip, 16 strip + 16) of what `left` is the transpose of, times `columns` columns of `right` from
+  /// `column` on.
+  void multiplyTurned(Value sums, const Tile &left, Value strip, const Tile &right, Value column,
+                      int64_t columns);
+
   /// Calls `body(j, place, row, column)` for the four numbers of a lane in each eight columns: `place` says which,
   /// `row` (in the block's tile) and `column` where.
   void overLane(int64_t columns, llvm::function_ref<void(Value, int64_t, Value, Value)> body);
   /// Row of a lane's first two numbers of four, or of its others.
-  Value ownRow(int64_t half) {
-    return apply(d(0) * unit + d(1).floorDiv(4) + half * 8, {warp, lane});
+  Value ownRow(int64_t half) { return rowOf(warp, half); }
+  Value rowOf(Value strip, int64_t half) {
+    return apply(d(0) * unit + d(1).floorDiv(4) + half * 8, {strip, lane});
   }
   Value ownColumn(Value j, int64_t next) {
     return apply(d(0) * word + d(1) % 4 * 2 + next, {j, lane});

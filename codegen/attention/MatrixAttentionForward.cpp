@@ -18,7 +18,8 @@ public:
 
   bool chooseTiles() {
     int64_t warps = std::min<int64_t>(4, llvm::divideCeil(f.rows, unit));
-    for (int64_t keys : {64, 32, 16}) {
+    // All keys at once where they are few: registers hold a lane's share of their scores.
+    for (int64_t keys : {f.keys <= 128 && f.values <= 64 ? 128 : 64, 32, 16}) {
       keys = std::min<int64_t>(keys, llvm::alignTo(f.keys, unit));
       query = {warps * unit, f.features};
       key = {keys, f.features};

@@ -10,10 +10,11 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 namespace {
 
-/// Two kinds of blocks in one launch: the first ones have a tile of a head's rows each and add up the gradient of the
-/// query over all keys, the others a tile of keys and add up those of key and value over all rows of the heads that
-/// share them. Both make weights again from the rows' logarithms: two products more than necessary, and no sum that
-/// several blocks would have to add to, so that results do not depend on the order of blocks.
+/// Where all keys are one tile a block has a group's, and makes all three gradients. Else there are two kinds of blocks
+/// in one launch: the first ones have a tile of a head's rows each and add up the gradient of the query over all keys, the
+/// others a tile of keys and add up those of key and value over all rows of the heads that share them. Both make weights
+/// again from the rows' logarithms: two products more than necessary, and no sum that several blocks would have to add
+/// to, so that results do not depend on the order of blocks.
 class Backward : public TiledAttention {
 public:
   Backward(KernelFrame &frame, AttentionBackwardOp op) : TiledAttention(frame, op), gradient(op) {}
@@ -22,18 +23,22 @@ public:
     if (!chooseTiles()) return op->emitOpError("has no tiles that fit shared memory");
     rowTiles = llvm::divideCeil(f.rows, query.rows);
     keyTiles = llvm::divideCeil(f.keys, key.rows);
-    int64_t rowBlocks = f.batch * f.heads * rowTiles, keyBlocks = f.batch * f.groups * keyTiles;
+    int64_t rowBlocks = keyTiles == 1 ? 0 : f.batch * f.heads * rowTiles,
+            keyBlocks = f.batch * f.groups * keyTiles;
     start(rowBlocks + keyBlocks);
     place({&query, &grad, &key, &value, &weights, &slopes});
     scores = array({rows, columns}, type);
     alongs = array({rows, columns}, type);
-    onlyIf(
-        below(block, rowBlocks), [&] { rowBlock(known(*elements, block, rowBlocks)); },
-        [&] {
-          Value number = apply(d(0) - rowBlocks, block);
-          Value own = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
-          keyBlock(elements->variable(own, 0, keyBlocks - 1));
-        });
+    if (keyTiles == 1)
+      keyBlock(block);
+    else
+      onlyIf(
+          below(block, rowBlocks), [&] { rowBlock(known(*elements, block, rowBlocks)); },
+          [&] {
+            Value number = apply(d(0) - rowBlocks, block);
+            Value own = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
+            keyBlock(elements->variable(own, 0, keyBlocks - 1));
+          });
     return failure(elements->failed());
   }
 
@@ -99,11 +104,13 @@ private:
            multiply(sums, rows, features, alongRows(slopes), acrossRows(key), key.rows,
                     /*fresh=*/false);
          });
-    overResults(
-        rows, features, rowBase, f.rows, f.features,
-        [&](Value i, Value j, Value row, Value column) {
-          write(0, times(load(sums, {i, j}), this->number(f.scale)), {batch, head, row, column});
-        });
+    writeQuery(sums, batch, head, rowBase);
+  }
+  void writeQuery(Value sums, Value batch, Value head, Value rowBase) {
+    overResults(rows, features, rowBase, f.rows, f.features,
+                [&](Value i, Value j, Value row, Value column) {
+                  write(0, times(load(sums, {i, j}), number(f.scale)), {batch, head, row, column});
+                });
   }
 
   void keyBlock(Value number) {
@@ -111,6 +118,7 @@ private:
     Value line = apply(d(0).floorDiv(keyTiles), number);
     Value batch = apply(d(0).floorDiv(f.groups), line), sharedHead = apply(d(0) % f.groups, line);
     Value ofKey = array({rows, features}, type), ofValue = array({rows, values}, type);
+    Value ofQuery = keyTiles == 1 ? array({rows, features}, type) : Value();
     clear(ofKey, rows, features);
     clear(ofValue, rows, values);
     fetch(key, f.key, batch, sharedHead, keyBase);
@@ -132,6 +140,10 @@ private:
                  /*fresh=*/false);
         multiply(ofKey, rows, features, acrossRows(slopes), acrossRows(query), query.rows,
                  /*fresh=*/false);
+        if (keyTiles > 1) return;
+        multiply(ofQuery, rows, features, alongRows(slopes), acrossRows(key), key.rows,
+                 /*fresh=*/true);
+        writeQuery(ofQuery, batch, head, rowBase);
       });
     });
     overResults(rows, features, keyBase, f.keys, f.features,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Times attention as one op and as matmul, softmax, matmul, without and with gradients, through sinter-run.
 
-    tests/benchmarks/attention.py --build build --threads 1 --repeat 50 [--filter bf16] [--write DIR]
+    tests/benchmarks/attention.py --build build --threads 1 --repeat 20 [--filter bf16] [--write DIR]
 
-Prints a row of docs/performance.md's table for each shape: milliseconds of a step (medians), and of the arena.
+Prints a row of docs/performance.md's table for each shape: milliseconds of a step (sinter-run's step_ms), and of the arena.
 --write keeps the graphs that it runs.
 """
 import argparse
@@ -107,7 +107,8 @@ def main():
                     file.write(graph(body, gradient, *shape))
                 subprocess.run([os.path.join(args.build, "bin", "sinter-run"), path, "--device", args.device,
                                 "--threads", args.threads, "--repeat", args.repeat, "--json", path + ".json",
-                                *(["--arch", args.arch] if args.arch else []), "--input", *[inputs] * 4], check=True, stdout=subprocess.DEVNULL)
+                                *(["--arch", args.arch] if args.arch else []), "--input", *[inputs] * 4],
+                               check=True, stdout=subprocess.DEVNULL)
                 with open(path + ".json", encoding="utf-8") as file:
                     results[what, gradient] = json.load(file)
         time = lambda gradient: ", ".join(f"{results[what, gradient]['step_ms']:.3g}" for what in ("parts", "op"))

@@ -24,14 +24,25 @@ func.func @forward(%q: tensor<1x4x128x64xbf16>, %k: tensor<1x2x128x64xbf16>) -> 
   return %r#0, %r#1 : tensor<1x4x128x64xbf16>, tensor<1x4x128xf32>
 }
 
-// Eight blocks with rows, then four with keys.
-// CHECK: // attention_backward_0: 12 blocks of 128 threads
-// CHECK: if ({{v[0-9]+}} < 8) {
-// CHECK-COUNT-3: fragmentOf(
+// All keys of two heads that share them in one block: cotangents of scores go through shared memory to the query's.
+// CHECK: // attention_backward_0: 2 blocks of 256 threads
+// CHECK-COUNT-2: fragmentOf(
 // CHECK-NOT: fragmentOf(
-func.func @backward(%g: tensor<1x4x128x64xbf16>, %q: tensor<1x4x128x64xbf16>, %k: tensor<1x2x128x64xbf16>, %l: tensor<1x4x128xf32>) -> (tensor<1x4x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x2x128x64xbf16>) {
+// CHECK: __syncthreads();
+// CHECK: mma<bf16>
+func.func @short(%g: tensor<1x4x128x64xbf16>, %q: tensor<1x4x128x64xbf16>, %k: tensor<1x2x128x64xbf16>, %l: tensor<1x4x128xf32>) -> (tensor<1x4x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x2x128x64xbf16>) {
   %r:3 = sinter.attention_backward %g, %q, %k, %k, %l, %l {scale = 0.125 : f64} : (tensor<1x4x128x64xbf16>, tensor<1x4x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x4x128xf32>, tensor<1x4x128xf32>) -> (tensor<1x4x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x2x128x64xbf16>)
   return %r#0, %r#1, %r#2 : tensor<1x4x128x64xbf16>, tensor<1x2x128x64xbf16>, tensor<1x2x128x64xbf16>
+}
+
+// Sixteen blocks with rows, then eight with keys.
+// CHECK: // attention_backward_1: 24 blocks of 128 threads
+// CHECK: if ({{v[0-9]+}} < 16) {
+// CHECK-COUNT-3: fragmentOf(
+// CHECK-NOT: fragmentOf(
+func.func @long(%g: tensor<1x4x256x64xbf16>, %q: tensor<1x4x256x64xbf16>, %k: tensor<1x2x256x64xbf16>, %l: tensor<1x4x256xf32>) -> (tensor<1x4x256x64xbf16>, tensor<1x2x256x64xbf16>, tensor<1x2x256x64xbf16>) {
+  %r:3 = sinter.attention_backward %g, %q, %k, %k, %l, %l {scale = 0.125 : f64} : (tensor<1x4x256x64xbf16>, tensor<1x4x256x64xbf16>, tensor<1x2x256x64xbf16>, tensor<1x2x256x64xbf16>, tensor<1x4x256xf32>, tensor<1x4x256xf32>) -> (tensor<1x4x256x64xbf16>, tensor<1x2x256x64xbf16>, tensor<1x2x256x64xbf16>)
+  return %r#0, %r#1, %r#2 : tensor<1x4x256x64xbf16>, tensor<1x2x256x64xbf16>, tensor<1x2x256x64xbf16>
 }
 
 // Numbers of f32 are multiplied in f32.

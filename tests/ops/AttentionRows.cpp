@@ -32,6 +32,8 @@ const Attention attentions[] = {
     {"dropped_causal", 2, 4, 2, 18, 20, 8, 8, true, "", "T", 0.5},
     {"features32", 1, 2, 1, 33, 40, 32, 32, true},
     {"features64", 1, 2, 2, 70, 65, 64, 64},
+    {"short", 1, 2, 1, 70, 128, 32, 32},
+    {"several_tiles", 1, 2, 1, 140, 140, 16, 16, true},
     {"features128", 1, 1, 1, 20, 34, 128, 128, true, "1x1x20x34", "T", 0.125},
     {"features256", 1, 1, 1, 17, 18, 256, 192},
     {"long", 1, 1, 1, 35, 530, 4, 4},
