@@ -1,5 +1,6 @@
 #include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/codegen/DeviceCall.h"
+#include "sinter/codegen/contraction/BulkTensor.h"
 #include "sinter/codegen/contraction/ContractionTiles.h"
 #include "sinter/ir/Machine.h"
 
@@ -26,12 +27,11 @@ namespace {
 constexpr int64_t warpgroup = 128, multipliers = 2; // warpgroups that multiply
 constexpr int64_t edge = 64;                        // of a block, in elements; rows of a warpgroup
 constexpr int64_t blockElements = edge * edge;
-
-constexpr int64_t alongUnit = 16;   // steps of k of one product
-constexpr int64_t bulkElements = 8; // pitches are multiples of 16 bytes
-constexpr int64_t chunk = 32;       // columns of the sums that are on their way out together
-constexpr int64_t sumsExtra = 8;    // columns: stores of neighbouring rows then meet in few banks
-constexpr int64_t groupOfRows = 8;  // tiles that share their columns' operand in L2
+constexpr int64_t alongUnit = 16; // steps of k of one product
+constexpr int64_t bulkElements = BulkTensor::pitchElements;
+constexpr int64_t chunk = 32;      // columns of the sums that are on their way out together
+constexpr int64_t sumsExtra = 8;   // columns: stores of neighbouring rows then meet in few banks
+constexpr int64_t groupOfRows = 8; // tiles that share their columns' operand in L2
 constexpr int64_t givenRegisters = 40, takenRegisters = 232; // 40 + 2 * 232 = 3 * 168
 
 class WarpgroupContraction : public ContractionTiles {
@@ -72,13 +72,6 @@ private:
 
   // --- Operands.
 
-  /// How a side lies in its operand, for a tensor map.
-  struct Tensor {
-    unsigned argument = 0;
-    int64_t inner = 0, rows = 0, batches = 1; // extents
-    int64_t pitch = 0, batchPitch = 0;        // in elements
-  };
-
   bool describe(unsigned side) {
     const Side &own = sides[side];
     if (own.lanes != bulkElements || own.positions.size() != 1) return false;
@@ -87,8 +80,10 @@ private:
     auto argument = dyn_cast<BlockArgument>(source);
     if (!argument) return false;
     unsigned mn = side + 1;
-    return describe(own.positions[0], own.alongK ? 3 : mn, own.alongK ? mn : 3,
-                    argument.getArgNumber(), tensors[side]);
+    auto tensor = BulkTensor::of(own.positions[0], sizes, own.alongK ? 3 : mn, own.alongK ? mn : 3,
+                                 argument.getArgNumber());
+    if (tensor) tensors[side] = *tensor;
+    return tensor.has_value();
   }
 
   /// Results of 16 bits that lie like a matrix leave by bulk copies, too, where there is nothing else to store.
@@ -99,8 +94,10 @@ private:
     std::vector<AffineExpr> position = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
       points.recordResult(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
     });
-    return position.size() == 1 &&
-           describe(position[0], 2, 1, frame.body().getNumArguments(), tensors[2]);
+    if (position.size() != 1) return false;
+    auto tensor = BulkTensor::of(position[0], sizes, 2, 1, frame.body().getNumArguments());
+    if (tensor) tensors[2] = *tensor;
+    return tensor.has_value();
   }
 
   /// Whether anything but the result itself lies along a loop behind the products.
@@ -110,57 +107,6 @@ private:
       points.store(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
     });
     return llvm::count_if(touched, [&](AffineExpr place) { return dependsOn(place, loop); }) > 1;
-  }
-
-  /// A matrix at `position`, whose loop `inner` runs along its neighbours and `outer` from row to row.
-  bool describe(AffineExpr position, unsigned inner, unsigned outer, unsigned argument,
-                Tensor &tensor) {
-    // One product of each loop and a number; nothing else.
-    SmallVector<std::optional<IndexRange>> ranges;
-    for (int64_t size : sizes) ranges.push_back(IndexRange{0, size - 1});
-    position = simplifyIndex(position, ranges);
-    bool linear = true;
-    position.walk([&](AffineExpr part) {
-      linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
-                part.getKind() == AffineExprKind::Constant ||
-                part.getKind() == AffineExprKind::DimId;
-    });
-    if (!linear) return false;
-    auto at = [&](std::optional<unsigned> loop) {
-      SmallVector<AffineExpr> point(sizes.size(), b.getAffineConstantExpr(0));
-      if (loop) point[*loop] = b.getAffineConstantExpr(1);
-      return cast<AffineConstantExpr>(position.replaceDims(point)).getValue();
-    };
-    if (at(std::nullopt) != 0) return false;
-    tensor.argument = argument;
-    tensor.inner = sizes[inner], tensor.rows = sizes[outer];
-    tensor.pitch = at(outer);
-    if (tensor.rows == 1) tensor.pitch = llvm::alignTo(tensor.inner, bulkElements);
-    if (at(inner) != 1 || tensor.pitch <= 0 || tensor.pitch % bulkElements) return false;
-    tensor.batchPitch = at(0);
-    if (tensor.batchPitch != 0 && sizes[0] > 1)
-      tensor.batches = sizes[0];
-    else
-      tensor.batchPitch = tensor.pitch * tensor.rows;
-    return tensor.batchPitch > 0 && tensor.batchPitch % bulkElements == 0;
-  }
-
-  /// A parameter after the pointers.
-  Value addMap(const Tensor &tensor, int64_t boxColumns, int64_t swizzle) {
-    func::FuncOp function = frame.lowered.function;
-    unsigned place = function.getNumArguments();
-    auto dictionary = b.getDictionaryAttr(
-        {b.getNamedAttr("param", b.getI64IntegerAttr(tensor.argument)),
-         b.getNamedAttr("shape",
-                        b.getDenseI64ArrayAttr({tensor.batches, tensor.rows, tensor.inner})),
-         b.getNamedAttr("strides",
-                        b.getDenseI64ArrayAttr({tensor.batchPitch * 2, tensor.pitch * 2, 2})),
-         b.getNamedAttr("box", b.getDenseI64ArrayAttr({1, edge, boxColumns})),
-         b.getNamedAttr("swizzle", b.getI64IntegerAttr(swizzle))});
-    auto attributes = b.getDictionaryAttr({b.getNamedAttr(tensorMapAttr, dictionary)});
-    (void)function.insertArgument(place, MemRefType::get({128}, b.getI8Type()), attributes,
-                                  frame.loc);
-    return function.getArgument(place);
   }
 
   // --- Shared memory: tiles of both sides, sums on their way out, barriers.
@@ -282,9 +228,10 @@ private:
     thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
     elements.variable(thread, 0, frame.lowered.block - 1);
     markAligned();
-    for (unsigned side : {0u, 1u}) maps[side] = addMap(tensors[side], edge, /*swizzle=*/3);
+    for (unsigned side : {0u, 1u})
+      maps[side] = tensors[side].addMap(frame.lowered.function, edge, edge, /*swizzle=*/3);
     if (leavesInBulk) {
-      maps[2] = addMap(tensors[2], chunk, /*swizzle=*/0);
+      maps[2] = tensors[2].addMap(frame.lowered.function, edge, chunk, /*swizzle=*/0);
       frame.lowered.function.setArgAttr(tensors[2].argument, writtenAttr, b.getUnitAttr());
     }
     divideShared();
@@ -474,7 +421,7 @@ private:
   Type number; // of both operands
   int64_t stages = 2;
   bool leavesInBulk = false;
-  Tensor tensors[3]; // of both sides, and of the result where that leaves in bulk
+  BulkTensor tensors[3]; // of both sides, and of the result where that leaves in bulk
 
   // Of the kernel being emitted.
   Value maps[3], tiles[2], staging, leaving, full, empty, sums;
