@@ -104,19 +104,19 @@ class Bench:
 
     # ---- models
 
-    def training(self, size, half, scanned):
+    def training(self, size, half, count):
         keys = self.keys()
         weights = initial(size, keys)
         x, y = (self.random(next(keys), shape, below=below) for shape, below in inputs(size))
         kind = size["optimiser"]
 
-        def loss(weights):
+        def loss(weights, x, y):
             out = forward(size, weights, x, jnp.bfloat16 if half else jnp.float32).astype(jnp.float32)
             return loss_of(size, out, y)
 
-        def step(state, _=None):
+        def step(state, x, y):
             weights, m, v, t = state
-            value, gradient = jax.value_and_grad(loss)(weights)
+            value, gradient = jax.value_and_grad(loss)(weights, x, y)
             t = t + 1
             if kind in ("sgd", "momentum"):
                 m = jax.tree.map(lambda a, g: 0.9 * a + g, m, gradient) if kind == "momentum" else m
@@ -129,17 +129,16 @@ class Bench:
 
         zeros = lambda: jax.tree.map(jnp.zeros_like, weights)  # noqa: E731
         held = [(jax.tree.map(jnp.copy, weights), zeros(), zeros(), jnp.float32(0))]
-        count = 32 if scanned else 1
-        run = jax.jit((lambda state: lax.scan(step, state, None, length=count)) if scanned else step, donate_argnums=0)
+        def steps(state, x, y):
+            return lax.scan(lambda state, _: step(state, x, y), state, None, length=count)
+        run = jax.jit(steps if count > 1 else step, donate_argnums=0)
 
         def once():
-            held[0], value = run(held[0])
+            held[0], value = run(held[0], x, y)
             return value
         return self.measure(once, count)
 
-    def inference(self, size, half, scanned):
-        if scanned:
-            raise RuntimeError("an inference is not scanned")
+    def inference(self, size, half):
         keys = self.keys()
         weights = initial(size, keys)
         (shape, below), _ = inputs(size)
@@ -147,14 +146,14 @@ class Bench:
         run = jax.jit(lambda weights, x: forward(size, weights, x, jnp.bfloat16 if half else jnp.float32))
         return self.measure(lambda: run(weights, x))
 
-    def models(self, sizes, attempt):
-        for name, size in sizes.items():
-            for precision in ("f32", "bf16"):
-                for entry, work, setting in (("train_step", self.training, "jit, donated"),
-                                             ("train_step", self.training, "scan of 32"),
-                                             ("predict", self.inference, "jit")):
-                    attempt(NAME, dict(name=name, entry=entry, precision=precision, setting=setting),
-                            lambda size=size, work=work, p=precision, s=setting: work(size, p == "bf16", s.startswith("scan")))
+    def models(self, sizes, precision, attempt):
+        half = precision == "bf16"
+        for entry, setting, work in (("train_step", "jit, donated", lambda size: self.training(size, half, 1)),
+                                     ("train_step", "scan of 32", lambda size: self.training(size, half, 32)),
+                                     ("predict", "jit", lambda size: self.inference(size, half))):
+            for name, size in sizes.items():
+                attempt(NAME, dict(name=name, entry=entry, precision=precision, setting=setting),
+                        lambda size=size, work=work: work(size))
 
 
 def adam(state, gradient, t, decay):

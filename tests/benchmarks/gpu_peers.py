@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--filter", default="", help="only names that match")
+    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16"), help="of models")
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
     begun = time.monotonic()
@@ -47,7 +48,11 @@ def main():
             note(record)
         try:
             module = __import__(f"gpu_{args.peer}")
-            getattr(module.Bench(args.device), args.work)(cases, attempt)
+            bench = module.Bench(args.device)
+            if args.work == "kernels":
+                bench.kernels(cases, attempt)
+            else:
+                bench.models(cases, args.precision, attempt)
         except BaseException as error:  # make_models ends the program where there is no PyTorch
             note({"peer": args.peer, "device": args.device, "problem": f"{type(error).__name__}: {error}"[:500]})
 

@@ -151,22 +151,24 @@ class Bench:
         return loss_and_gradient
 
     def kernels(self, cases, attempt):
+        library = {"matmul": "cuBLAS", "conv2d": "cuDNN", "conv2d_dx": "cuDNN", "conv2d_dw": "cuDNN"}
         for name, case in cases.items():
             base = dict(name=name, precision=case["element"])
             if case["kind"].startswith("attention") and self.device == "cuda":
-                from torch.nn.attention import SDPBackend, sdpa_kernel
-                for label, backend in (("cuDNN", SDPBackend.CUDNN_ATTENTION), ("flash", SDPBackend.FLASH_ATTENTION),
-                                       ("efficient", SDPBackend.EFFICIENT_ATTENTION)):
-                    def pinned(case=case, backend=backend):
-                        with sdpa_kernel(backend):
-                            return self.measure(self.kernel(case), graph=True)
-                    attempt(NAME, dict(base, setting=label), pinned)
+                for label, backend in (("cuDNN", "CUDNN_ATTENTION"), ("flash", "FLASH_ATTENTION"), ("efficient", "EFFICIENT_ATTENTION")):
+                    attempt(NAME, dict(base, setting=label), lambda case=case, backend=backend: self.pinned(case, backend))
             else:
-                library = {"matmul": "cuBLAS", "conv2d": "cuDNN", "conv2d_dx": "cuDNN", "conv2d_dw": "cuDNN"}
                 attempt(NAME, dict(base, setting=library.get(case["kind"], "eager")),
                         lambda case=case: self.measure(self.kernel(case), graph=True))
+        for name, case in cases.items():  # last: this takes long
             if case["kind"] in ("matmul", "softmax", "layer_norm", "cross_entropy_grad"):
-                attempt(NAME, dict(base, setting="compile"), lambda case=case: self.compiled_kernel(case))
+                attempt(NAME, dict(name=name, precision=case["element"], setting="compile"),
+                        lambda case=case: self.compiled_kernel(case))
+
+    def pinned(self, case, backend):
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+        with sdpa_kernel(getattr(SDPBackend, backend)):
+            return self.measure(self.kernel(case), graph=True)
 
     def compiled_kernel(self, case):
         if not hasattr(torch, "compile"):
@@ -220,13 +222,12 @@ class Bench:
                 forward(x)
         return self.measure(step)
 
-    def models(self, sizes, attempt):
-        for name, size in sizes.items():
+    def models(self, sizes, precision, attempt):
+        for setting in ("eager", "compile"):  # compiling takes long
             for entry, work in (("train_step", self.training), ("predict", self.inference)):
-                for precision in ("f32", "bf16"):
-                    for setting in ("eager", "compile"):
-                        attempt(NAME, dict(name=name, entry=entry, precision=precision, setting=setting),
-                                lambda size=size, work=work, p=precision, s=setting: work(size, p == "bf16", s == "compile"))
+                for name, size in sizes.items():
+                    attempt(NAME, dict(name=name, entry=entry, precision=precision, setting=setting),
+                            lambda size=size, work=work: work(size, precision == "bf16", setting == "compile"))
 
 
 def optimiser_of(size, model, device):

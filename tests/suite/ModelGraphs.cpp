@@ -1,6 +1,6 @@
 // model_graphs FOLDER [--tiny] [--precisions f32,bf16] [--models A,B]: the examples' models as traced graphs (init,
 // train_step, eval_step, predict), from which op_programs makes Programs for a GPU that is not here. Beside each
-// NAME_PRECISION.mlir lies NAME_PRECISION.about.json: the model, the batch, and below what number the inputs' integers
+// NAME_PRECISION.mlir lies NAME_PRECISION.about.json: the model, its inputs, and below what number the inputs' integers
 // are.
 
 #include "../../examples/models/Bert.h"
@@ -60,7 +60,7 @@ public:
                     fs::copy_options::overwrite_existing);
       nlohmann::json about{{"model", name},
                            {"precision", precision},
-                           {"batch", batch.x.shape.at(0)},
+                           {"shapes", {batch.x.shape, batch.y.shape}},
                            {"below", {{"x", batch.words}, {"y", batch.classes}}}};
       std::ofstream(out.string() + ".about.json") << about.dump(2) << "\n";
       fs::remove_all(work);
@@ -173,6 +173,7 @@ void writeModels(Writer &out, bool tiny) {
             momentum,
             maker<examples::ResNet>(examples::ResNetOptions{
                 .depth = 18, .classes = 10, .width = size(64, 4), .small_stem = true}));
+  batch = size(32, 2);
   out.model("resnet50", {images(batch, 3, size(224, 32)), classes(batch), 0, size(1000, 10)},
             crossEntropy, momentum,
             maker<examples::ResNet>(examples::ResNetOptions{

@@ -96,8 +96,13 @@ bool writeRow(const OpRow &row, const std::string &dtype, const std::string &fol
 int64_t productsIn(mlir::Region &region) {
   int64_t total = 0;
   for (mlir::Operation &op : region.getOps())
-    if (llvm::isa<ir::MatmulOp, ir::Conv2dOp, ir::Conv2dInputGradOp, ir::Conv2dWeightGradOp,
-                  ir::AttentionOp, ir::AttentionBackwardOp>(op))
+    if (auto grad = llvm::dyn_cast<ir::Conv2dInputGradOp>(op)) {
+      // Each element of the gradient meets each weight of its channel, whatever the stride.
+      auto from = llvm::cast<mlir::RankedTensorType>(grad.getGrad().getType()),
+           weight = llvm::cast<mlir::RankedTensorType>(grad.getWeight().getType());
+      total += 2 * from.getNumElements() * (weight.getNumElements() / weight.getDimSize(0));
+    } else if (llvm::isa<ir::MatmulOp, ir::Conv2dOp, ir::Conv2dWeightGradOp, ir::AttentionOp,
+                         ir::AttentionBackwardOp>(op))
       total += llvm::cast<ir::FusibleOpInterface>(op).getFlops();
     else
       for (mlir::Region &inner : op.getRegions()) {
@@ -131,7 +136,7 @@ int64_t bytesAtLeast(mlir::func::FuncOp function) {
 }
 
 struct ModuleChoice {
-  std::string precision = "f32";
+  std::string precision = "f32", architecture = "sm_90a";
   unsigned alternatives = 0;
 };
 
@@ -149,7 +154,8 @@ bool writeModule(const std::string &file, const std::string &folder, const Modul
                                        {"bytes", bytesAtLeast(function)}};
   sinter::detail::ModuleOptions options;
   options.device = "cuda";
-  options.architecture = "sm_90";
+  options.architecture = choice.architecture;
+  options.early = true;
   options.precision = choice.precision;
   options.alternatives = choice.alternatives;
   options.savable = true;
@@ -180,6 +186,7 @@ int main(int argc, char **argv) {
   app.add_option("--module", modules, "Instead of the op table: files of IR");
   app.add_option("--precision", choice.precision, "Of modules")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
+  app.add_option("--arch", choice.architecture, "The GPU that modules are compiled for");
   app.add_option("--alternatives", choice.alternatives,
                  "Kernels besides the model's choice that go with modules, for --autotune");
   CLI11_PARSE(app, argc, argv);

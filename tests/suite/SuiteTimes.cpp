@@ -62,7 +62,7 @@ std::vector<double> timeTogether(Executor &executor, size_t index, const Limits 
 
 nlohmann::json timeEntry(Executor &executor, size_t index, const Limits &limits,
                          const Options &options) {
-  constexpr double mostSeconds = 4, launchSeconds = 0.02;
+  constexpr double mostSeconds = 1, launchSeconds = 0.02;
   constexpr int mostSteps = 32;
   const Entry &entry = executor.program()->entries[index];
   std::vector<double> alone = timeAlone(executor, index, limits, options.steps, mostSeconds);
