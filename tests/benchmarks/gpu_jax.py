@@ -12,7 +12,8 @@ NAME = f"jax {jax.__version__}"
 
 
 class Bench:
-    def __init__(self, device):
+    def __init__(self, device, seconds):
+        self.seconds = seconds  # of a measurement, at most
         self.onGpu = jax.devices()[0].platform in ("gpu", "cuda")
         if device == "cuda" and not self.onGpu:
             raise RuntimeError("no GPU")
@@ -29,7 +30,7 @@ class Bench:
             return jax.random.randint(key, shape, 0, below)
         return jax.random.uniform(key, shape, ELEMENTS[element], -1, 1)
 
-    def measure(self, step, count=1, seconds=2.0):
+    def measure(self, step, count=1):
         """`step` queues work, `count` steps of it, and returns something of its result."""
         begin = time.perf_counter()
         jax.block_until_ready(step())
@@ -39,7 +40,7 @@ class Bench:
         one = (time.perf_counter() - start) / count
         queued = 1 if count > 1 else max(2, min(32, int(0.02 / max(one, 1e-9))))
         times, begin = [], time.perf_counter()
-        while len(times) < 3 or (len(times) < 50 and time.perf_counter() - begin < seconds):
+        while len(times) < 3 or (len(times) < 50 and time.perf_counter() - begin < self.seconds):
             start = time.perf_counter()
             for _ in range(queued):
                 last = step()

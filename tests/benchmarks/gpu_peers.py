@@ -48,7 +48,7 @@ def main():
             note(record)
         try:
             module = __import__(f"gpu_{args.peer}")
-            bench = module.Bench(args.device)
+            bench = module.Bench(args.device, seconds=0.2 if args.tiny else 2.0)
             if args.work == "kernels":
                 bench.kernels(cases, attempt)
             else:

@@ -29,7 +29,8 @@ class Bench:
     """Times on one device. Steps are queued and waited for together: what a launch costs the host counts only where the
     host is what they wait for."""
 
-    def __init__(self, device):
+    def __init__(self, device, seconds):
+        self.seconds = seconds  # of a measurement, at most
         self.device = device
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("no GPU")
@@ -47,7 +48,7 @@ class Bench:
             return torch.randint(0, below, shape, device=self.device)
         return (torch.rand(shape, device=self.device) * 2 - 1).to(ELEMENTS[element])
 
-    def measure(self, step, graph=False, seconds=2.0):
+    def measure(self, step, graph=False):
         """`graph`: the steps of a sample are one CUDA graph, as they are with Sinter."""
         if self.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -72,7 +73,7 @@ class Bench:
         together()
         self.wait()
         times, begin = [], time.perf_counter()
-        while len(times) < 3 or (len(times) < 50 and time.perf_counter() - begin < seconds):
+        while len(times) < 3 or (len(times) < 50 and time.perf_counter() - begin < self.seconds):
             start = time.perf_counter()
             together()
             self.wait()
