@@ -18,7 +18,7 @@ struct MatrixTile {
 };
 /// Those that are chosen from, and how many steps ahead tiles are copied at most.
 llvm::ArrayRef<MatrixTile> matrixTiles();
-/// Those of warpgroups that multiply from shared memory (sm_90a).
+/// Those of warpgroups that multiply from shared memory.
 llvm::ArrayRef<MatrixTile> warpgroupTiles();
 inline constexpr int64_t mostMatrixStages = 4;
 
