@@ -14,12 +14,16 @@ namespace sinter::codegen {
 
 bool isToken(Type type) { return isa<nvgpu::DeviceAsyncTokenType>(type); }
 
+/// Words of f32 that a matrix unit takes as tf32: one to a register.
+static bool isTf32(VectorType type) {
+  return type.getRank() == 2 && type.getDimSize(1) == 1 && type.getElementType().isF32();
+}
+
 std::string KernelPrinter::fragmentName(VectorType type) {
   Type element = type.getElementType();
   if (type.getRank() == 1 && !cudaTypeName(element).empty())
     return ("Vec<" + cudaTypeName(element) + ", ").str() + std::to_string(type.getDimSize(0)) + ">";
-  if (type.getRank() == 2 && type.getDimSize(1) == 1 && element.isF32()) // tf32
-    return "Fragment<" + std::to_string(type.getDimSize(0)) + ">";
+  if (isTf32(type)) return "Fragment<" + std::to_string(type.getDimSize(0)) + ">";
   if (type.getRank() != 2 || type.getDimSize(1) != 2) return "";
   if (element.isF32()) return type.getDimSize(0) == 2 ? "MmaC" : "";
   if (!element.isBF16() && !element.isF16()) return "";
@@ -119,10 +123,8 @@ FailureOr<Expression> KernelPrinter::matrixExpression(Operation &op) {
       return refuse();
     return call("mma<" + typeName(element) + ">", op.getOperands(), mma);
   }
-  if (auto words = dyn_cast<vector::FromElementsOp>(op)) {
+  if (auto words = dyn_cast<vector::FromElementsOp>(op); words && isTf32(words.getType())) {
     std::string type = fragmentName(words.getType());
-    if (!StringRef(type).starts_with("Fragment") || !words.getType().getElementType().isF32())
-      return refuse();
     headers.insert(mma.str());
     std::string list;
     for (Value element : words.getElements())
