@@ -140,7 +140,7 @@ private:
       Value first = f.isCausal ? apply(d(0).floorDiv(query.rows), keyBase) : frame.constant(0);
       loop(first, frame.constant(rowTiles), 1, rowTiles, [&](Value tile) {
         Value rowBase = apply(d(0) * query.rows, tile);
-        barrier(); // the tile before has been read
+        if (!isShort) barrier(); // the tile before has been read; finishQuery has seen to it
         fetch(query, f.query, batch, head, rowBase);
         fetch(grad, gradient.getGrad(), batch, head, rowBase);
         barrier();

@@ -95,11 +95,14 @@ private:
       Value weight = exp(minus(load(scores, {i, j}), shift));
       store(plus(load(along(), first), weight), along(), first);
       if (kept) weight = times(weight, dropFactor(pair(j)));
-      store(weight, weights.memory,
-            apply(d(0) * weights.stride() + d(1), {ownRow(i), ownColumn(j)}));
+      store(weight, scores, {i, j});
     });
     Value sum = acrossLanes(load(along(), first), lanes,
                             [&](Value lhs, Value rhs) { return plus(lhs, rhs); });
+    unroll(columns, [&](Value j) {
+      store(load(scores, {i, j}), weights.memory,
+            apply(d(0) * weights.stride() + d(1), {ownRow(i), ownColumn(j)}));
+    });
     if (keyTiles > 1) {
       Value factor = exp(minus(before, shift));
       sum = plus(sum, times(sumBefore, factor));
