@@ -119,14 +119,15 @@ struct Opened {
   Term scores() const {
     Term s = scaled(byHead(product(query(), wide(f.key), false, true)));
     Term none = s.filled(-HUGE_VAL);
-    if (f.isCausal) {
-      Type index = b.getI32Type();
-      s = s.iota(2, index).compare(ComparePredicate::ge, s.iota(3, index)).select(s, none);
+    // What is left out is so whatever its score, and whatever is added to that.
+    if (f.mask) {
+      Term mask = s.with(f.mask);
+      bool chooses = elementOf(f.mask).isInteger(1);
+      s = chooses ? mask.broadcast(full).select(s, none) : s + mask.wide().broadcast(full);
     }
-    if (!f.mask) return s;
-    Term mask = s.with(f.mask);
-    if (elementOf(f.mask).isInteger(1)) return mask.broadcast(full).select(s, none);
-    return s + mask.wide().broadcast(full);
+    if (!f.isCausal) return s;
+    Type index = b.getI32Type();
+    return s.iota(2, index).compare(ComparePredicate::ge, s.iota(3, index)).select(s, none);
   }
   Term dropped(Term x) const {
     if (!f.seed) return x;

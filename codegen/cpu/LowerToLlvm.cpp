@@ -35,8 +35,8 @@ namespace sinter::codegen::cpu {
 
 Isa Isa::of(StringRef name) {
   bool emulates = name == "amx-emulated";
-  bool tiles = name == "amx" || emulates || name == "avx512_bf16";
-  bool wide = tiles || name == "avx512" || name == "avx2";
+  bool tiles = name == "amx" || name == "avx512_bf16";
+  bool wide = tiles || emulates || name == "avx512" || name == "avx2";
   return {name.str(), wide, wide, tiles, emulates};
 }
 

@@ -128,11 +128,16 @@ LogicalResult attention(OpEvaluation &e) {
     Ball sum = total.finish(m);
     for (int64_t i = 0; i < f.values; ++i) {
       Sum along;
+      bool isSure = true; // what is left out may be multiplied by a weight of 0
       for (int64_t j = 0; j < f.keys; ++j)
         if (scores[j])
           along.add(m.mul(factorOf(m.mul(weights[j], rows.kept(at, j)), f.query, sum.high()),
                           rows.valueAt(at, j, i)));
-      out.set(row * f.values + i, m.div(along.finish(m, 3), sum));
+        else
+          isSure &= std::isfinite(rows.valueAt(at, j, i).value);
+      Ball result = m.div(along.finish(m, 3), sum);
+      if (!isSure) result.error = HUGE_VAL;
+      out.set(row * f.values + i, result);
     }
     Ball logarithm = m.add(shift, m.log(sum));
     logs.set(row, m.loosened(logarithm, 4, std::fabs(shift.value) + 1));
