@@ -33,6 +33,15 @@ void BlockAttention::start(int64_t blocks, int64_t threads) {
 
 void BlockAttention::barrier() { gpu::BarrierOp::create(b, frame.loc); }
 
+void BlockAttention::byKind(int64_t rowBlocks, int64_t keyBlocks,
+                            llvm::function_ref<void(Value)> ofRows,
+                            llvm::function_ref<void(Value)> ofKeys) {
+  if (rowBlocks == 0) return ofKeys(block);
+  onlyIf(
+      below(block, rowBlocks), [&] { ofRows(known(*elements, block, rowBlocks)); },
+      [&] { ofKeys(known(*elements, apply(d(0) - rowBlocks, block), keyBlocks)); });
+}
+
 void BlockAttention::loop(Value from, Value to, int64_t step, int64_t most,
                           llvm::function_ref<void(Value)> body) {
   emitLoop(b, frame.loc, from, to, frame.constant(step), {}, [&](Value counter, ValueRange) {

@@ -17,6 +17,10 @@ protected:
   /// Makes `blocks` blocks of `threads` threads.
   void start(int64_t blocks, int64_t threads);
   void barrier();
+  /// Emits the gradient's blocks: the first `rowBlocks` have rows, the `keyBlocks` others keys; each body gets a block's
+  /// number among its kind.
+  void byKind(int64_t rowBlocks, int64_t keyBlocks, llvm::function_ref<void(Value)> ofRows,
+              llvm::function_ref<void(Value)> ofKeys);
 
   /// A row of the head and a key of the block's, both within bounds, and whether the key takes part at all.
   struct Pair {

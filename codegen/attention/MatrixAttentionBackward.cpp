@@ -39,16 +39,9 @@ public:
     alongs = sumsOf(columns);
     weights = array({columns / word, 4}, type);
     slopes = array({columns / word, 4}, type);
-    if (isShort)
-      keyBlock(block);
-    else
-      onlyIf(
-          below(block, rowBlocks), [&] { rowBlock(known(*elements, block, rowBlocks)); },
-          [&] {
-            Value number = apply(d(0) - rowBlocks, block);
-            Value own = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
-            keyBlock(elements->variable(own, 0, keyBlocks - 1));
-          });
+    byKind(
+        rowBlocks, keyBlocks, [&](Value number) { rowBlock(number); },
+        [&](Value number) { keyBlock(number); });
     return failure(elements->failed());
   }
 

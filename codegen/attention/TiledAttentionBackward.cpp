@@ -29,16 +29,9 @@ public:
     place({&query, &grad, &key, &value, &weights, &slopes});
     scores = array({rows, columns}, type);
     alongs = array({rows, columns}, type);
-    if (keyTiles == 1)
-      keyBlock(block);
-    else
-      onlyIf(
-          below(block, rowBlocks), [&] { rowBlock(known(*elements, block, rowBlocks)); },
-          [&] {
-            Value number = apply(d(0) - rowBlocks, block);
-            Value own = arith::AddIOp::create(b, frame.loc, number, frame.constant(0));
-            keyBlock(elements->variable(own, 0, keyBlocks - 1));
-          });
+    byKind(
+        rowBlocks, keyBlocks, [&](Value number) { rowBlock(number); },
+        [&](Value number) { keyBlock(number); });
     return failure(elements->failed());
   }
 
