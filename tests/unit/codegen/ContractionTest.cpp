@@ -84,14 +84,7 @@ TEST_F(Contraction, TilesGiveTheSameOnAnyNumberOfThreads) {
                             "  %c = sinter.matmul %a, %b : (tensor<528x320xbf16>, "
                             "tensor<320x400xbf16>) -> tensor<528x400xbf16>\n  yield %c",
                             "tensor<528x400xbf16>");
-  std::mt19937 before = random;
-  std::vector<std::vector<uint8_t>> one;
-  for (int threads : {1, 2, 3, 7}) {
-    random = before;
-    expectAgrees(text, {}, "", threads);
-    if (threads == 1) one = lastOutputs;
-    EXPECT_EQ(one, lastOutputs) << threads << " threads";
-  }
+  expectAgreesOnAnyNumberOfThreads(text);
 }
 
 // What fills a tile up beyond k meets infinities: as zeros on both sides it leaves no trace.
@@ -239,16 +232,7 @@ TEST_F(MinimalFiltering, AgreesWithTheDefinition) {
 }
 
 TEST_F(MinimalFiltering, GivesTheSameOnAnyNumberOfThreads) {
-  for (const std::string &text : kernels(minimal[4])) {
-    std::mt19937 before = random;
-    std::vector<std::vector<uint8_t>> one;
-    for (int threads : {1, 2, 3, 7}) {
-      random = before;
-      expectAgrees(text, {}, "", threads);
-      if (threads == 1) one = lastOutputs;
-      EXPECT_EQ(one, lastOutputs) << threads << " threads";
-    }
-  }
+  for (const std::string &text : kernels(minimal[4])) expectAgreesOnAnyNumberOfThreads(text);
 }
 
 // An infinity stays one where the definition is followed, which a strict kernel is computed by.

@@ -103,6 +103,18 @@ protected:
     lastOutputs = std::move(outputs);
   }
 
+  /// As expectAgrees, and bit by bit the same on 1, 2, 3 and 7 threads.
+  void expectAgreesOnAnyNumberOfThreads(const std::string &text) {
+    std::mt19937 before = random;
+    std::vector<std::vector<uint8_t>> one;
+    for (int threads : {1, 2, 3, 7}) {
+      random = before;
+      expectAgrees(text, {}, "", threads);
+      if (threads == 1) one = lastOutputs;
+      EXPECT_EQ(one, lastOutputs) << threads << " threads";
+    }
+  }
+
   Ir ir;
   std::mt19937 random{7};
   std::vector<std::vector<uint8_t>> lastOutputs;
