@@ -21,8 +21,9 @@ def AttentionOp : Sinter_Attention<"attention", [Vjp]> {
     h / (H / G) -> [B, H, L, V], and each row's logarithm of the sum of exponentials [B, H, L] (f32 for bf16
     and f16), which with the result is all that the gradient needs. A mask has rank 4 and broadcasts to
     [B, H, L, S]: booleans (true takes part) or numbers to add. `is_causal` leaves out keys after the row.
-    With `p` > 0 weights are dropped as sinter.dropout drops elements of [B, H, L, S]. Scores, weights and sums
-    are of compute type, rounded once to the result. A row that takes no key is NaN.
+    With `p` > 0 weights are dropped as sinter.dropout drops elements of [B, H, L, S]. Scores and sums are of
+    compute type, rounded once to the result; weights may be rounded to the values' type, which they multiply.
+    A row that takes no key is NaN.
   }];
   let arguments = (ins Sinter_FloatTensor:$query, Sinter_FloatTensor:$key, Sinter_FloatTensor:$value,
                        Optional<Sinter_Tensor>:$mask, Optional<Sinter_ScalarI64>:$seed, Optional<Sinter_ScalarI64>:$step,

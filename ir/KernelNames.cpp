@@ -119,7 +119,7 @@ Attribute defaultSchedule(KernelKind kind, MLIRContext *context) {
   case KernelKind::Scan:
     return ScanScheduleAttr::get(context);
   case KernelKind::Attention:
-    return AttentionScheduleAttr::get(context, 64, 256);
+    return AttentionScheduleAttr::get(context);
   case KernelKind::Custom:
     break;
   }

@@ -9,14 +9,16 @@ def Sinter_TargetAttr : AttrDef<Sinter_Dialect, "Target"> {
   let summary = "Limits of the machine that a module is compiled for (module attribute sinter.target)";
   let parameters = (ins
     StringRefParameter<"\"cpu\" or \"cuda\"">:$kind,
-    StringRefParameter<"\"amx\", \"avx512\", \"avx2\", \"generic\"; \"sm_80\", ...">:$isa,
+    StringRefParameter<"\"amx\", \"avx512_bf16\", \"avx512\", \"avx2\", \"generic\"; \"sm_80\", ...">:$isa,
     DefaultValuedParameter<"int64_t", "16">:$vectorBytes,      // bytes of one vector register or widest access
     DefaultValuedParameter<"int64_t", "32768">:$l1Bytes,
     DefaultValuedParameter<"int64_t", "1048576">:$l2Bytes,
     DefaultValuedParameter<"int64_t", "49152">:$sharedBytes,   // of one block, GPU only
     DefaultValuedParameter<"int64_t", "1024">:$maxThreads,     // of one block, GPU only
     DefaultValuedParameter<"int64_t", "0">:$largeSharedBytes,  // of a block whose launch asks for more, GPU only
-    StringRefParameter<"product of a warp's matrix unit: \"m16n8k16\" (bf16 and f16 into f32, fed by asynchronous copies)", "\"none\"">:$matrix);
+    // "m16n8k16": products of a warp, bf16 and f16 into f32, fed by asynchronous copies; "m64nNk16": also those of a
+    // warpgroup, fed from shared memory by bulk tensor copies; with "+tf32": f32 too, its factors rounded to tf32.
+    StringRefParameter<"what the matrix unit multiplies, see Machine.h", "\"none\"">:$matrix);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -67,10 +69,9 @@ def Sinter_ContractionSchedule : Sinter_Schedule<"Contraction", "contraction"> {
     // By the target's matrix unit, with this many tiles on their way; 0: by ordinary arithmetic. GPU only.
     DefaultValuedParameter<"int64_t", "0">:$stages);
 }
-def Sinter_AttentionSchedule : Sinter_Schedule<"Attention", "attention"> {
+def Sinter_AttentionSchedule : AttrDef<Sinter_Dialect, "AttentionSchedule"> {
+  let mnemonic = "attention";
   let summary = "One attention or its gradient, with producers in its loads";
-  // Rows and keys that are worked on at once.
-  let parameters = (ins DefaultValuedParameter<"int64_t", "64">:$rows, DefaultValuedParameter<"int64_t", "256">:$keys);
 }
 def Sinter_StagedSchedule : AttrDef<Sinter_Dialect, "StagedSchedule"> {
   let mnemonic = "staged";
