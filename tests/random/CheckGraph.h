@@ -13,7 +13,6 @@ using check::RandomGraph;
 /// How a check of one graph ended.
 struct CheckResult {
   std::string problem; // empty: none
-  std::string skipped; // why the mode cannot run here; empty: it can
   /// Elements compared, and how many of them had no bound (nothing could be said of those).
   int64_t elements = 0, unbounded = 0;
 };

@@ -54,7 +54,7 @@ OnDevice::OnDevice(Ir &ir, mlir::ModuleOp module, const std::string &name,
     // Two schedules of the threads: what depends on their order differs.
     auto emulated = runtime::emulatedCudaDevice({.schedules = 2});
     if (!emulated.ok()) {
-      absent = emulated.error().message;
+      problem = emulated.error().message;
       return;
     }
     device = *emulated;

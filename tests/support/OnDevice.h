@@ -34,8 +34,6 @@ public:
 
   /// What went wrong, here or in the last run; empty: nothing.
   std::string problem;
-  /// Why the device cannot be had here; a test then skips.
-  std::string absent;
 
   /// Runs entry `name`; `types` are those of its results. Returns nothing when there was a problem.
   std::vector<HostTensor> run(const std::string &name, const std::vector<HostTensor> &inputs,

@@ -1,4 +1,5 @@
 // The run-time compiler, and every device header through it for every architecture we support.
+#include "../../support/NvrtcOrSkip.h"
 #include "KernelTest.h"
 
 #include "sinter/runtime/cuda/Nvrtc.h"
@@ -15,8 +16,7 @@ namespace {
 class NvrtcTest : public testing::Test {
 protected:
   void SetUp() override {
-    auto opened = Nvrtc::open();
-    if (!opened.ok()) GTEST_SKIP() << opened.error().message;
+    SINTER_NVRTC_OR_SKIP(opened);
     nvrtc = *opened;
   }
   static NvrtcRequest request(const std::string &name, const std::string &source,

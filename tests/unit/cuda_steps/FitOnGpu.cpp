@@ -1,9 +1,9 @@
 // Trainer::fit on a GPU: it runs ahead of the losses that it reads, and several steps are one launch, with the losses
 // of the emulated device. The driver is the fake one, whose kernels run on the emulated device.
 #include "../../fake_driver/FakeGpu.h"
+#include "../../support/NvrtcOrSkip.h"
 
 #include "sinter/frontend/detail/Session.h"
-#include "sinter/runtime/cuda/Nvrtc.h"
 
 #include <sinter/sinter.h>
 
@@ -58,8 +58,7 @@ Fitted fit(Device device, int64_t stepsPerLaunch, optim::Schedule schedule = {})
 class FitOnGpu : public testing::Test {
 protected:
   void SetUp() override {
-    auto nvrtc = runtime::cuda::Nvrtc::open();
-    if (!nvrtc.ok()) GTEST_SKIP() << nvrtc.error().message;
+    SINTER_NVRTC_OR_SKIP(nvrtc);
     setenv("SINTER_CUDA_LIB", SINTER_FAKE_DRIVER, 1);
   }
   void TearDown() override { unsetenv("SINTER_CUDA_LIB"); }

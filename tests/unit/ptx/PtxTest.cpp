@@ -1,5 +1,6 @@
 // Each primitive of the device headers twice: its plain body on the emulated device, and its inline assembly as
 // NVRTC's PTX, executed by the words of the PTX ISA manual. Both write the same bytes.
+#include "../../support/NvrtcOrSkip.h"
 #include "../cuda/KernelTest.h"
 #include "Primitives.h"
 #include "PtxMachine.h"
@@ -18,8 +19,7 @@ class Ptx : public testing::TestWithParam<size_t> {};
 
 TEST_P(Ptx, DoesWhatThePlainBodyDoes) {
   const Primitive primitive = primitives()[GetParam()];
-  auto nvrtc = Nvrtc::open();
-  if (!nvrtc.ok()) GTEST_SKIP() << nvrtc.error().message;
+  SINTER_NVRTC_OR_SKIP(nvrtc);
 
   KernelRun plain(emulated(2), "k", primitive.text);
   Bytes expected(primitive.outputBytes, untouched);

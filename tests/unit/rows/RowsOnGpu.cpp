@@ -1,5 +1,6 @@
 // Rows and reductions of every form on a GPU: by threads, warps and blocks, side by side, in parts; extents that no form
 // divides. On the emulated device against the evaluator's bounds, and by the shape of their text.
+#include "../../support/NvrtcOrSkip.h"
 #include "../../support/OnDevice.h"
 
 #include "sinter/runtime/cuda/Nvrtc.h"
@@ -141,7 +142,6 @@ TEST_P(RowsOnGpu, AgreeWithTheEvaluator) {
   auto expected = codegen::evaluate(function, inputs);
   ASSERT_TRUE(succeeded(expected)) << ir.errors;
   OnDevice device(ir, *module, "cuda-emulated");
-  if (!device.absent.empty()) GTEST_SKIP() << device.absent;
   ASSERT_EQ(device.problem, "");
   auto actual = device.run("f", inputs, resultTypes(*reference, "f"));
   ASSERT_EQ(device.problem, "") << kernels;
@@ -157,28 +157,25 @@ int count(const std::string &text, const std::string &pattern) {
 }
 
 /// PTX of the kernel that the function becomes.
-std::string ptxOf(const std::string &function, std::string &absent) {
+std::string ptxOf(const runtime::cuda::Nvrtc &nvrtc, const std::string &function) {
   Ir ir;
   auto module = ir.parse(function);
   std::string problem;
   auto program = programFor(ir, *module, "cuda-emulated", problem);
   EXPECT_TRUE(program) << problem << ir.errors;
-  auto nvrtc = runtime::cuda::Nvrtc::open();
-  if (!nvrtc.ok()) absent = nvrtc.error().message;
-  if (!program || !nvrtc.ok() || program->kernels.size() != 1) return "";
-  auto ptx = (*nvrtc)->compile(
-      runtime::cuda::requestFor(*program, program->kernels.front(), "compute_90"));
+  if (!program || program->kernels.size() != 1) return "";
+  auto ptx =
+      nvrtc.compile(runtime::cuda::requestFor(*program, program->kernels.front(), "compute_90"));
   EXPECT_TRUE(ptx.ok()) << ptx.error().message;
   return ptx.ok() ? std::string(ptx->image.begin(), ptx->image.end()) : "";
 }
 
 // Three passes over a row, one reading of it: 768 columns are 6 words of 16 bytes for each lane of a warp.
 TEST(RowsInPtx, SoftmaxReadsItsRowOnce) {
-  std::string absent,
-      ptx = ptxOf("func.func @f(%x0: tensor<64x768xf32>) -> tensor<64x768xf32> {\n" SOFTMAX(
-                      "64x768xf32") "return %r : tensor<64x768xf32>\n}\n",
-                  absent);
-  if (!absent.empty()) GTEST_SKIP() << absent;
+  SINTER_NVRTC_OR_SKIP(nvrtc);
+  std::string ptx =
+      ptxOf(**nvrtc, "func.func @f(%x0: tensor<64x768xf32>) -> tensor<64x768xf32> {\n" SOFTMAX(
+                         "64x768xf32") "return %r : tensor<64x768xf32>\n}\n");
   EXPECT_EQ(count(ptx, "ld\\.global"), 6);
   EXPECT_EQ(count(ptx, "ld\\.global\\.nc\\.v4"), 6);
   EXPECT_EQ(count(ptx, "st\\.global"), 6);
@@ -187,15 +184,13 @@ TEST(RowsInPtx, SoftmaxReadsItsRowOnce) {
 
 // Four f32 of each side are a word; four bf16 are written as one of 8 bytes.
 TEST(RowsInPtx, PointsMoveInWords) {
-  std::string absent,
-      ptx = ptxOf(
-          "func.func @f(%x0: tensor<64x96xf32>, %x1: tensor<96xf32>) -> tensor<64x96xbf16> {\n"
-          "%b = sinter.broadcast %x1 : (tensor<96xf32>) -> tensor<64x96xf32>\n"
-          "%s = sinter.add %x0, %b : tensor<64x96xf32>\n"
-          "%r = sinter.cast %s : (tensor<64x96xf32>) -> tensor<64x96xbf16>\n"
-          "return %r : tensor<64x96xbf16>\n}\n",
-          absent);
-  if (!absent.empty()) GTEST_SKIP() << absent;
+  SINTER_NVRTC_OR_SKIP(nvrtc);
+  std::string ptx = ptxOf(
+      **nvrtc, "func.func @f(%x0: tensor<64x96xf32>, %x1: tensor<96xf32>) -> tensor<64x96xbf16> {\n"
+               "%b = sinter.broadcast %x1 : (tensor<96xf32>) -> tensor<64x96xf32>\n"
+               "%s = sinter.add %x0, %b : tensor<64x96xf32>\n"
+               "%r = sinter.cast %s : (tensor<64x96xf32>) -> tensor<64x96xbf16>\n"
+               "return %r : tensor<64x96xbf16>\n}\n");
   EXPECT_EQ(count(ptx, "ld\\.global"), 2);
   EXPECT_EQ(count(ptx, "ld\\.global\\.nc\\.v4"), 2);
   EXPECT_EQ(count(ptx, "st\\.global"), 1);
