@@ -6,10 +6,12 @@ alike. A ratio is ours over the peer's: below 1 Sinter is faster. On a machine t
 --processor-time compares the time that the processors worked on a step: what waiting for others costs
 is not in it, what other work does to caches still is.
 
-Ratios that FLOORS names are held to it: one above is marked, and with --gate the exit status is 1.
-
 For training steps also memory: all of ours (arena, parameters, optimiser's state), and by how much the peer's process
 grew in its steps, its parameters and inputs not counted.
+
+Against Debian's PyTorch and OpenBLAS ratios are held to floors (below): one above is marked, and with --gate the exit
+status is 1. With --current, PyTorch's and JAX's current releases take their turns too (current_peers.py, which says where
+they come from); no floor is held against those.
 """
 import argparse
 import json
@@ -29,6 +31,7 @@ parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--processor-time", action="store_true")
 parser.add_argument("--min-time", type=float, default=1.0)
 parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter that has torch and numpy")
+parser.add_argument("--current", metavar="FOLDER", help="the environment of current_peers.py, which makes it")
 parser.add_argument("--gate", action="store_true", help="fail where a ratio is above its floor")
 parser.add_argument("--json", help="also write every line measured")
 args = parser.parse_args()
@@ -41,12 +44,79 @@ def lines(command, environment):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-# The most that a training step in f32 on one thread may take of Debian's PyTorch's.
-FLOORS = {"train_bert_base_l2_s128_b8": 0.7, "train_lstm128_t128_b32": 0.6, "train_resnet18_cifar_b64": 0.8,
-          "train_char_gpt_l6_w384_t256_b8": 0.7}
+# The most that a training step may take of the time of Debian's PyTorch, by precision.
+TIME = {"f32": {"train_linear_regression_b64": 0.1, "train_mnist_cnn_b128": 0.9, "train_cifar10_cnn_b128": 0.9,
+                "train_cnn112_b32": 0.9, "train_resnet18_cifar_b64": 0.8, "train_bert_base_l2_s128_b8": 0.7,
+                "train_char_gpt_l6_w384_t256_b8": 0.7, "train_lstm128_t128_b32": 0.6},
+        "bf16": {"train_cifar10_cnn_b128": 0.6, "train_cnn112_b32": 0.6, "train_bert_base_l2_s128_b8": 0.6}}
+# The most of its memory; for a linear regression its interpreter's noise is more than either needs.
+MEMORY = {name: 1.0 for name in TIME["f32"] if "linear" not in name} | {"train_bert_base_l2_s128_b8": 0.7}
+# The most of our own time in f32, on processors that multiply tiles of bf16.
+OF_F32 = {"train_cifar10_cnn_b128": 0.6, "train_cnn112_b32": 0.6}
+# The most of OpenBLAS's time, of square matrix products in the geometric mean.
+MATMUL = 1 / 0.9
 
-everything, above = [], []
 field = "median_cpu_ms" if args.processor_time else "median_ms"
+missed = []
+
+
+def held(what, ratio, floor):
+    """The floor as it is printed."""
+    if floor is None:
+        return ""
+    if ratio > floor:
+        missed.append(what)
+    return f"  at most {floor:.3g}" + (": MISSED" if ratio > floor else "")
+
+
+def median(rows, key=field):
+    return statistics.median(row[key] for row in rows)
+
+
+def measured(options, environment):
+    """Rounds of all by turns: ours by name, the peers' by name and peer."""
+    commands = [[args.python, os.path.join(here, script)] for script in ("torch_peer.py", "openblas_peer.py")]
+    if args.current:
+        commands += [[args.python, os.path.join(here, "current_peers.py"), args.current, peer] for peer in ("torch", "jax")]
+    ours, peers = {}, {}
+    for _ in range(args.rounds):
+        for row in lines([args.bench, *options], environment):
+            ours.setdefault(row["name"], []).append(row)
+        for command in commands:
+            for row in lines([*command, *options], environment):
+                peers.setdefault((row["name"], row["peer"]), []).append(row)
+    return ours, peers
+
+
+def print_memory(name, where, ours, rows, old):
+    if not name.startswith("train_") or "resident_growth_bytes" not in rows[0]:
+        return ""
+    own, growth = ours[0]["peak_bytes"] + ours[0]["state_bytes"], median(rows, "resident_growth_bytes")
+    floor = MEMORY.get(name) if old and ours[0]["precision"] == "f32" else None
+    return f"  {own / 1e6:.1f} MB, peer +{growth / 1e6:.1f} MB" + held(f"memory of {where}", own / max(growth, 1), floor)
+
+
+def print_ratios(precision, threads, ours, peers):
+    ratios = {}
+    for (name, peer), rows in peers.items():
+        if name not in ours:
+            continue
+        mine, theirs = median(ours[name]), median(rows)
+        ratio = mine / theirs
+        ratios.setdefault(peer, {})[name] = ratio
+        setting = min(rows, key=lambda row: row[field])["setting"]
+        where, old = f"{name} ({precision}, {threads})", peer.startswith("torch 1.")
+        verdict = held(where, ratio, TIME[precision].get(name) if old else None)
+        memory = print_memory(name, where, ours[name], rows, old)
+        print(f"{name:34} {precision:5} {threads:7d} {mine:10.4f} {theirs:10.4f} {ratio:7.3f}  {peer} ({setting}){verdict}{memory}")
+    for peer, values in ratios.items():
+        mean = math.exp(statistics.mean(math.log(value) for value in values.values()))
+        squares = peer.startswith("openblas") and precision == "f32" and len(values) == 3
+        verdict = held(f"matrix products ({threads})", mean, MATMUL if squares else None)
+        print(f"{'geometric mean':34} {precision:5} {threads:7d} {'':10} {'':10} {mean:7.3f}  {peer}{verdict}")
+
+
+everything, of_f32 = [], {}
 print(f"{'benchmark':34} {'type':5} {'threads':>7} {'ours ms':>10} {'peer ms':>10} {'ratio':>7}  peer")
 for precision in args.precision:
     for threads in args.threads:
@@ -54,39 +124,20 @@ for precision in args.precision:
                    "--min-time", str(args.min_time)]
         environment = {"SINTER_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads),
                        "OPENBLAS_NUM_THREADS": str(threads)}
-        ours, peers = {}, {}
-        for _ in range(args.rounds):
-            for row in lines([args.bench, *options], environment):
-                ours.setdefault(row["name"], []).append(row)
-            for script in ("torch_peer.py", "openblas_peer.py"):
-                for row in lines([args.python, os.path.join(here, script), *options], environment):
-                    peers.setdefault((row["name"], row["peer"]), []).append(row)
-        ratios = {}
-        for (name, peer), rows in peers.items():
-            if name not in ours:
-                continue
-            mine = statistics.median(row[field] for row in ours[name])
-            theirs = statistics.median(row[field] for row in rows)
-            ratios.setdefault(peer, []).append(mine / theirs)
-            setting = min(rows, key=lambda row: row[field])["setting"]
-            floor = FLOORS.get(name) if precision == "f32" and threads == 1 and peer.startswith("torch") else None
-            verdict = "" if floor is None else f"  at most {floor}" + ("" if mine <= floor * theirs else ": MISSED")
-            if verdict.endswith("MISSED"):
-                above.append(name)
-            memory = ""
-            if name.startswith("train_") and "resident_growth_bytes" in rows[0]:
-                own = ours[name][0]["peak_bytes"] + ours[name][0]["state_bytes"]
-                growth = statistics.median(row["resident_growth_bytes"] for row in rows)
-                memory = f"  {own / 1e6:.1f} MB, peer +{growth / 1e6:.1f} MB"
-            print(f"{name:34} {precision:5} {threads:7d} {mine:10.4f} {theirs:10.4f} {mine / theirs:7.3f}  {peer} ({setting}){memory}{verdict}")
-        for peer, values in ratios.items():
-            mean = math.exp(statistics.mean(math.log(value) for value in values))
-            print(f"{'geometric mean':34} {precision:5} {threads:7d} {'':10} {'':10} {mean:7.3f}  {peer}")
+        ours, peers = measured(options, environment)
+        print_ratios(precision, threads, ours, peers)
+        for name, rows in ours.items():
+            of_f32[name, threads, precision] = median(rows)
         for rows in [*ours.values(), *peers.values()]:
             everything += rows
+for (name, threads, precision), mine in of_f32.items():
+    full = of_f32.get((name, threads, "f32"))
+    if precision == "bf16" and full:
+        verdict = held(f"bf16 over f32 of {name} ({threads})", mine / full, OF_F32.get(name))
+        print(f"{name:34} {'bf16':5} {threads:7d} {mine:10.4f} {full:10.4f} {mine / full:7.3f}  our own f32{verdict}")
 if args.json:
     with open(args.json, "w") as stream:
         for row in everything:
             stream.write(json.dumps(row) + "\n")
-if args.gate and above:
-    sys.exit(f"above their floors: {', '.join(above)}")
+if args.gate and missed:
+    sys.exit(f"above their floors: {', '.join(missed)}")

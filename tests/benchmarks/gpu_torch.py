@@ -72,15 +72,17 @@ class Bench:
             together = captured.replay
         together()
         self.wait()
-        times, begin = [], time.perf_counter()
+        times, processor, begin = [], [], time.perf_counter()
         while len(times) < 3 or (len(times) < 50 and time.perf_counter() - begin < self.seconds):
-            start = time.perf_counter()
+            busy, start = time.process_time(), time.perf_counter()
             together()
             self.wait()
             times.append((time.perf_counter() - start) * 1e3 / count)
+            processor.append((time.process_time() - busy) * 1e3 / count)
         times.sort()
         record = {"median_ms": times[len(times) // 2], "p10_ms": times[len(times) // 10], "p90_ms": times[len(times) * 9 // 10],
-                  "alone_ms": one * 1e3, "samples": len(times), "steps_per_launch": count, "compile_seconds": first}
+                  "median_cpu_ms": sorted(processor)[len(times) // 2], "alone_ms": one * 1e3, "samples": len(times),
+                  "steps_per_launch": count, "compile_seconds": first}
         if self.device == "cuda":
             record["memory_bytes"] = torch.cuda.max_memory_allocated()
             record["launches"] = self.launches(step)
