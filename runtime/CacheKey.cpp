@@ -2,7 +2,6 @@
 #include "sinter/runtime/File.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
