@@ -37,11 +37,17 @@ std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) cons
   std::vector<runtime::LoopOffset> offsets;
   for (auto [number, instruction] : llvm::enumerate(body)) {
     auto moved = [&, at = uint32_t(number)](runtime::Location &location, size_t param) {
-      if (int64_t stride = move(location)) offsets.push_back({at, uint32_t(param), stride});
+      if (int64_t stride = move(location)) offsets.push_back({{at}, uint32_t(param), stride});
     };
-    // What runs inside of a loop or a branch; scans have none inside, so nothing in them goes on.
-    auto within = [&](const std::shared_ptr<runtime::Block> &block) {
-      if (block) moveInto(*block);
+    // What runs inside of a loop or a branch, counted from `first` on.
+    auto within = [&, at = uint32_t(number)](const std::shared_ptr<runtime::Block> &block,
+                                             size_t first = 0) {
+      if (!block) return;
+      for (runtime::LoopOffset &inner : moveInto(*block)) {
+        inner.path.front() += uint32_t(first);
+        inner.path.insert(inner.path.begin(), at);
+        offsets.push_back(std::move(inner));
+      }
     };
     if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) {
       for (auto [param, each] : llvm::enumerate(launch->params))
@@ -55,11 +61,11 @@ std::vector<runtime::LoopOffset> StepPlaces::moveInto(runtime::Block &body) cons
     } else if (auto *loop = std::get_if<runtime::Loop>(&instruction.op)) {
       within(loop->body);
     } else if (auto *branch = std::get_if<runtime::If>(&instruction.op)) {
-      move(branch->condition);
+      moved(branch->condition, 0);
       within(branch->then);
-      within(branch->otherwise);
+      within(branch->otherwise, branch->then->size());
     } else if (auto *turns = std::get_if<runtime::While>(&instruction.op)) {
-      move(turns->condition);
+      moved(turns->condition, 0);
       within(turns->body);
     }
   }

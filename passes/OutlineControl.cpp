@@ -22,15 +22,7 @@ struct OutlineControl : impl::OutlineControlBase<OutlineControl> {
       function.walk([&](Operation *op) {
         if (isa<ScanOp, WhileOp, CondOp>(op)) found.push_back(op);
       });
-      for (Operation *op : found) {
-        if (op->getParentOfType<ScanOp>()) {
-          StringRef name = op->getName().stripDialect();
-          op->emitError() << name << ": a " << name
-                          << " in a scan has no form that runs on this device";
-          return signalPassFailure();
-        }
-        outline(op, symbols);
-      }
+      for (Operation *op : found) outline(op, symbols);
     }
   }
 

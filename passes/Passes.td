@@ -125,7 +125,6 @@ def OutlineControl : Pass<"sinter-outline-control", "::mlir::ModuleOp"> {
     `step` a private function with the region's ops, every sinter.cond two in `branches`: state arguments have the
     role `state` and are donated to the results that replace them, slices and captures are inputs. The ops keep their
     regions, by which they are evaluated.
-    Refuses: a scan, a loop or a branch in a scan.
   }];
   let dependentDialects = ["::sinter::ir::SinterDialect"];
 }

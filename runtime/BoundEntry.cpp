@@ -29,6 +29,16 @@ size_t pointerIndex(const Launch &launch, size_t param) {
   return index;
 }
 
+/// What `path` leads to in a loop, as `instructionAt` does.
+const BoundInstruction &boundAt(const BoundInstruction &loop, std::span<const uint32_t> path) {
+  const BoundInstruction *found = &loop;
+  for (uint32_t number : path) {
+    size_t first = found->body.size();
+    found = number < first ? &found->body[number] : &found->otherwise[number - first];
+  }
+  return *found;
+}
+
 } // namespace
 
 BoundEntry::BoundEntry(const Program &program, const Entry &entry, const Addresses &addresses,
@@ -75,7 +85,7 @@ BoundEntry::bindBlock(const Block &block, const Addresses &addresses,
         turns = INT64_MAX; // only a number for people
       made.body = bindBlock(*loop->body, addresses, kernels, turns);
       for (const LoopOffset &moved : loop->offsets) {
-        const BoundInstruction &target = made.body[moved.instruction];
+        const BoundInstruction &target = boundAt(made, moved.path);
         auto *launch = std::get_if<Launch>(&target.source->op);
         size_t operand = launch ? pointerIndex(*launch, moved.param) : moved.param;
         made.steps.push_back({target.firstSlot + operand, moved.stride});

@@ -9,7 +9,7 @@ namespace sinter::runtime {
 namespace {
 
 /// Deeper nesting than any compiler writes; keeps a hostile file from exhausting the stack.
-constexpr int maxDepth = 32;
+constexpr size_t maxDepth = 32;
 
 Error corrupt(std::string message) {
   return {ErrorCode::corrupt, "program: " + std::move(message)};
@@ -36,7 +36,7 @@ public:
       SINTER_RETURN_IF_ERROR(checkType(port.type, describe("input", port.name)));
     for (const Port &port : entry.outputs)
       SINTER_RETURN_IF_ERROR(checkType(port.type, describe("output", port.name)));
-    return checkBlock(entry.body, nullptr, 0);
+    return checkBlock(entry.body);
   }
 
 private:
@@ -83,32 +83,47 @@ private:
     return fail(fmt::format("memory space {} is unknown", static_cast<int>(location.space)));
   }
 
-  /// The operand `param` of instruction `index` of the innermost loop's body.
-  Status checkLocation(const Location &location, bool written, const Loop *loop, size_t index,
-                       size_t param) const {
+  /// A loop around the instruction in hand, and where in `path` its body starts.
+  struct Around {
+    const Loop *loop;
+    size_t depth;
+  };
+
+  /// The least and the most that operand `param` of the instruction in hand is moved by the loops around it.
+  Result<std::pair<int64_t, int64_t>> movesOf(size_t param) const {
+    int64_t least = 0, most = 0;
+    for (const Around &around : loops)
+      for (const LoopOffset &moved : around.loop->offsets) {
+        if (moved.param != param ||
+            !std::ranges::equal(moved.path, std::span(path).subspan(around.depth)))
+          continue;
+        int64_t distance = 0;
+        int64_t &end = moved.stride < 0 ? least : most;
+        if (__builtin_mul_overflow(moved.stride, std::max<int64_t>(around.loop->count - 1, 0),
+                                   &distance) ||
+            __builtin_add_overflow(end, distance, &end))
+          return fail("a loop's offset overflows");
+      }
+    return std::pair(least, most);
+  }
+
+  /// Operand `param` of the instruction in hand.
+  Status checkLocation(const Location &location, bool written, size_t param) const {
     SINTER_ASSIGN_OR_RETURN(Place place, placeOf(location));
     if (written && !place.writable) return fail(fmt::format("writes to {}", place.text));
     if (location.offset < 0 || location.bytes < 0)
       return fail("an operand has a negative offset or size");
-    int64_t first = location.offset, last = location.offset;
-    if (loop)
-      for (const LoopOffset &moved : loop->offsets) {
-        if (moved.instruction != index || moved.param != param) continue;
-        int64_t distance = 0, end = 0;
-        if (__builtin_mul_overflow(moved.stride, std::max<int64_t>(loop->count - 1, 0),
-                                   &distance) ||
-            __builtin_add_overflow(location.offset, distance, &end))
-          return fail("a loop's offset overflows");
-        first = std::min(first, end);
-        last = std::max(last, end);
-      }
+    SINTER_ASSIGN_OR_RETURN(auto moves, movesOf(param));
+    int64_t first = location.offset + moves.first, last = 0;
+    if (__builtin_add_overflow(location.offset, moves.second, &last))
+      return fail("a loop's offset overflows");
     if (first < 0 || location.bytes > place.bytes || last > place.bytes - location.bytes)
       return fail(fmt::format("{} bytes at offset {} lie outside {}, which has {}", location.bytes,
                               first < 0 ? first : last, place.text, place.bytes));
     return {};
   }
 
-  Status checkLaunch(const Launch &launch, const Loop *loop, size_t index) const {
+  Status checkLaunch(const Launch &launch) const {
     if (launch.kernel >= program.kernels.size())
       return fail(fmt::format("kernel {} does not exist, there are {}", launch.kernel,
                               program.kernels.size()));
@@ -122,18 +137,18 @@ private:
       return fail("its range is negative or its grain not positive");
     for (size_t p = 0; p < launch.params.size(); ++p) {
       if (auto *pointer = std::get_if<PointerParam>(&launch.params[p]))
-        SINTER_RETURN_IF_ERROR(checkLocation(pointer->location, pointer->written, loop, index, p));
+        SINTER_RETURN_IF_ERROR(checkLocation(pointer->location, pointer->written, p));
       if (auto *map = std::get_if<TensorMapParam>(&launch.params[p]))
-        SINTER_RETURN_IF_ERROR(checkLocation(map->location, false, loop, index, p));
+        SINTER_RETURN_IF_ERROR(checkLocation(map->location, false, p));
     }
     return {};
   }
 
-  Status checkCopy(const Copy &copy, const Loop *loop, size_t index) const {
+  Status checkCopy(const Copy &copy) const {
     if (copy.from.bytes != copy.to.bytes)
       return fail(fmt::format("copies {} bytes to a place of {}", copy.from.bytes, copy.to.bytes));
-    SINTER_RETURN_IF_ERROR(checkLocation(copy.from, false, loop, index, 0));
-    SINTER_RETURN_IF_ERROR(checkLocation(copy.to, true, loop, index, 1));
+    SINTER_RETURN_IF_ERROR(checkLocation(copy.from, false, 0));
+    SINTER_RETURN_IF_ERROR(checkLocation(copy.to, true, 1));
     if (copy.from.space == copy.to.space &&
         (copy.from.space == Space::arena || copy.from.index == copy.to.index) &&
         copy.from.offset < copy.to.offset + copy.to.bytes &&
@@ -142,49 +157,65 @@ private:
     return {};
   }
 
-  Status checkFill(const Fill &fill, const Loop *loop, size_t index) const {
+  Status checkFill(const Fill &fill) const {
     if (fill.pattern.empty() || fill.to.bytes % static_cast<int64_t>(fill.pattern.size()) != 0)
       return fail(
           fmt::format("fills {} bytes with a pattern of {}", fill.to.bytes, fill.pattern.size()));
-    return checkLocation(fill.to, true, loop, index, 0);
+    return checkLocation(fill.to, true, 0);
   }
 
-  Status checkLoop(const Loop &loop, int depth) {
+  Status checkLoop(const Loop &loop) {
     if (loop.count < 0) return fail("its count is negative");
     if (!loop.body) return fail("it has no body");
     for (const LoopOffset &moved : loop.offsets)
       if (!names(*loop.body, moved))
         return fail(fmt::format("an offset names operand {} of instruction {}, which is none",
-                                moved.param, moved.instruction));
-    return checkBlock(*loop.body, &loop, depth);
+                                moved.param, dotted(moved.path)));
+    loops.push_back({&loop, path.size()});
+    Status status = checkBlock(*loop.body);
+    loops.pop_back();
+    return status;
+  }
+
+  static std::string dotted(const std::vector<uint32_t> &path) {
+    std::string text;
+    for (uint32_t number : path) text += (text.empty() ? "" : ".") + std::to_string(number);
+    return text;
   }
 
   static bool names(const Block &body, const LoopOffset &moved) {
-    if (moved.instruction >= body.size()) return false;
-    const auto &op = body[moved.instruction].op;
+    const Instruction *instruction = instructionAt(body, moved.path);
+    if (!instruction) return false;
+    const auto &op = instruction->op;
     if (auto *launch = std::get_if<Launch>(&op))
       return moved.param < launch->params.size() &&
              !std::holds_alternative<ScalarParam>(launch->params[moved.param]);
     if (std::holds_alternative<Copy>(op)) return moved.param < 2;
-    return std::holds_alternative<Fill>(op) && moved.param == 0;
+    return !std::holds_alternative<Loop>(op) && moved.param == 0;
   }
 
   Status checkCondition(const Location &condition) const {
     if (condition.bytes != 1)
       return fail(fmt::format("its condition has {} bytes, not one", condition.bytes));
-    return checkLocation(condition, false, nullptr, 0, 0);
+    return checkLocation(condition, false, 0);
   }
 
-  Status checkNested(const std::shared_ptr<Block> &block, bool needed, int depth) {
-    if (!block) return needed ? Status(fail("it has no body")) : Status();
-    return checkBlock(*block, nullptr, depth);
+  Status checkBranch(const If &branch) {
+    SINTER_RETURN_IF_ERROR(checkCondition(branch.condition));
+    if (!branch.then) return fail("it has no body");
+    SINTER_RETURN_IF_ERROR(checkBlock(*branch.then));
+    return branch.otherwise ? checkBlock(*branch.otherwise, branch.then->size()) : Status();
   }
 
-  Status checkBlock(const Block &block, const Loop *loop, int depth) {
-    if (depth > maxDepth) return fail(fmt::format("instructions nest deeper than {}", maxDepth));
+  /// Instructions are counted from `first` on.
+  Status checkBlock(const Block &block, size_t first = 0) {
+    if (path.size() > maxDepth)
+      return fail(fmt::format("instructions nest deeper than {}", maxDepth));
     std::string outer = at;
+    path.push_back(0);
     for (size_t i = 0; i < block.size(); ++i) {
       const Instruction &instruction = block[i];
+      path.back() = static_cast<uint32_t>(first + i);
       at = fmt::format("{}instruction {}: ", outer, i);
       for (uint32_t dependency : instruction.dependencies)
         if (dependency >= i)
@@ -192,30 +223,32 @@ private:
       Status status;
       if (auto *launch = std::get_if<Launch>(&instruction.op)) {
         at = fmt::format("{}instruction {} '{}': ", outer, i, launch->label);
-        status = checkLaunch(*launch, loop, i);
+        status = checkLaunch(*launch);
       } else if (auto *copy = std::get_if<Copy>(&instruction.op)) {
-        status = checkCopy(*copy, loop, i);
+        status = checkCopy(*copy);
       } else if (auto *fill = std::get_if<Fill>(&instruction.op)) {
-        status = checkFill(*fill, loop, i);
+        status = checkFill(*fill);
       } else if (auto *nested = std::get_if<Loop>(&instruction.op)) {
-        status = checkLoop(*nested, depth + 1);
+        status = checkLoop(*nested);
       } else if (auto *branch = std::get_if<If>(&instruction.op)) {
-        SINTER_RETURN_IF_ERROR(checkCondition(branch->condition));
-        SINTER_RETURN_IF_ERROR(checkNested(branch->then, true, depth + 1));
-        status = checkNested(branch->otherwise, false, depth + 1);
+        status = checkBranch(*branch);
       } else if (auto *turn = std::get_if<While>(&instruction.op)) {
         SINTER_RETURN_IF_ERROR(checkCondition(turn->condition));
-        status = checkNested(turn->body, true, depth + 1);
+        if (!turn->body) return fail("it has no body");
+        status = checkBlock(*turn->body);
       }
       SINTER_RETURN_IF_ERROR(status);
     }
+    path.pop_back();
     at = outer;
     return {};
   }
 
   const Program &program;
   const Entry &entry;
-  std::string at; // the instruction in hand, for messages
+  std::string at;             // the instruction in hand, for messages
+  std::vector<uint32_t> path; // to it, in `entry`'s body
+  std::vector<Around> loops;
 };
 
 Status refuseUnsupported(const Entry &entry, const Block &block) {

@@ -96,13 +96,16 @@ struct Fill {
   std::vector<uint8_t> pattern;
   std::string source;
 };
-/// Runs `body` `count` times; every listed location of the body advances by `stride` bytes a turn.
-/// `instruction` indexes `body` (a launch, copy or fill there); `param` indexes a launch's `params`,
-/// or is 0 for a copy's `from` and a fill's `to`, 1 for a copy's `to`.
+/// One location that a loop moves on by `stride` bytes a turn. `path` leads from the loop's body to its
+/// instruction: a number there, then, as long as that one runs blocks of its own, a number in those
+/// (see `instructionAt`). `param` indexes a launch's `params`, or is 0 for a copy's `from`, a fill's `to`
+/// and a condition, 1 for a copy's `to`.
 struct LoopOffset {
-  uint32_t instruction = 0, param = 0;
+  std::vector<uint32_t> path;
+  uint32_t param = 0;
   int64_t stride = 0;
 };
+/// Runs `body` `count` times.
 struct Loop {
   int64_t count = 0;
   std::vector<LoopOffset> offsets;
@@ -123,6 +126,10 @@ struct Instruction {
   std::variant<Launch, Copy, Fill, Loop, If, While> op;
   std::vector<uint32_t> dependencies;
 };
+
+/// The instruction that `path` leads to from `block`, null where it leads nowhere. In an `If`, those of
+/// `otherwise` are counted on from those of `then`.
+const Instruction *instructionAt(const Block &block, std::span<const uint32_t> path);
 
 /// A named tensor at an entry's border.
 struct Port {

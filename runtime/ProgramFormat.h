@@ -18,13 +18,16 @@ constexpr int64_t blobAlignment = 64;
 /// What a program may need of its loader. A loader refuses a name that is not here.
 namespace feature {
 constexpr const char *loop = "loop";
+constexpr const char *nestedOffsets =
+    "nested_offsets"; // a loop moves what is in a block of its body's
 constexpr const char *branch = "if";
 constexpr const char *repeat = "while";
 constexpr const char *tensorMaps = "tensor_maps";
 constexpr const char *alternatives = "alternatives";
 } // namespace feature
-constexpr std::array<std::string_view, 5> knownFeatures{
-    feature::loop, feature::branch, feature::repeat, feature::tensorMaps, feature::alternatives};
+constexpr std::array<std::string_view, 6> knownFeatures{feature::loop,       feature::nestedOffsets,
+                                                        feature::branch,     feature::repeat,
+                                                        feature::tensorMaps, feature::alternatives};
 
 // Spellings, indexed by the enumeration.
 constexpr std::array<std::string_view, 5> spaces{"arena", "state", "input", "output", "constant"};

@@ -249,11 +249,13 @@ private:
     loop.count = integer(at(json, "count"));
     for (const Json &moved : list(at(json, "offsets"))) {
       const Json::array_t &parts = list(moved);
-      if (parts.size() == 3)
-        loop.offsets.push_back(
-            {number<uint32_t>(parts[0]), number<uint32_t>(parts[1]), integer(parts[2])});
-      else
+      if (parts.size() != 3) {
         fail("a loop's offset has not three parts");
+        break;
+      }
+      std::vector<uint32_t> path = parts[0].is_array() ? numbers<uint32_t>(parts[0])
+                                                       : std::vector{number<uint32_t>(parts[0])};
+      loop.offsets.push_back({std::move(path), number<uint32_t>(parts[1]), integer(parts[2])});
     }
     loop.body = nested(at(json, "body"), depth);
     return loop;

@@ -186,8 +186,13 @@ private:
   }
   Json write(const Loop &loop) {
     features.insert(format::feature::loop);
-    Json offsets = list(loop.offsets, [](const LoopOffset &moved) {
-      return Json::array({moved.instruction, moved.param, moved.stride});
+    Json offsets = list(loop.offsets, [&](const LoopOffset &moved) {
+      Json path = moved.path.front();
+      if (moved.path.size() > 1) {
+        features.insert(format::feature::nestedOffsets);
+        path = moved.path;
+      }
+      return Json::array({std::move(path), moved.param, moved.stride});
     });
     return {{"op", "loop"},
             {"count", loop.count},

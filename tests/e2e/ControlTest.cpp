@@ -117,6 +117,87 @@ TEST_P(Control, RegionsMayLieInRegions) {
   }
 }
 
+TEST_P(Control, ScansMayHoldScans) {
+  // A decaying sum over the rows of each matrix, from the last matrix to the first; and what it was on the way.
+  Tensor decay = parameter("decay", {}, init::constant(0.5));
+  auto decaying = [&](Tensor x) {
+    auto made = scan(
+        [&](const std::vector<Tensor> &s, const std::vector<Tensor> &matrix) {
+          auto inner = scan(
+              [&](const std::vector<Tensor> &t, const std::vector<Tensor> &row) {
+                Tensor next = t[0] * decay + row[0];
+                return ScanValues{{next}, {next * 2}};
+              },
+              {s[0]}, {matrix[0]});
+          return ScanValues{{inner.state[0]}, {inner.outputs[0], inner.state[0] - s[0]}};
+        },
+        {full({2}, 0.0f)}, {x}, {.reverse = true});
+    return std::vector<Tensor>{made.state[0], made.outputs[0], made.outputs[1]};
+  };
+  std::vector<float> x(24);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = std::sin(float(i));
+  const Array input(x, {4, 3, 2});
+  auto results = compile(trace(decaying, {{{4, 3, 2}, f32}}), compiling())(input);
+  double state[2] = {0, 0};
+  for (int64_t i = 3; i >= 0; --i)
+    for (int64_t c = 0; c < 2; ++c) {
+      double before = state[c];
+      for (int64_t j = 0; j < 3; ++j) {
+        state[c] = state[c] * 0.5 + x[(i * 3 + j) * 2 + c];
+        EXPECT_NEAR(results[1].at((i * 3 + j) * 2 + c), 2 * state[c], 1e-5);
+      }
+      EXPECT_NEAR(results[2].at(i * 2 + c), state[c] - before, 1e-5);
+    }
+  for (int64_t c = 0; c < 2; ++c) EXPECT_NEAR(results[0].at(c), state[c], 1e-5);
+
+  // The gradient of the last state's sum: d state / d decay goes along with the state.
+  auto loss = trace([&](Tensor x) { return sum(decaying(x)[0]); }, {{{4, 3, 2}, f32}});
+  double gradient = 0;
+  for (int64_t c = 0; c < 2; ++c) {
+    double at = 0, slope = 0;
+    for (int64_t i = 3; i >= 0; --i)
+      for (int64_t j = 0; j < 3; ++j) {
+        slope = slope * 0.5 + at;
+        at = at * 0.5 + x[(i * 3 + j) * 2 + c];
+      }
+    gradient += slope;
+  }
+  auto slopes = compile(grad(loss, {decay}), compiling())(input);
+  EXPECT_NEAR(slopes[0].item(), gradient, 1e-4);
+}
+
+TEST_P(Control, ScansMayHoldBranchesAndLoops) {
+  // Of each number, where its flag is set, how often it can be halved above 1, else the number twice.
+  auto graph = trace(
+      [](Tensor flags, Tensor numbers) {
+        auto made = scan(
+            [](const std::vector<Tensor> &s, const std::vector<Tensor> &x) {
+              auto chosen = cond(
+                  x[0],
+                  [](const std::vector<Tensor> &v) {
+                    auto halved =
+                        while_loop([](const std::vector<Tensor> &t) { return t[0] > 1.0f; },
+                                   [](const std::vector<Tensor> &t) {
+                                     return std::vector<Tensor>{t[0] * 0.5f, t[1] + 1.0f};
+                                   },
+                                   {v[0], full({}, 0.0f)});
+                    return std::vector<Tensor>{halved[1]};
+                  },
+                  [](const std::vector<Tensor> &v) { return std::vector<Tensor>{v[0] * 2}; },
+                  {x[1]});
+              return ScanValues{{s[0] + chosen[0]}, {chosen[0]}};
+            },
+            {full({}, 0.0f)}, {flags, numbers});
+        return std::vector<Tensor>{made.state[0], made.outputs[0]};
+      },
+      {{{6}, i1}, {{6}, f32}});
+  auto run = compile(graph, compiling());
+  auto results =
+      run(Array({true, false, true, true, false, true}), Array({8.f, 3.f, 1.f, 100.f, 5.f, 0.5f}));
+  EXPECT_EQ(results[1].text(), "[3, 6, 0, 7, 10, 0]");
+  EXPECT_EQ(results[0].item(), 26);
+}
+
 TEST_P(Control, ALoopHasNoGradient) {
   auto w = parameter("w", {}, init::ones);
   auto graph = trace(

@@ -29,13 +29,23 @@ func.func @scan(%h: tensor<2xf32>, %x: tensor<4x2xf32>) -> (tensor<2xf32>, tenso
 
 // -----
 
-func.func @no_nested(%h: tensor<2xf32>) -> tensor<2xf32> {
-  %r = sinter.scan init(%h) xs() captures() attributes {count = 4 : i64} : (tensor<2xf32>) -> tensor<2xf32> {
-  ^bb0(%s: tensor<2xf32>):
-    // expected-error @below {{scan: a scan in a scan has no form that runs on this device}}
-    %n = sinter.scan init(%s) xs() captures() attributes {count = 4 : i64} : (tensor<2xf32>) -> tensor<2xf32> {
-    ^bb0(%t: tensor<2xf32>):
-      %e = sinter.exp %t : tensor<2xf32>
+// Regions may lie in regions: each is a function, the inner one's launch is one of the outer one's.
+// CHECK-LABEL: func.func @scan_in_scan(
+// CHECK: sinter.scan {{.*}}step = @[[OUTER:scan_step.*]]}
+// CHECK-DAG: func.func private @[[OUTER]]({{.*}}tensor<3x2xf32> {sinter.name = "x1", sinter.role = "input"}
+// CHECK-DAG: func.func private @scan_step{{.*}}({{.*}}%{{.*}}: tensor<2xf32> {sinter.name = "x1", sinter.role = "input"}
+// PLAN-LABEL: func.func @scan_in_scan(
+// PLAN-COUNT-1: sinter.launch @scan_
+// PLAN: func.func private @scan_step
+// PLAN: sinter.launch
+// PLAN: func.func private @scan_step
+// PLAN: sinter.launch
+func.func @scan_in_scan(%h: tensor<2xf32>, %x: tensor<4x3x2xf32>) -> tensor<2xf32> {
+  %r = sinter.scan init(%h) xs(%x) captures() attributes {count = 4 : i64} : (tensor<2xf32>, tensor<4x3x2xf32>) -> (tensor<2xf32>) {
+  ^bb0(%s: tensor<2xf32>, %rows: tensor<3x2xf32>):
+    %n = sinter.scan init(%s) xs(%rows) captures() attributes {count = 3 : i64} : (tensor<2xf32>, tensor<3x2xf32>) -> (tensor<2xf32>) {
+    ^bb0(%t: tensor<2xf32>, %row: tensor<2xf32>):
+      %e = sinter.mul %t, %row : tensor<2xf32>
       sinter.yield %e : tensor<2xf32>
     }
     sinter.yield %n : tensor<2xf32>
@@ -71,23 +81,4 @@ func.func @loop(%c: tensor<i1>, %x: tensor<f32>) -> tensor<f32> {
     sinter.yield %a : tensor<f32>
   }
   return %b : tensor<f32>
-}
-
-// -----
-
-func.func @no_branch_in_scan(%h: tensor<2xf32>, %c: tensor<i1>) -> tensor<2xf32> {
-  %r = sinter.scan init(%h) xs() captures(%c) attributes {count = 4 : i64} : (tensor<2xf32>, tensor<i1>) -> tensor<2xf32> {
-  ^bb0(%s: tensor<2xf32>, %d: tensor<i1>):
-    // expected-error @below {{cond: a cond in a scan has no form that runs on this device}}
-    %n = sinter.cond %d captures(%s) : (tensor<i1>, tensor<2xf32>) -> tensor<2xf32> {
-    ^bb0(%t: tensor<2xf32>):
-      sinter.yield %t : tensor<2xf32>
-    } else {
-    ^bb0(%t: tensor<2xf32>):
-      %e = sinter.exp %t : tensor<2xf32>
-      sinter.yield %e : tensor<2xf32>
-    }
-    sinter.yield %n : tensor<2xf32>
-  }
-  return %r : tensor<2xf32>
 }

@@ -109,7 +109,7 @@ Program loopProgram() {
   entry.outputs = {{"y", type}};
   Loop loop;
   loop.count = 4;
-  loop.offsets = {{0, 1, 100}, {0, 2, 100}};
+  loop.offsets = {{{0}, 1, 100}, {{0}, 2, 100}};
   loop.body = std::make_shared<Block>(Block{step(launch(
       0, 25,
       {scalarParam(2), readParam(Space::input, 0, 0, 100), writeParam(Space::output, 0, 0, 100)},
@@ -139,6 +139,53 @@ TEST(Executor, LoopsAdvanceTheirOperands) {
     EXPECT_EQ(y[99], 0.5f);
   }
   EXPECT_EQ(executor->numLaunches(0), 6);
+}
+
+/// y[i][j] = 2 * x[3 - i][j] by two loops: the outer one goes over x backwards, in a block of a branch.
+Program nestedLoopProgram(bool first) {
+  Program program = loopProgram();
+  Entry &entry = program.entries[0];
+  entry.inputs.push_back({"first", {DType::i1, {4}}});
+  Loop row;
+  row.count = 25;
+  row.offsets = {{{0}, 1, 4}, {{0}, 2, 4}};
+  row.body = std::make_shared<Block>(Block{step(launch(
+      0, 1,
+      {scalarParam(2), readParam(Space::input, 0, 300, 4), writeParam(Space::output, 0, 0, 4)},
+      "number"))});
+  auto rows = std::make_shared<Block>(Block{step(std::move(row))});
+  auto nothing = std::make_shared<Block>(
+      Block{step(Fill{{Space::output, 0, 0, 4}, std::vector<uint8_t>(4), "model.cpp:20"})});
+  uint32_t inRow = first ? 0 : 1; // counted on from those of `then`
+  Loop all;
+  all.count = 4;
+  all.offsets = {{{0, inRow, 0}, 1, -100}, {{0, inRow, 0}, 2, 100}, {{0}, 0, 1}};
+  if (!first) all.offsets.push_back({{0, 0}, 0, 100});
+  all.body = std::make_shared<Block>(
+      Block{step(If{{Space::input, 1, 0, 1}, first ? rows : nothing, first ? nullptr : rows})});
+  entry.body = {step(std::move(all))};
+  return program;
+}
+
+TEST(Executor, LoopsAdvanceWhatIsInBlocksOfTheirBodies) {
+  Floats x(0);
+  for (size_t i = 0; i < 100; ++i) x[i] = static_cast<float>(i);
+  for (bool first : {true, false}) {
+    auto executor = executorOf(nestedLoopProgram(first));
+    const uint8_t chosen[4] = {first, first, !first, first}; // a condition moves with the loop, too
+    for (int turn = 0; turn < 2; ++turn) {
+      Floats y(-1);
+      const void *inputs[] = {x.address(), chosen};
+      void *outputs[] = {y.address()};
+      ASSERT_OK(executor->run(0, inputs, outputs));
+      for (size_t i = 0; i < 4; ++i)
+        for (size_t j = 0; j < 25; ++j) {
+          float skipped = first || j ? -1.0f : 0.0f;
+          EXPECT_EQ(y[25 * i + j], i == 2 ? skipped : 2.0f * float(25 * (3 - i) + j))
+              << i << ", " << j;
+        }
+    }
+  }
 }
 
 TEST(Executor, ProfilerSeesEveryLaunch) {

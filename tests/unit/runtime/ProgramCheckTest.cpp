@@ -96,15 +96,41 @@ TEST(ProgramCheck, Loops) {
       e.body = {step(Loop{count, offsets, body})};
     });
   };
-  EXPECT_OK(loopOf(8, {{0, 0, 64}}));
-  EXPECT_ERROR(loopOf(9, {{0, 0, 64}}), corrupt,
+  EXPECT_OK(loopOf(8, {{{0}, 0, 64}}));
+  EXPECT_ERROR(loopOf(9, {{{0}, 0, 64}}), corrupt,
                "instruction 0: instruction 0: 64 bytes at offset 512 lie outside the arena");
-  EXPECT_ERROR(loopOf(2, {{0, 0, -64}}), corrupt, "64 bytes at offset -64 lie outside the arena");
-  EXPECT_ERROR(loopOf(INT64_MAX, {{0, 0, 64}}), corrupt, "a loop's offset overflows");
-  EXPECT_ERROR(loopOf(2, {{0, 1, 64}}), corrupt,
+  EXPECT_ERROR(loopOf(2, {{{0}, 0, -64}}), corrupt, "64 bytes at offset -64 lie outside the arena");
+  EXPECT_ERROR(loopOf(INT64_MAX, {{{0}, 0, 64}}), corrupt, "a loop's offset overflows");
+  EXPECT_ERROR(loopOf(2, {{{0}, 1, 64}}), corrupt,
                "an offset names operand 1 of instruction 0, which is none");
-  EXPECT_ERROR(loopOf(2, {{1, 0, 64}}), corrupt, "operand 0 of instruction 1");
+  EXPECT_ERROR(loopOf(2, {{{1}, 0, 64}}), corrupt, "operand 0 of instruction 1");
+  EXPECT_ERROR(loopOf(2, {{{}, 0, 64}}), corrupt, "operand 0 of instruction , which is none");
   EXPECT_ERROR(loopOf(-1, {}), corrupt, "its count is negative");
+}
+
+// A loop around a branch, in whose second block a loop fills 64 bytes at 0: both loops move it.
+TEST(ProgramCheck, LoopsMoveWhatIsInBlocksOfTheirBodies) {
+  auto nested = [](std::vector<uint32_t> path, int64_t outer, int64_t inner) {
+    return afterChange([&](Program &, Entry &e) {
+      Instruction fill = step(Fill{{Space::arena, 0, 0, 64}, {0}, ""});
+      auto block = [](Instruction only) { return std::make_shared<Block>(Block{std::move(only)}); };
+      auto turns = block(step(Loop{2, {{{0}, 0, inner}}, block(fill)}));
+      auto branch = block(step(If{{Space::arena, 0, 0, 1}, block(fill), turns}));
+      e.body = {step(Loop{4, {{path, 0, outer}}, branch})};
+    });
+  };
+  EXPECT_OK(nested({0, 1, 0}, 128, 64)); // 3 * 128 + 64 + 64 = 512
+  EXPECT_ERROR(nested({0, 1, 0}, 128, 128), corrupt,
+               "instruction 0: instruction 0: instruction 0: instruction 0: 64 bytes at offset 512 "
+               "lie outside the arena");
+  EXPECT_ERROR(nested({0, 1, 0}, -64, 64), corrupt, "64 bytes at offset -192 lie outside");
+  EXPECT_OK(nested({0, 0}, 128, 64)); // what the first block has
+  EXPECT_OK(nested({0}, 170, 64));    // the condition: 3 * 170 + 1 = 511
+  EXPECT_ERROR(nested({0}, 171, 64), corrupt, "1 bytes at offset 513 lie outside the arena");
+  EXPECT_ERROR(nested({0, 1}, 0, 64), corrupt, "operand 0 of instruction 0.1, which is none");
+  EXPECT_ERROR(nested({0, 2}, 0, 64), corrupt, "operand 0 of instruction 0.2, which is none");
+  EXPECT_ERROR(nested({0, 1, 1}, 0, 64), corrupt, "operand 0 of instruction 0.1.1, which is none");
+  EXPECT_ERROR(nested({0, 0, 0}, 0, 64), corrupt, "operand 0 of instruction 0.0.0, which is none");
 }
 
 TEST(ProgramCheck, NestingIsBounded) {

@@ -41,9 +41,11 @@ Program fullProgram() {
   auto inner = std::make_shared<Block>(
       Block{step(Copy{{Space::arena, 0, 0, 8}, {Space::arena, 0, 8, 8}, "a:2"}),
             step(While{flag, body})});
-  entry.body.push_back(step(Loop{4, {{0, 0, 64}}, body}, {2}));
+  entry.body.push_back(step(Loop{4, {{{0}, 0, 64}}, body}, {2}));
   entry.body.push_back(step(If{flag, inner, nullptr}, {0, 3}));
   entry.body.push_back(step(If{flag, inner, body}));
+  auto branch = std::make_shared<Block>(Block{step(If{flag, inner, body})});
+  entry.body.push_back(step(Loop{2, {{{0, 2}, 0, 64}, {{0}, 0, 1}}, branch}));
   return program;
 }
 
@@ -101,7 +103,8 @@ TEST(ProgramFormat, RoundTripKeepsEverything) {
   EXPECT_EQ(entry->lowerBoundBytes, 400);
   EXPECT_EQ(entry->largest[0].label, program.entries[0].largest[0].label);
   EXPECT_THAT(read->requiredFeatures,
-              ::testing::ElementsAre("alternatives", "if", "loop", "tensor_maps", "while"));
+              ::testing::ElementsAre("alternatives", "if", "loop", "nested_offsets", "tensor_maps",
+                                     "while"));
   const Launch &launch = std::get<Launch>(entry->body[0].op);
   EXPECT_EQ(launch.shape.grid[2], 6u);
   EXPECT_EQ(launch.source, "model.cpp:14 fc");
