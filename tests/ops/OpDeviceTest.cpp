@@ -63,7 +63,6 @@ TEST_P(OpDevice, AgreesWithTheEvaluator) {
   for (const std::string &dtype : opRow(op).dtypes) {
     SCOPED_TRACE(dtype);
     agrees(op, dtype, device);
-    if (IsSkipped()) return;
   }
 }
 
