@@ -11,7 +11,9 @@ namespace sinter::codegen {
 bool lowerWarpgroupContraction(KernelFrame &frame, const ContractionElements &points,
                                mlir::LogicalResult &result);
 
-/// Whether a schedule is one of these: a block of three warpgroups.
+/// Whether a schedule is one of these: by its threads, which are those of three warpgroups or of a cluster of such blocks.
 bool isWarpgroupSchedule(ir::ContractionScheduleAttr schedule);
+/// How many blocks share what they load, where their tiles come out even; 1: none, and of any other schedule.
+int64_t clusterOf(ir::ContractionScheduleAttr schedule);
 
 } // namespace sinter::codegen

@@ -182,9 +182,9 @@ std::optional<MutationCase> productCase(Ir &ir, const Product &product,
 }
 
 /// Products by warpgroups, which the model would not choose for so little: more steps of k than slots, tiles that are cut,
-/// one block that makes several, bias and residual on their way out.
+/// one block, or a cluster of two, that makes several, bias and residual on their way out.
 std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool transposed,
-                                          std::vector<std::string> &problems) {
+                                          unsigned cluster, std::vector<std::string> &problems) {
   std::string x = transposed ? "tensor<320x136xbf16>" : "tensor<136x320xbf16>",
               w = transposed ? "tensor<200x320xbf16>" : "tensor<320x200xbf16>",
               how = transposed ? " {transpose_a = true, transpose_b = true}" : "";
@@ -215,7 +215,7 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   module->walk([&](ir::KernelOp kernel) {
     if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
       kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(
-          &ir.context, 128, 128, 64, /*splitK=*/1, /*threads=*/384, /*stages=*/2));
+          &ir.context, 128, 128, 64, /*splitK=*/1, /*threads=*/cluster * 384, /*stages=*/2));
   });
   mlir::FailureOr<runtime::Program> program = mlir::failure();
   if (planned) program = codegen::compileToProgram(*module, options);
@@ -225,7 +225,8 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   }
   made.program = std::move(*program);
   for (runtime::Instruction &instruction : made.program.entries[0].body)
-    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) launch->shape.grid[0] = 1;
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op))
+      launch->shape.grid[0] = cluster;
   return made;
 }
 
@@ -254,10 +255,12 @@ void eachCase(bool all, const std::string &filter, std::vector<std::string> &pro
   }
   for (const Product &product : products)
     visit(product.title, [&](Ir &ir) { return productCase(ir, product, problems); });
-  for (bool transposed : {false, true}) {
-    std::string title = transposed ? "warpgroups' product, transposed" : "warpgroups' product";
-    visit(title, [&](Ir &ir) { return warpgroupCase(ir, title, transposed, problems); });
-  }
+  for (unsigned cluster : {1u, 2u})
+    for (bool transposed : {false, true}) {
+      std::string title = fmt::format("warpgroups' product{}{}", transposed ? ", transposed" : "",
+                                      cluster > 1 ? ", of clusters" : "");
+      visit(title, [&](Ir &ir) { return warpgroupCase(ir, title, transposed, cluster, problems); });
+    }
   visit("update of 3 parameters", [&](Ir &ir) { return updateCase(ir, problems); });
 }
 

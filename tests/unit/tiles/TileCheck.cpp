@@ -67,7 +67,7 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
   sinter::detail::ModuleOptions options;
   options.device = "cuda";
   options.tf32 = tile.tf32;
-  options.architecture = tile.threads == 384 ? "sm_90a" : "sm_90";
+  options.architecture = tile.threads >= 384 ? "sm_90a" : "sm_90";
   ASSERT_TRUE(succeeded(sinter::detail::planModule(*module, options))) << ir.errors;
   int contractions = 0;
   module->walk([&](ir::KernelOp kernel) {
