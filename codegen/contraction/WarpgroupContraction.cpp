@@ -24,12 +24,14 @@ bool WarpgroupEmitter::suits() {
       !points.accumulatorType().isF32())
     return false;
   readSchedule(schedule);
-  if (tileM != multipliers * edge || (tileN != 64 && tileN != 128 && tileN != 256) ||
-      tileK != edge || splits != 1)
+  if (tileM != multipliers * edge || (tileN != 64 && tileN != 128 && tileN != 256) || tileK != edge)
     return false;
+  sumsInParts = splits > 1;
+  if (sumsInParts && (splits != clusterOf(schedule) || tileN > mostOfParts)) return false;
   threads = multipliers * warpgroup; // those that have items of sides and results
   analyse();
-  leavesInBulk = describeResult();
+  if (sumsInParts && splits != clusterOf(schedule)) return false; // fewer steps than blocks
+  leavesInBulk = !sumsInParts && describeResult();
   stages = std::max<int64_t>(2, schedule.getStages());
   while (stages > 2 && sharedBytes() > frame.options.largeSharedBytes) --stages;
   if (sharedBytes() > frame.options.largeSharedBytes) return false;
@@ -77,6 +79,10 @@ bool WarpgroupEmitter::describeResult() {
 /// Neighbours along m share rhs, whose tiles are the wider ones; else those along n share lhs. There are no clusters where
 /// neither number of tiles can be divided.
 void WarpgroupEmitter::chooseCluster(int64_t blocks) {
+  if (sumsInParts) {
+    cluster = blocks;
+    return;
+  }
   auto divides = [&](int64_t count, unsigned shared) {
     return count % blocks == 0 && tileElements(shared) / blockElements % blocks == 0;
   };
@@ -101,7 +107,7 @@ void WarpgroupEmitter::divideShared() {
   };
   tiles[0] = part(stages * tileM * tileK, number);
   tiles[1] = part(stages * tileN * tileK, number);
-  staging = part(multipliers * stagingElements, b.getF32Type());
+  staging = part(stagingFloats(), b.getF32Type());
   if (leavesInBulk)
     leaving = part(multipliers * leavingElements, elementOf(frame.yield()->getOperand(0)));
   full = part(stages, b.getI64Type());
@@ -126,8 +132,7 @@ Value WarpgroupEmitter::flipped(Value parity) {
 // --- Who asks.
 
 bool isWarpgroupSchedule(ContractionScheduleAttr schedule) {
-  return schedule.getThreads() == WarpgroupEmitter::blockThreads ||
-         schedule.getThreads() == 2 * WarpgroupEmitter::blockThreads;
+  return schedule.getThreads() % WarpgroupEmitter::blockThreads == 0;
 }
 
 int64_t clusterOf(ContractionScheduleAttr schedule) {

@@ -5,7 +5,8 @@
 namespace sinter::codegen {
 
 /// On a GPU whose warpgroups multiply from shared memory (sm_90a), for bf16 and f16: a persistent grid, a warpgroup that
-/// sends for tiles by bulk copies and two that multiply them, sums in f32. Returns false where the kernel's schedule asks
+/// sends for tiles by bulk copies and two that multiply them, sums in f32; blocks alone, in clusters that share a side's
+/// tile, or in clusters that have parts of the sums of one tile. Returns false where the kernel's schedule asks
 /// for something else or an operand is none that bulk copies take: computed on the way, padded, or with rows that are no
 /// multiples of 16 bytes.
 bool lowerWarpgroupContraction(KernelFrame &frame, const ContractionElements &points,

@@ -15,6 +15,9 @@ namespace sinter::codegen {
 // Two blocks may be a cluster (CUTLASS, "Thread Block Clusters"): their tiles are neighbours, so that they multiply the
 // same rows or columns of one side. Of that side each sends for one half, which comes to both. A slot is then empty when
 // the warps of both blocks are done with it.
+//
+// Where there are few tiles and long sums, the blocks of a cluster have the same tile instead, and a part of k each. Each
+// leaves its sums in its shared memory, and adds up all blocks' sums of a part of the rows, in the order of the blocks.
 
 class WarpgroupEmitter : public ContractionTiles {
 public:
@@ -45,7 +48,8 @@ private:
   void chooseCluster(int64_t blocks);
   /// The side whose tile the blocks of a cluster share: rhs where their tiles are neighbours along m.
   unsigned sharedSide() const { return alongM ? 1 : 0; }
-  bool isShared(unsigned side) const { return cluster > 1 && side == sharedSide(); }
+  bool shares() const { return cluster > 1 && !sumsInParts; }
+  bool isShared(unsigned side) const { return shares() && side == sharedSide(); }
   /// Elements of a side's tile.
   int64_t tileElements(unsigned side) const { return (side == 0 ? tileM : tileN) * tileK; }
 
@@ -54,7 +58,12 @@ private:
   int64_t slotBytes() const { return (tileM + tileN) * tileK * 2; }
   static constexpr int64_t stagingElements = edge * (chunk + sumsExtra);
   static constexpr int64_t leavingElements = edge * chunk; // of results on their way out
-  int64_t stagingBytes() const { return multipliers * stagingElements * 4; }
+  static constexpr int64_t mostOfParts = 128;              // columns of a tile whose sums are kept
+  int64_t partsStride() const { return tileN + sumsExtra; }
+  int64_t stagingFloats() const {
+    return sumsInParts ? tileM * partsStride() : multipliers * stagingElements;
+  }
+  int64_t stagingBytes() const { return stagingFloats() * 4; }
   int64_t barrierBytes() const { return int64_t(llvm::alignTo(stages * 8, 16)); }
   int64_t sharedBytes() const {
     return stages * slotBytes() + stagingBytes() + 2 * barrierBytes() +
@@ -107,19 +116,25 @@ private:
   void waitForResults();
   void sendResults(Elements &elements, Value part);
 
+  // --- Sums in parts (WarpgroupParts.cpp).
+
+  void keepSums(Elements &elements);
+  void addParts(Elements &elements);
+
   mlir::Type number; // of both operands
   int64_t stages = 2;
-  int64_t cluster = 1; // blocks
-  bool alongM = true;  // their tiles are neighbours along m, else along n
+  int64_t cluster = 1;      // blocks
+  bool alongM = true;       // their tiles are neighbours along m, else along n
+  bool sumsInParts = false; // the blocks of a cluster have the same tile, and parts of k
   bool leavesInBulk = false;
   BulkTensor tensors[3]; // of both sides, and of the result where that leaves in bulk
 
   // Of the kernel being emitted.
   Value maps[3], tiles[2], staging, leaving, full, empty, sums;
   Value member; // this block's number in its cluster
-  // Of a thread that multiplies: its warpgroup's number, its own in it and in its warp, whether it tells a block that its
-  // warp is done with a slot.
-  Value group, own, inWarp, releases;
+  // Of a thread that multiplies: its number among these, its warpgroup's, its own in that and in its warp, whether it tells
+  // a block that its warp is done with a slot.
+  Value inside, group, own, inWarp, releases;
 };
 
 } // namespace sinter::codegen

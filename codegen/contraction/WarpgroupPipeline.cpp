@@ -39,10 +39,10 @@ SmallVector<Value> WarpgroupEmitter::overSteps(Elements &elements, ValueRange fr
                   });
 }
 
-/// Blocks of a cluster go together: each tile of theirs is `cluster` neighbours.
+/// Blocks of a cluster go together: each tile of theirs is `cluster` neighbours, or one that they have parts of.
 void WarpgroupEmitter::overTiles(Elements &elements,
                                  llvm::function_ref<SmallVector<Value>(ValueRange carried)> body) {
-  int64_t all = tilesM * tilesN * sizes[0] / cluster;
+  int64_t all = tilesM * tilesN * sizes[0] / (shares() ? cluster : 1);
   Value first = gpu::BlockIdOp::create(b, frame.loc, gpu::Dimension::x),
         stride = gpu::GridDimOp::create(b, frame.loc, gpu::Dimension::x);
   if (cluster > 1) {
@@ -50,6 +50,11 @@ void WarpgroupEmitter::overTiles(Elements &elements,
     member = elements.apply(d(0) % cluster, first);
     first = elements.apply(d(0).floorDiv(cluster), first);
     stride = arith::DivUIOp::create(b, frame.loc, stride, constant(cluster));
+  }
+  if (sumsInParts) { // a cluster for each tile
+    placeTile(elements, first);
+    body(SmallVector<Value>{constant(0), constant(0)});
+    return;
   }
   emitLoop(b, frame.loc, first, constant(all), stride, {constant(0), constant(0)},
            [&](Value tile, ValueRange carried) {
@@ -61,7 +66,8 @@ void WarpgroupEmitter::overTiles(Elements &elements,
 /// Tiles in groups of a few rows of them, column by column, so that what is loaded for one serves its neighbours
 /// while it is in L2.
 void WarpgroupEmitter::placeTile(Elements &elements, Value tile) {
-  const int64_t perM = alongM ? cluster : 1, perN = alongM ? 1 : cluster;
+  const int64_t together = shares() ? cluster : 1, perM = alongM ? together : 1,
+                perN = alongM ? 1 : together;
   const int64_t all = tilesM / perM, columns = tilesN / perN, most = groupOfRows / perM;
   AffineExpr inBatch = d(0) % (all * columns), perGroup = b.getAffineConstantExpr(most * columns);
   batch = elements.apply(d(0).floorDiv(all * columns), tile);
@@ -81,7 +87,7 @@ void WarpgroupEmitter::placeTile(Elements &elements, Value tile) {
     blockM = elements.variable(arith::AddIOp::create(b, frame.loc, first, row), 0, all - 1);
     blockN = elements.variable(arith::DivUIOp::create(b, frame.loc, inGroup, rows), 0, columns - 1);
   }
-  if (cluster == 1) return;
+  if (!shares()) return;
   Value &own = alongM ? blockM : blockN;
   own = elements.apply(d(0) * cluster + d(1), {own, member});
 }
@@ -98,7 +104,7 @@ void WarpgroupEmitter::emit(Elements &elements) {
   frame.lowered.block = blockThreads;
   int64_t all = tilesM * tilesN * sizes[0],
           processors = int64_t(multiprocessorsOf(frame.options.l2Bytes));
-  frame.lowered.grid = std::min(all, processors / cluster * cluster);
+  frame.lowered.grid = sumsInParts ? all * cluster : std::min(all, processors / cluster * cluster);
   if (cluster > 1) frame.lowered.function->setAttr(clusterAttr, b.getI64IntegerAttr(cluster));
   thread = gpu::ThreadIdOp::create(b, frame.loc, gpu::Dimension::x);
   elements.variable(thread, 0, frame.lowered.block - 1);
@@ -119,10 +125,14 @@ void WarpgroupEmitter::emit(Elements &elements) {
       [&] {
         barrierCall("giveRegisters<" + std::to_string(givenRegisters) + ">", {});
         onlyIf(isFirst, [&] { produce(elements); });
+        if (sumsInParts) syncBlocks();
       },
       [&] {
         barrierCall("takeRegisters<" + std::to_string(takenRegisters) + ">", {});
         consume(elements);
+        if (!sumsInParts) return;
+        syncBlocks();
+        addParts(elements); // by those that have registers
       });
   // The other block may still send to this one's shared memory, and arrive at its barriers.
   if (cluster > 1) syncBlocks();
@@ -131,7 +141,8 @@ void WarpgroupEmitter::emit(Elements &elements) {
 void WarpgroupEmitter::makeBarriers(Elements &elements) {
   unrolled(elements, stages, [&](Value slot) {
     barrierCall("barrierInit", {full, slot, constant(1)});
-    barrierCall("barrierInit", {empty, slot, constant(cluster * multipliers * warpgroup / 32)});
+    barrierCall("barrierInit",
+                {empty, slot, constant((shares() ? cluster : 1) * multipliers * warpgroup / 32)});
   });
   barrierCall("barrierFence", {});
 }
@@ -146,7 +157,7 @@ void WarpgroupEmitter::syncBlocks() {
 void WarpgroupEmitter::produce(Elements &elements) {
   overTiles(elements, [&](ValueRange carried) {
     return overSteps(elements, carried, [&](Value step, Value slot, Value parity) {
-      if (cluster > 1)
+      if (shares())
         clusterCall("barrierWaitCluster", {empty, slot, flipped(parity)});
       else
         barrierCall("barrierWait", {empty, slot, flipped(parity)});
@@ -166,7 +177,8 @@ void WarpgroupEmitter::sendFor(Elements &elements, unsigned side, Value step, Va
     if (isShared(side)) i = elements.apply(d(0) * owned + d(1), {member, i});
     Value to = elements.apply(d(0) * tileElements(side) + d(1) * blockElements, {slot, i});
     Value mn = elements.apply(d(0) * (blocks * edge) + d(1) * edge, {tile, i}),
-          k = elements.apply(d(0) * tileK, step);
+          k = sumsInParts ? elements.apply((d(0) * stepsPerSplit + d(1)) * tileK, {member, step})
+                          : elements.apply(d(0) * tileK, step);
     bool alongK = sides[side].alongK;
     Value ofBatch = tensors[side].batches > 1 ? batch : constant(0);
     SmallVector<Value> operands{tiles[side],     to,     maps[side], full, slot, alongK ? k : mn,
@@ -181,7 +193,7 @@ void WarpgroupEmitter::sendFor(Elements &elements, unsigned side, Value step, Va
 /// In a cluster, a lane for each of its blocks.
 void WarpgroupEmitter::release(Value slot) {
   onlyIf(releases, [&] {
-    if (cluster > 1)
+    if (shares())
       clusterCall("barrierArriveAt", {empty, slot, inWarp});
     else
       barrierCall("barrierArrive", {empty, slot});
@@ -189,12 +201,12 @@ void WarpgroupEmitter::release(Value slot) {
 }
 
 void WarpgroupEmitter::consume(Elements &elements) {
-  Value inside = arith::SubIOp::create(b, frame.loc, thread, constant(warpgroup));
+  inside = arith::SubIOp::create(b, frame.loc, thread, constant(warpgroup));
   elements.variable(inside, 0, multipliers * warpgroup - 1);
   group = elements.apply(d(0).floorDiv(warpgroup), inside);
   own = elements.apply(d(0) % warpgroup, inside);
   inWarp = elements.apply(d(0) % 32, inside);
-  releases = cluster > 1 ? below(inWarp, cluster) : equals(inWarp, 0);
+  releases = shares() ? below(inWarp, cluster) : equals(inWarp, 0);
   StringRef wgmma = "sinter/wgmma.cuh";
   std::string multiply =
       llvm::formatv("multiplyBlocks<{0}, {1}, {2}, {3}>", tileN, number.isBF16() ? "bf16" : "f16",
@@ -219,6 +231,10 @@ void WarpgroupEmitter::consume(Elements &elements) {
     });
     call("wgmmaWait<0>", wgmma, {});
     call("wgmmaSettle", wgmma, {sums});
+    if (sumsInParts) {
+      keepSums(elements);
+      return after;
+    }
     release(before(after[0]));
     overResults(elements, [&](Value sum, const Point &point) {
       finish(elements, sum, point, /*scratch=*/Value());

@@ -144,6 +144,26 @@ double warpgroupCyclesOf(const MatrixTile &tile, const Sizes &sizes, double proc
          leaving + startAndEnd + (tile.threads > threadsOfWarpgroups ? clusterLatency : 0);
 }
 
+// What the blocks of a cluster have parts of the sums of; a block's threads.
+constexpr MatrixTile tileOfParts{128, 128, 64, threadsOfWarpgroups};
+
+/// Cycles where they do, and exchange them at the end; 0: they may not.
+double partsCyclesOf(int64_t parts, const Sizes &sizes, double processors) {
+  const MatrixTile &tile = tileOfParts;
+  double tiles =
+      double(llvm::divideCeil(sizes.m, tile.m) * llvm::divideCeil(sizes.n, tile.n) * sizes.batch);
+  int64_t steps = llvm::divideCeil(sizes.k, tile.k), own = llvm::divideCeil(steps, parts);
+  if (tiles * double(parts) > processors || own < 4 ||
+      int64_t(llvm::divideCeil(steps, own)) != parts)
+    return 0;
+  double compute = double(tile.m * tile.n * tile.k) / warpgroupLanes,
+         loaded = double((tile.m + tile.n) * tile.k) * narrowBytes;
+  double throughput = double(own) * std::max(compute, loaded / l2Bytes);
+  double exchanged = double(tile.m * tile.n) * 4 * (1 / sharedBytes + 1 / l2Bytes);
+  return std::max(throughput, double(own) * stepLatency / 3) + 0.05 * throughput + exchanged +
+         startAndEnd + 2 * clusterLatency;
+}
+
 /// Whether the target's warpgroups multiply from shared memory, and bulk copies bring both sides there: plain matrices
 /// whose rows are multiples of 16 bytes.
 bool suitsWarpgroups(ContractionOpInterface op, TargetAttr target) {
@@ -209,6 +229,12 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = 1;
     }
+  if (suitsWarpgroups(op, target))
+    for (int64_t parts : {2, 4, 8}) {
+      double cycles = partsCyclesOf(parts, sizes, processors);
+      if (cycles == 0 || (best != 0 && cycles >= best)) continue;
+      best = cycles, chosen = tileOfParts, chosen.threads *= parts, splitK = parts;
+    }
   if (best == 0) return nullptr;
   return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
                                       chosen.threads, mostMatrixStages);
@@ -228,7 +254,9 @@ MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAtt
   double processors = multiprocessorsOf(target);
   double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
   if (isOfWarpgroups(tile.threads)) {
-    double cycles = warpgroupCyclesOf(tile, sizes, processors);
+    double cycles = schedule.getSplitK() > 1
+                        ? partsCyclesOf(schedule.getSplitK(), sizes, processors)
+                        : warpgroupCyclesOf(tile, sizes, processors);
     return {cycles, products / warpgroupLanes / processors / cycles};
   }
   double cycles =

@@ -212,7 +212,8 @@ std::optional<MutationCase> clusterRowCase(Ir &ir, const std::string &title,
 /// Products by warpgroups, which the model would not choose for so little: more steps of k than slots, tiles that are cut,
 /// one block, or a cluster of two, that makes several, bias and residual on their way out.
 std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool transposed,
-                                          unsigned cluster, std::vector<std::string> &problems) {
+                                          unsigned cluster, unsigned parts,
+                                          std::vector<std::string> &problems) {
   std::string x = transposed ? "tensor<320x136xbf16>" : "tensor<136x320xbf16>",
               w = transposed ? "tensor<200x320xbf16>" : "tensor<320x200xbf16>",
               how = transposed ? " {transpose_a = true, transpose_b = true}" : "";
@@ -243,7 +244,7 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   module->walk([&](ir::KernelOp kernel) {
     if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
       kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(
-          &ir.context, 128, 128, 64, /*splitK=*/1, /*threads=*/cluster * 384, /*stages=*/2));
+          &ir.context, 128, 128, 64, /*splitK=*/parts, /*threads=*/cluster * 384, /*stages=*/2));
   });
   mlir::FailureOr<runtime::Program> program = mlir::failure();
   if (planned) program = codegen::compileToProgram(*module, options);
@@ -253,7 +254,7 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   }
   made.program = std::move(*program);
   for (runtime::Instruction &instruction : made.program.entries[0].body)
-    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op))
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op); launch && parts == 1)
       launch->shape.grid[0] = cluster;
   return made;
 }
@@ -287,8 +288,11 @@ void eachCase(bool all, const std::string &filter, std::vector<std::string> &pro
     for (bool transposed : {false, true}) {
       std::string title = fmt::format("warpgroups' product{}{}", transposed ? ", transposed" : "",
                                       cluster > 1 ? ", of clusters" : "");
-      visit(title, [&](Ir &ir) { return warpgroupCase(ir, title, transposed, cluster, problems); });
+      visit(title,
+            [&](Ir &ir) { return warpgroupCase(ir, title, transposed, cluster, 1, problems); });
     }
+  std::string parts = "warpgroups' product, in parts by clusters";
+  visit(parts, [&](Ir &ir) { return warpgroupCase(ir, parts, false, 2, 2, problems); });
   std::string row = "softmax of a row by a cluster";
   visit(row, [&](Ir &ir) { return clusterRowCase(ir, row, problems); });
   visit("update of 3 parameters", [&](Ir &ir) { return updateCase(ir, problems); });

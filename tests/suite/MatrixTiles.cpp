@@ -61,7 +61,8 @@ int countOf(const std::string &word, const std::string &text) {
 
 std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text,
                              const passes::fusion::MatrixTile &tile,
-                             const std::vector<std::string> &architectures, bool tf32 = false) {
+                             const std::vector<std::string> &architectures, bool tf32 = false,
+                             int64_t splitK = 1) {
   Ir ir;
   std::string all = text;
   for (size_t at; tf32 && (at = all.find("bf16")) != std::string::npos;) all.replace(at, 4, "f32");
@@ -77,7 +78,7 @@ std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text
   module->walk([&](ir::KernelOp kernel) {
     if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
       kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(&ir.context, tile.m, tile.n, tile.k,
-                                                              /*splitK=*/1, tile.threads,
+                                                              splitK, tile.threads,
                                                               passes::fusion::mostMatrixStages));
   });
   codegen::CodegenOptions codegenOptions;
@@ -205,19 +206,23 @@ int main(int argc, char **argv) {
   fmt::print("{:>11} {:>8} {:>8}   {}\n", "tile", "threads", "bytes",
              "bulk copies, of them to all blocks of a cluster");
   bool whole = true;
-  for (const passes::fusion::MatrixTile &tile : passes::fusion::warpgroupTiles()) {
-    auto one = needsOf(**nvrtc, product, tile, {"sm_90a"}),
-         other = needsOf(**nvrtc, turned, tile, {"sm_90a"});
-    if (!one || !other) return 1;
+  auto printTile = [&](const passes::fusion::MatrixTile &tile, int64_t parts) {
+    auto one = needsOf(**nvrtc, product, tile, {"sm_90a"}, false, parts),
+         other = needsOf(**nvrtc, turned, tile, {"sm_90a"}, false, parts);
+    if (!one || !other) return false;
     spills += one->spills + other->spills;
-    bool isCluster = tile.threads > 384; // of two blocks
+    bool isCluster = tile.threads > 384, shares = isCluster && parts == 1; // of two blocks
     whole &= one->products && one->bulkCopies && other->products && other->bulkCopies &&
-             isCluster == (one->shared > 0) && isCluster == (other->shared > 0);
-    fmt::print("{:>11} {:>8} {:>8}   {}, {}; {}, {}, {}\n",
+             shares == (one->shared > 0) && shares == (other->shared > 0);
+    fmt::print("{:>11} {:>8} {:>8}   {}, {}; {}, {}, {}{}\n",
                fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), isCluster ? "2 x 384" : "384",
                one->sharedBytes, one->registers[0], other->registers[0], one->products,
-               one->bulkCopies, one->shared);
-  }
+               one->bulkCopies, one->shared, parts > 1 ? "; sums in two parts" : "");
+    return true;
+  };
+  for (const passes::fusion::MatrixTile &tile : passes::fusion::warpgroupTiles())
+    if (!printTile(tile, 1)) return 1;
+  if (!printTile({128, 128, 64, 2 * 384}, 2)) return 1;
   fmt::print("{} bytes of spills\n", spills);
   return spills || !whole ? 1 : 0;
 }

@@ -4,7 +4,7 @@
 
 // Clusters (sm_90): blocks that run together on neighbouring multiprocessors and reach each other's shared memory. In a
 // kernel with `__cluster_dims__(N, 1, 1)` block b of the grid is number b % N of its cluster. Shared memory of another
-// block is named by what lies in the same place of one's own (PTX ISA, "mapa"); it is there between two
+// block is named by what lies in the same place of one's own (PTX ISA, "mapa", "barrier.cluster"); it is there between two
 // `clusterSync`, the first and the last thing that blocks do with each other.
 
 namespace sinter {
@@ -40,6 +40,14 @@ template <int Blocks, class T, class P> SINTER_DEVICE void clusterGather(T (&all
   void *place = own.checked(sizeof(T), alignof(T));
   for (unsigned block = 0; block < Blocks; ++block)
     all[block] = *static_cast<const T *>(sinterEmuHost->placeIn(sinterEmuHost, block, place));
+}
+template <int Blocks, int N, class P>
+SINTER_DEVICE void clusterSums(f32 (&sums)[N], P own, i64 at) {
+  void *place = (own + at).checked(N * 4, N % 4 ? 4 : 16);
+  for (unsigned block = 0; block < Blocks; ++block) {
+    auto *part = static_cast<const f32 *>(sinterEmuHost->placeIn(sinterEmuHost, block, place));
+    for (int i = 0; i < N; ++i) sums[i] = block ? sums[i] + part[i] : part[i];
+  }
 }
 
 #else
@@ -97,6 +105,30 @@ template <class T> SINTER_DEVICE T loadOfCluster(u32 address) {
     u32 bits;
     asm volatile("ld.shared::cluster.u8 %0, [%1];" : "=r"(bits) : "r"(address) : "memory");
     return static_cast<T>(bits);
+  }
+}
+/// Sums of what all blocks of a cluster of `Blocks` have in the place of N neighbours, in the order of the blocks.
+template <int Blocks, int N> SINTER_DEVICE void clusterSums(f32 (&sums)[N], f32 *own, i64 at) {
+  f32 part[N];
+#pragma unroll
+  for (u32 block = 0; block < Blocks; ++block) {
+    u32 there;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;"
+                 : "=r"(there)
+                 : "r"(sharedAddress(own + at)), "r"(block));
+    if constexpr (N % 4 == 0) {
+#pragma unroll
+      for (int i = 0; i < N; i += 4)
+        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(part[i]), "=f"(part[i + 1]), "=f"(part[i + 2]), "=f"(part[i + 3])
+                     : "r"(there + 4 * i)
+                     : "memory");
+    } else {
+#pragma unroll
+      for (int i = 0; i < N; ++i) part[i] = loadOfCluster<f32>(there + 4 * i);
+    }
+#pragma unroll
+    for (int i = 0; i < N; ++i) sums[i] = block ? sums[i] + part[i] : part[i];
   }
 }
 /// What all blocks of a cluster of `Blocks` have in the place of `own`, in their order.

@@ -286,6 +286,29 @@ Primitive gather(const std::string &type, size_t bytes, const std::string &instr
           2};
 }
 
+/// Sums of two blocks' neighbours.
+Primitive sumsOfBlocks(int count) {
+  const size_t all = size_t(count) * 256;
+  std::string n = std::to_string(count);
+  return {"sums of two blocks",
+          count % 4 ? "ld.shared::cluster.b32" : "ld.shared::cluster.v4.f32",
+          kernel("SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(f32) out0",
+                 "  SINTER_SHARED(f32, own, 32 * " + n +
+                     ");\n  i32 block = blockIdx.x;\n  for (int i = 0; i < " + n +
+                     "; ++i) own[i * 32 + lane] = in0[(block * " + n +
+                     " + i) * 32 + lane];\n  clusterSync();\n  f32 sums[" + n +
+                     "];\n  clusterSums<2>(sums, own, (lane * 5 + 3) % 32 * " + n +
+                     ");\n  for (int i = 0; i < " + n + "; ++i) out0[(block * " + n +
+                     " + i) * 32 + lane] = sums[i];\n  clusterSync();\n",
+                 32, 2),
+          {fill(Content::floats, all, unsigned(count))},
+          all,
+          32,
+          0,
+          {},
+          2};
+}
+
 } // namespace
 
 std::vector<Primitive> primitives() {
@@ -348,6 +371,8 @@ std::vector<Primitive> primitives() {
   all.push_back(boxStore({40, 30, 3}, {24, 5, 2}, false));
   all.push_back(sharedLoad());
   all.push_back(clusterPhases());
+  all.push_back(sumsOfBlocks(8));
+  all.push_back(sumsOfBlocks(1));
   all.push_back(gather("u32", 4, "ld.shared::cluster.b32"));
   all.push_back(gather("i64", 8, "ld.shared::cluster.b64"));
   all.push_back(gather("i8", 1, "ld.shared::cluster.u8"));

@@ -81,6 +81,28 @@ TEST_P(WarpgroupTiles, AgreeWithTheEvaluator) {
   }
 }
 
+// Sums in two and four parts, of whole steps and of cut ones, by a cluster for each tile.
+class WarpgroupParts : public testing::TestWithParam<std::tuple<size_t, int64_t>> {};
+
+TEST_P(WarpgroupParts, AgreeWithTheEvaluator) {
+  std::string text;
+  auto [number, parts] = GetParam();
+  checkTile(cases[number], {128, 128, 64, parts, parts * 384, 2, 0}, text);
+  EXPECT_THAT(text, AllOf(HasSubstr("multiplyBlocks<"),
+                          HasSubstr("clusterSums<" + std::to_string(parts) + ">(")));
+}
+
+// Cases whose sums have at least as many steps of k as parts.
+INSTANTIATE_TEST_SUITE_P(All, WarpgroupParts,
+                         testing::Values(std::make_tuple(0, 2), std::make_tuple(1, 2),
+                                         std::make_tuple(1, 4), std::make_tuple(3, 2),
+                                         std::make_tuple(4, 2), std::make_tuple(5, 2),
+                                         std::make_tuple(8, 2)),
+                         [](const auto &info) {
+                           return std::string(cases[std::get<0>(info.param)].name) + "_parts" +
+                                  std::to_string(std::get<1>(info.param));
+                         });
+
 INSTANTIATE_TEST_SUITE_P(All, WarpgroupTiles,
                          testing::Combine(testing::Range<size_t>(0, std::size(cases)),
                                           testing::Range<size_t>(0, std::size(tiles))),
@@ -109,6 +131,10 @@ TEST(WarpgroupFallback, LeaveToWarpsWhatBulkCopiesCannotBring) {
     SCOPED_TRACE(c.name);
     checkTile(c, tiles[2], text);
     EXPECT_THAT(text, AllOf(HasSubstr("mma<bf16>("), Not(HasSubstr("bulkLoad("))));
+    text.clear();
+    checkTile(c, {128, 128, 64, 2, 768, 4, 0}, text); // parts of the sums would be two launches
+    EXPECT_THAT(
+        text, AllOf(HasSubstr("mma<bf16>("), Not(HasSubstr("cluster")), Not(HasSubstr("_parts("))));
   }
 }
 
