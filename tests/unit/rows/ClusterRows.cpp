@@ -4,6 +4,7 @@
 
 #include "sinter/codegen/BuildProgram.h"
 #include "sinter/codegen/cuda/CudaBackend.h"
+#include "sinter/runtime/cuda/Nvrtc.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -112,5 +113,39 @@ TEST_P(ClusterRows, AgreeWithTheEvaluator) {
 
 INSTANTIATE_TEST_SUITE_P(All, ClusterRows, testing::Range<size_t>(0, std::size(cases)),
                          [](const auto &info) { return std::string(cases[info.param].name); });
+
+// Two blocks of 1024 threads have 65536 columns, eight words of 16 bytes a thread: three passes, one reading of them, and
+// no register too many.
+TEST(ClusterRowsInPtx, ReadTheirRowOnce) {
+  Ir ir;
+  auto module = ir.parse("func.func @f(%x0: tensor<64x65536xf32>) -> tensor<64x65536xf32> {\n"
+                         "%r = sinter.softmax %x0 {dim = 1 : i64} : tensor<64x65536xf32>\n"
+                         "return %r : tensor<64x65536xf32>\n}\n");
+  ASSERT_TRUE(module) << ir.errors;
+  auto program = compiled(ir, *module, "sm_90");
+  ASSERT_TRUE(program) << ir.errors;
+  ASSERT_EQ(program->kernels.size(), 1u);
+  auto nvrtc = runtime::cuda::Nvrtc::open();
+  if (!nvrtc.ok()) GTEST_SKIP() << nvrtc.error().message;
+  auto request = runtime::cuda::requestFor(*program, program->kernels[0], "compute_90");
+  auto ptx = (*nvrtc)->compile(request);
+  ASSERT_TRUE(ptx.ok()) << ptx.error().message;
+  std::string text(ptx->image.begin(), ptx->image.end());
+  auto count = [&](const std::string &word) {
+    int found = 0;
+    for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("ld.global"), 8);
+  EXPECT_EQ(count("ld.global.nc.v4"), 8);
+  EXPECT_EQ(count("st.global.v4"), 8);
+  EXPECT_EQ(count("barrier.cluster.wait"), 3);
+  request.arch = "sm_90", request.options.resources = true;
+  auto image = (*nvrtc)->compile(request);
+  ASSERT_TRUE(image.ok()) << image.error().message;
+  ASSERT_EQ(image->resources.size(), 1u);
+  EXPECT_EQ(image->resources[0].spillLoads + image->resources[0].spillStores, 0);
+  EXPECT_LE(image->resources[0].registers, 64);
+}
 
 } // namespace
