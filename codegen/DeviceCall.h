@@ -8,6 +8,9 @@ namespace sinter::codegen {
 /// template arguments included.
 inline constexpr llvm::StringLiteral deviceHeaderAttr = "sinter.device_header";
 
+/// Of a kernel's function: how many neighbouring blocks run together, as a cluster.
+inline constexpr llvm::StringLiteral clusterAttr = "sinter.cluster";
+
 /// Emits a call of a function of the device library (codegen/cuda/device), which returns nothing.
 void emitDeviceCall(mlir::OpBuilder &b, mlir::Location loc, llvm::StringRef spelling,
                     llvm::StringRef header, mlir::ValueRange operands);

@@ -1,4 +1,5 @@
 #include "sinter/codegen/BlockWriter.h"
+#include "sinter/codegen/DeviceCall.h"
 #include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/RowKernel.h"
 
@@ -13,6 +14,7 @@
 //   - columns that lie side by side: a thread, a warp or a block per row. A thread takes four neighbours at a time
 //     where the extent allows it, 16 bytes of f32; its columns are known when the kernel is compiled, so that loops
 //     over them are unrolled and what several passes read stays in registers;
+//   - columns of several passes that a block's registers do not hold: a cluster of blocks per row, where the GPU has them;
 //   - rows that lie side by side (sums over batches and positions): a warp's lanes are neighbouring rows, eight
 //     warps share the columns;
 //   - few rows of many columns: blocks share them, and a second launch folds what they found.
@@ -28,6 +30,8 @@ constexpr int64_t warp = 32;
 constexpr int64_t heldByThread = 32;
 /// Up to this many columns a warp has a row, and a block has several.
 constexpr int64_t columnsOfWarp = 1024;
+/// Blocks of a cluster that every GPU with clusters can start.
+constexpr int64_t mostOfCluster = 8;
 /// Blocks that a GPU has work from, about: one for each of its multiprocessors.
 constexpr int64_t enoughBlocks = 128;
 
@@ -178,6 +182,7 @@ private:
       block = walk.threads;
     }
     walk.unroll = walk.threads * heldByThread >= reducedElements;
+    if (!walk.unroll && readsAgain() && hasClusters()) return inCluster(walk);
     if (!walk.unroll && canSplit() && rows < enoughBlocks) return inParts(walk, rows, block);
     int64_t rowsOfBlock = block / walk.threads;
     frame.lowered.block = block;
@@ -195,6 +200,59 @@ private:
       elements->variable(number, 0, rows - 1);
       emit();
     });
+  }
+
+  // --- A cluster of blocks for each row: what one block has not the registers to hold is read once all the same.
+
+  /// Whether columns are looked at again when a reduction of them is known.
+  bool readsAgain() {
+    return passes.size() > 1 || (!domainOutputs().empty() && !storesWhileFolding);
+  }
+  /// Clusters came with blocks of 227 KiB (sm_90).
+  bool hasClusters() const { return frame.options.largeSharedBytes >= 227 * 1024; }
+
+  void inCluster(Walk walk) {
+    int64_t blocks = 2;
+    while (blocks < mostOfCluster && blocks * walk.threads * heldByThread < reducedElements)
+      blocks *= 2;
+    walk.part = llvm::alignTo(llvm::divideCeil(reducedElements, blocks), walk.ofTurn());
+    walk.unroll = walk.threads * heldByThread >= walk.part;
+    frame.lowered.block = walk.threads;
+    frame.lowered.grid = rows * blocks;
+    frame.lowered.function->setAttr(clusterAttr, b.getI64IntegerAttr(blocks));
+    Value number = blockNumber(frame.lowered.grid);
+    Value member = elements->apply(d(0) % blocks, number);
+    SmallVector<Value> row =
+        delinearized(elements->apply(d(0).floorDiv(blocks), number), keptExtents, rows);
+    walk.thread = threadNumber(walk.threads);
+    walk.first = elements->apply(d(0) * walk.part, member);
+    for (auto &pass : passes) {
+      Group own = acrossGroup(pass, foldColumns(pass, row, walk), walk);
+      finish(pass, acrossCluster(pass, own, walk.thread, blocks));
+    }
+    onlyIf(both(isFirst(walk.thread), isFirst(member)), [&] { storeRowOutputs(row); });
+    storeColumns(walk, row);
+    syncCluster(); // others may still read what this block found
+  }
+
+  void syncCluster() { emitDeviceCall(b, frame.loc, "clusterSync", "sinter/cluster.cuh", {}); }
+
+  /// Over the blocks of a cluster, in their order. All get the result.
+  Group acrossCluster(Pass pass, const Group &own, Value thread, int64_t blocks) {
+    SmallVector<Value> slots = slotsFor(own, 1), everyones;
+    onlyIf(isFirst(thread), [&] { fill(slots, own, elements->index(0)); });
+    syncCluster();
+    for (Value slot : slots) {
+      everyones.push_back(array({blocks}, cast<MemRefType>(slot.getType()).getElementType()));
+      emitDeviceCall(b, frame.loc, "clusterGather<" + std::to_string(blocks) + ">",
+                     "sinter/cluster.cuh", {everyones.back(), slot});
+    }
+    Group result;
+    for (int64_t number = 0; number < blocks; ++number) {
+      Group part = taken(everyones, own, frame.constant(number));
+      result = number ? combine(pass, result, part) : part;
+    }
+    return result;
   }
 
   // --- Rows that lie side by side: lanes are rows, warps share the columns.

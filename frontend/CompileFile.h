@@ -15,6 +15,7 @@ struct SinterCompileRequest {
   const char *numerics;     // "default" or "strict"
   const char *architecture; // "sm_90", or a CPU's instruction set; empty: the device's
   unsigned alternatives;    // CUDA: kernels besides the model's choice, for autotune
+  int tf32;                 // CUDA: matrix units multiply f32, each factor rounded to tf32
 };
 
 /// Returns a new Program with that one entry, or null with `*error` set (to be freed by `free`).

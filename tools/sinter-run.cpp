@@ -35,7 +35,7 @@ struct Options {
   std::string numerics = "default", architecture;
   std::vector<std::string> inputs;
   int repeat = 1;
-  bool gradient = false, autotune = false, listLaunches = false;
+  bool gradient = false, autotune = false, tf32 = false, listLaunches = false;
   int threads = 0;
   int64_t seed = -1;
 };
@@ -66,11 +66,15 @@ std::shared_ptr<const Program> compile(const Options &options) {
   auto entry = reinterpret_cast<decltype(&sinterCompileFile)>(dlsym(library, SINTER_COMPILE_FILE));
   if (!entry) fail(std::string("the compiler library is of another version: ") + dlerror());
   std::string device = options.device == "auto" ? "cpu" : options.device;
-  SinterCompileRequest request{
-      options.file.c_str(),         device.c_str(),
-      options.entry.c_str(),        options.gradient,
-      options.dump.c_str(),         options.numerics.c_str(),
-      options.architecture.c_str(), options.autotune ? autotunedAlternatives : 0};
+  SinterCompileRequest request{options.file.c_str(),
+                               device.c_str(),
+                               options.entry.c_str(),
+                               options.gradient,
+                               options.dump.c_str(),
+                               options.numerics.c_str(),
+                               options.architecture.c_str(),
+                               options.autotune ? autotunedAlternatives : 0,
+                               options.tf32};
   char *error = nullptr;
   std::shared_ptr<const Program> program(entry(&request, &error));
   if (!program) {
@@ -258,6 +262,8 @@ int main(int argc, char **argv) {
   app.add_flag(
       "--autotune", options.autotune,
       "Times the alternatives of kernels that have some, and keeps the fastest in the cache");
+  app.add_flag("--tf32", options.tf32,
+               "IR only, CUDA: matrix units multiply f32, each factor rounded to tf32");
   app.add_flag("--launches", options.listLaunches,
                "Prints the launches of the Program with their alternatives, and runs nothing");
   app.add_option("--profile", options.profile,

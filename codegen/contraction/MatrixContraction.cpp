@@ -46,7 +46,11 @@ public:
     word = 16 / bytes;
     readSchedule(schedule);
     // What a warpgroup's products cannot have, warps' may.
-    if (isWarpgroupSchedule(schedule)) tileM = tileN = threads = 128, tileK = 32;
+    if (isWarpgroupSchedule(schedule)) {
+      // Smaller tiles where parts of the sums were to make up for their small number.
+      tileM = tileN = splits > 1 ? 64 : 128;
+      threads = 128, tileK = 32, splits = 1;
+    }
     stages = std::max<int64_t>(2, schedule.getStages());
     for (int64_t size : {tileM, tileN, tileK, threads})
       if (!llvm::isPowerOf2_64(uint64_t(size))) return false;

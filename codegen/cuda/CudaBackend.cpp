@@ -1,6 +1,7 @@
 #include "sinter/codegen/cuda/CudaBackend.h"
 
 #include "sinter/codegen/LowerKernel.h"
+#include "sinter/codegen/contraction/WarpgroupContraction.h"
 #include "sinter/codegen/cuda/DeviceHeaders.h"
 #include "sinter/ir/Alternatives.h"
 #include "sinter/ir/Numerics.h"
@@ -82,9 +83,11 @@ double cyclesOf(ir::KernelOp kernel) {
   return cycles ? cycles.getValueAsDouble() : 0;
 }
 
+/// "128x256x64"; of a cluster of two blocks "2x128x256x64".
 std::string tileText(ir::ContractionScheduleAttr schedule) {
-  return std::to_string(schedule.getTileM()) + "x" + std::to_string(schedule.getTileN()) + "x" +
-         std::to_string(schedule.getTileK());
+  int64_t cluster = clusterOf(schedule);
+  return (cluster > 1 ? std::to_string(cluster) + "x" : "") + std::to_string(schedule.getTileM()) +
+         "x" + std::to_string(schedule.getTileN()) + "x" + std::to_string(schedule.getTileK());
 }
 
 /// Whether kernels for the target can wait for those before them.

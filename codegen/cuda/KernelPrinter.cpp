@@ -122,8 +122,10 @@ LogicalResult KernelPrinter::printHelpers() {
 }
 
 LogicalResult KernelPrinter::printSignature() {
-  out += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(block) + ")\n" +
-         kernel.getName().str() + "(";
+  out += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(block) + ")";
+  if (auto cluster = kernel->getAttrOfType<IntegerAttr>(clusterAttr))
+    out += " __cluster_dims__(" + std::to_string(cluster.getInt()) + ", 1, 1)";
+  out += "\n" + kernel.getName().str() + "(";
   return printParameters();
 }
 

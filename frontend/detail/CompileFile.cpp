@@ -107,6 +107,7 @@ runtime::Program *compileFile(const SinterCompileRequest &request, std::string &
   options.numerics = request.numerics;
   options.architecture = request.architecture;
   options.alternatives = request.alternatives;
+  options.tf32 = request.tf32;
   options.early = options.device == "cuda";
   Dump dump(*request.dumpDir ? request.dumpDir : runtime::environment::dumpDir(),
             function->getName().str(), options.device, options.precision);

@@ -60,10 +60,15 @@ constexpr MatrixTile tilesOfUnits[] = {{128, 128, 32, 128}, {128, 64, 32, 128}, 
 constexpr double matrixLanes = 1024, narrowBytes = 2;
 
 // Of warpgroups that multiply from shared memory: two of 64 rows each, and one that sends for tiles. Their products run
-// beside everything else, twice as fast.
-constexpr MatrixTile tilesOfWarpgroups[] = {{128, 256, 64, 384}, {128, 128, 64, 384}};
-constexpr double warpgroupLanes = 2048;
-bool isOfWarpgroups(const MatrixTile &tile) { return tile.threads == 384; }
+// beside everything else, twice as fast. Twice as many threads are those of two blocks that share one side's tile.
+constexpr int64_t threadsOfWarpgroups = 384;
+constexpr MatrixTile tilesOfWarpgroups[] = {{128, 256, 64, threadsOfWarpgroups},
+                                            {128, 128, 64, threadsOfWarpgroups},
+                                            {128, 256, 64, 2 * threadsOfWarpgroups},
+                                            {128, 128, 64, 2 * threadsOfWarpgroups}};
+constexpr double warpgroupLanes = 2048,
+                 clusterLatency = 600; // until blocks have met, at the start and at the end
+bool isOfWarpgroups(int64_t threads) { return threads >= threadsOfWarpgroups; }
 
 /// How many instructions an element of a side costs on its way into shared memory: next to none where the side is
 /// one run of memory, index arithmetic where its place is found from several loops (im2col).
@@ -100,21 +105,63 @@ double bytesOf(ContractionOpInterface op) {
   return elementOf(op->getOperand(op.getSideOperand(0))).getIntOrFloatBitWidth() / 8;
 }
 
+/// Rows or columns of a tile that each block of a cluster leaves to the others to send for, as codegen chooses: those of
+/// rhs where the number of tiles along m can be divided, else those of lhs; nothing where there is no cluster.
+std::optional<double> savedBy(const MatrixTile &tile, const Sizes &sizes) {
+  int64_t blocks = tile.threads / threadsOfWarpgroups;
+  auto left = [&](int64_t extent) { return double(extent) * double(blocks - 1) / double(blocks); };
+  if (llvm::divideCeil(sizes.m, tile.m) % blocks == 0) return left(tile.n);
+  if (llvm::divideCeil(sizes.n, tile.n) % blocks == 0) return left(tile.m);
+  return std::nullopt;
+}
+
+/// Whether there are tiles for it: clusters where every multiprocessor has one, and they come out even.
+bool suitsWarpgroups(const MatrixTile &tile, const Sizes &sizes, double processors) {
+  if (tile.threads == threadsOfWarpgroups) return true;
+  double tiles =
+      double(llvm::divideCeil(sizes.m, tile.m) * llvm::divideCeil(sizes.n, tile.n) * sizes.batch);
+  return tiles >= processors && savedBy(tile, sizes);
+}
+
 /// Cycles of a persistent grid, a block a multiprocessor: the sums of one tile leave while the next is multiplied.
 double warpgroupCyclesOf(const MatrixTile &tile, const Sizes &sizes, double processors) {
   double m = double(sizes.m), n = double(sizes.n), k = double(sizes.k);
   double tiles =
       std::ceil(m / double(tile.m)) * std::ceil(n / double(tile.n)) * double(sizes.batch);
-  double loaded = double(tile.m + tile.n) * double(tile.k) * narrowBytes;
+  double loaded = double(tile.m + tile.n) * double(tile.k) * narrowBytes,
+         sent = loaded - savedBy(tile, sizes).value_or(0) * double(tile.k) * narrowBytes;
   double compute = double(tile.m * tile.n * tile.k) / warpgroupLanes;
   // Each warpgroup reads its rows and all columns from shared memory, where they were written once.
   double shared = (2 * loaded + double(tile.n * tile.k) * narrowBytes) / sharedBytes;
-  double step = std::max({compute, shared / 2, loaded / l2Bytes});
+  double step = std::max({compute, shared / 2, sent / l2Bytes});
   double steps = std::ceil(k / double(tile.k));
   double leaving = double(tile.m * tile.n) * (2 * 4 / sharedBytes + narrowBytes / l2Bytes);
   double own = std::ceil(tiles / processors);
   double throughput = own * std::max(step * steps, leaving);
-  return std::max(throughput, steps * stepLatency / 3) + 0.05 * throughput + leaving + startAndEnd;
+  // Of two that wait equally long, the one that asks L2 for less.
+  double traffic = own * steps * sent / l2Bytes;
+  return std::max(throughput, steps * stepLatency / 3) + 0.05 * throughput + 0.05 * traffic +
+         leaving + startAndEnd + (tile.threads > threadsOfWarpgroups ? clusterLatency : 0);
+}
+
+// What the blocks of a cluster have parts of the sums of; a block's threads.
+constexpr MatrixTile tileOfParts{128, 128, 64, threadsOfWarpgroups};
+
+/// Cycles where they do, and exchange them at the end; 0: they may not.
+double partsCyclesOf(int64_t parts, const Sizes &sizes, double processors) {
+  const MatrixTile &tile = tileOfParts;
+  double tiles =
+      double(llvm::divideCeil(sizes.m, tile.m) * llvm::divideCeil(sizes.n, tile.n) * sizes.batch);
+  int64_t steps = llvm::divideCeil(sizes.k, tile.k), own = llvm::divideCeil(steps, parts);
+  if (tiles * double(parts) > processors || own < 4 ||
+      int64_t(llvm::divideCeil(steps, own)) != parts)
+    return 0;
+  double compute = double(tile.m * tile.n * tile.k) / warpgroupLanes,
+         loaded = double((tile.m + tile.n) * tile.k) * narrowBytes;
+  double throughput = double(own) * std::max(compute, loaded / l2Bytes);
+  double exchanged = double(tile.m * tile.n) * 4 * (1 / sharedBytes + 1 / l2Bytes);
+  return std::max(throughput, double(own) * stepLatency / 3) + 0.05 * throughput + exchanged +
+         startAndEnd + 2 * clusterLatency;
 }
 
 /// Whether the target's warpgroups multiply from shared memory, and bulk copies bring both sides there: plain matrices
@@ -177,9 +224,16 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
   }
   if (suitsWarpgroups(op, target))
     for (const MatrixTile &tile : tilesOfWarpgroups) {
+      if (!suitsWarpgroups(tile, sizes, processors)) continue;
       double cycles = warpgroupCyclesOf(tile, sizes, processors);
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = 1;
+    }
+  if (suitsWarpgroups(op, target))
+    for (int64_t parts : {2, 4, 8}) {
+      double cycles = partsCyclesOf(parts, sizes, processors);
+      if (cycles == 0 || (best != 0 && cycles >= best)) continue;
+      best = cycles, chosen = tileOfParts, chosen.threads *= parts, splitK = parts;
     }
   if (best == 0) return nullptr;
   return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
@@ -199,8 +253,10 @@ MatrixPrediction predictMatrix(ContractionOpInterface op, ContractionScheduleAtt
                   schedule.getThreads()};
   double processors = multiprocessorsOf(target);
   double products = double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
-  if (isOfWarpgroups(tile)) {
-    double cycles = warpgroupCyclesOf(tile, sizes, processors);
+  if (isOfWarpgroups(tile.threads)) {
+    double cycles = schedule.getSplitK() > 1
+                        ? partsCyclesOf(schedule.getSplitK(), sizes, processors)
+                        : warpgroupCyclesOf(tile, sizes, processors);
     return {cycles, products / warpgroupLanes / processors / cycles};
   }
   double cycles =
@@ -219,12 +275,14 @@ void addAlternatives(ModuleOp module, unsigned count) {
     TargetAttr target = targetOf(kernel);
     SmallVector<std::pair<double, ContractionScheduleAttr>> ranked;
     SmallVector<MatrixTile> tiles(matrixTiles());
-    bool choseWarpgroups = chosen.getThreads() == 384;
+    bool choseWarpgroups = isOfWarpgroups(chosen.getThreads());
     for (MatrixTile &tile : tiles) tile.k = choseWarpgroups ? tile.k : chosen.getTileK();
     if (chosen.getSplitK() == 1 && suitsWarpgroups(op, target))
-      llvm::append_range(tiles, warpgroupTiles());
+      llvm::copy_if(warpgroupTiles(), std::back_inserter(tiles), [&](const MatrixTile &tile) {
+        return suitsWarpgroups(tile, sizesOf(op.getContractionDims()), multiprocessorsOf(target));
+      });
     for (const MatrixTile &tile : tiles) {
-      if (!isOfWarpgroups(tile) && !fits(tile, target, bytesOf(op))) continue;
+      if (!isOfWarpgroups(tile.threads) && !fits(tile, target, bytesOf(op))) continue;
       auto schedule =
           ContractionScheduleAttr::get(b.getContext(), tile.m, tile.n, tile.k, chosen.getSplitK(),
                                        tile.threads, mostMatrixStages);

@@ -12,7 +12,7 @@ namespace sinter::passes::fusion {
 ir::ContractionScheduleAttr contractionSchedule(ir::ContractionOpInterface op,
                                                 ir::TargetAttr target);
 
-/// A tile for a matrix unit: rows, columns, steps of k, and threads of a block.
+/// A tile for a matrix unit: rows, columns, steps of k, and threads of a block, or of the blocks of a cluster.
 struct MatrixTile {
   int64_t m, n, k, threads;
 };

@@ -50,7 +50,9 @@ void AsyncUnit::request(const Request &request) {
     barrierOf(request).bytes += request.count;
     [[fallthrough]];
   case AsyncKind::barrierArrive:
-    return arrive(request.barrier, barrierOf(request));
+    return eachBlock(request, [](AsyncUnit &unit, const Request &there) {
+      unit.arrive(there.barrier, unit.barrierOf(there));
+    });
   case AsyncKind::barrierWait:
     // `count` is the parity of the phase that is waited for.
     if ((barrierOf(request).phase & 1) == request.count) threads_.wait(request);
@@ -64,7 +66,7 @@ void AsyncUnit::request(const Request &request) {
   case AsyncKind::syncWarps:
     return syncWarps(request);
   case AsyncKind::bulkLoad:
-    return load(request);
+    return eachBlock(request, [](AsyncUnit &unit, const Request &there) { unit.load(there); });
   case AsyncKind::bulkStore:
     return store(request);
   case AsyncKind::bulkCommit:
@@ -81,6 +83,20 @@ void AsyncUnit::request(const Request &request) {
     return;
   case AsyncKind::wgmmaWait:
     return waitForProducts(request);
+  case AsyncKind::syncCluster:
+    return; // the scheduler's
+  }
+}
+
+template <class Body> void AsyncUnit::eachBlock(const Request &request, Body body) {
+  if (!request.blocks) return body(*this, request);
+  for (unsigned block = 0; request.blocks >> block; ++block) {
+    if (!(request.blocks >> block & 1)) continue;
+    AsyncUnit &unit = threads_.unitOf(block);
+    Request there = request;
+    if (there.shared) there.shared = threads_.placeIn(block, there.shared);
+    if (there.barrier) there.barrier = threads_.placeIn(block, there.barrier);
+    body(unit, there);
   }
 }
 
@@ -318,6 +334,8 @@ std::string AsyncUnit::leftBehind() const {
 std::string AsyncUnit::describe(const Request &waits) const {
   if (waits.kind == AsyncKind::syncWarps)
     return fmt::format("barrier {} of {} threads{}", waits.at[0], waits.count, placeOf(waits));
+  if (waits.kind == AsyncKind::syncCluster)
+    return "the other blocks of its cluster" + placeOf(waits);
   if (waits.kind == AsyncKind::wgmmaWait) return "its warpgroup's products" + placeOf(waits);
   auto found = barriers_.find(waits.barrier);
   const std::string state =

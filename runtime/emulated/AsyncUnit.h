@@ -34,6 +34,10 @@ public:
     virtual const Request *waitsFor(unsigned rank) const = 0;
     virtual void release(unsigned rank) = 0;
     virtual unsigned pickBelow(unsigned bound) = 0;
+    /// What works beside the threads of a block of the same cluster, which has not ended.
+    virtual AsyncUnit &unitOf(unsigned block) = 0;
+    /// The place in that block's shared memory that `own` is in one's own.
+    virtual void *placeIn(unsigned block, void *own) = 0;
     [[noreturn]] virtual void fail(std::string message) = 0; // the message gets the thread's place
   };
 
@@ -84,6 +88,9 @@ private:
     unsigned waiting = 0;
   };
 
+  /// Calls `body(unit, request)` for each block that a request is for, with its own places; for this one, where it
+  /// names none.
+  template <class Body> void eachBlock(const Request &request, Body body);
   Barrier &barrierOf(const Request &request);
   void arrive(void *place, Barrier &barrier);
   void endPhase(void *place, Barrier &barrier);

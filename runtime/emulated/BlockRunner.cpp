@@ -21,30 +21,9 @@ constexpr size_t sharedAlign = 1024;
 
 BlockRunner *runnerOf(Host *host) { return static_cast<BlockRunner *>(host->runner); }
 
-std::string text(const Dim3 &d) { return fmt::format("({}, {}, {})", d.x, d.y, d.z); }
-
-const char *nameOf(WarpKind kind) {
-  switch (kind) {
-  case WarpKind::sync:
-    return "__syncwarp";
-  case WarpKind::together:
-    return "a warp's matrix operation";
-  case WarpKind::shuffle:
-    return "__shfl_sync";
-  case WarpKind::shuffleUp:
-    return "__shfl_up_sync";
-  case WarpKind::shuffleDown:
-    return "__shfl_down_sync";
-  case WarpKind::shuffleXor:
-    return "__shfl_xor_sync";
-  case WarpKind::ballot:
-    return "__ballot_sync";
-  case WarpKind::any:
-    return "__any_sync";
-  case WarpKind::all:
-    return "__all_sync";
-  }
-  return "?";
+char *alignedStart(std::vector<char> &memory) {
+  return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(memory.data()) + sharedAlign - 1) &
+                                  ~(sharedAlign - 1));
 }
 } // namespace
 
@@ -60,10 +39,14 @@ BlockRunner::BlockRunner() {
   host_.async = onAsync;
   host_.warpgroup = onWarpgroup;
   host_.sharedAddress = onSharedAddress;
+  host_.placeIn = onPlaceIn;
   host_.badAccess = onBadAccess;
   host_.badIndex = onBadIndex;
-  staticMemory_.resize(staticSharedLimit + sharedAlign);
 }
+
+BlockRunner::Block::Block(BlockRunner &runner, unsigned number)
+    : runner(runner), number(number), staticMemory(staticSharedLimit + sharedAlign),
+      arrays(alignedStart(staticMemory)) {}
 
 uint32_t BlockRunner::random(uint32_t bound) { // xorshift64*
   randomState_ ^= randomState_ >> 12;
@@ -72,19 +55,29 @@ uint32_t BlockRunner::random(uint32_t bound) { // xorshift64*
   return static_cast<uint32_t>((((randomState_ * 0x2545F4914F6CDD1Dull) >> 32) * bound) >> 32);
 }
 
-void BlockRunner::prepareThreads(const Grid &grid) {
+void BlockRunner::prepareBlocks(const Grid &grid) {
   numThreads_ = grid.threads.x * grid.threads.y * grid.threads.z;
   numWarps_ = (numThreads_ + 31) / 32;
-  if (threads_.size() < numThreads_) threads_.resize(numThreads_);
-  warps_.assign(numWarps_, {});
-  for (unsigned rank = 0; rank < numThreads_; ++rank) {
-    Thread &t = threads_[rank];
-    t.rank = rank;
-    t.index = {rank % grid.threads.x, rank / grid.threads.x % grid.threads.y,
-               rank / grid.threads.x / grid.threads.y};
-    t.warp = rank / 32;
-    t.lane = rank % 32;
-    warps_[t.warp].existing |= 1u << t.lane;
+  if (threads_.size() < size_t(numWarps_) * 32 * grid.cluster)
+    threads_.resize(size_t(numWarps_) * 32 * grid.cluster);
+  warps_.assign(size_t(numWarps_) * grid.cluster, {});
+  while (blocks_.size() < grid.cluster)
+    blocks_.emplace_back(*this, static_cast<unsigned>(blocks_.size()));
+  while (blocks_.size() > grid.cluster) blocks_.pop_back();
+  for (Block &block : blocks_) {
+    block.dynamicMemory.resize(grid.dynamicSharedBytes + sharedAlign);
+    block.dynamicShared = {alignedStart(block.dynamicMemory), grid.dynamicSharedBytes,
+                           "dynamic shared memory", -1};
+    for (unsigned rank = 0; rank < numThreads_; ++rank) {
+      Thread &t = threadOf(block, rank);
+      t.rank = rank;
+      t.index = {rank % grid.threads.x, rank / grid.threads.x % grid.threads.y,
+                 rank / grid.threads.x / grid.threads.y};
+      t.block = &block;
+      t.warp = block.number * numWarps_ + rank / 32;
+      t.lane = rank % 32;
+      warps_[t.warp].existing |= 1u << t.lane;
+    }
   }
 }
 
@@ -101,13 +94,14 @@ Status BlockRunner::run(const sinter_emu::KernelInfo &kernel,
   if (!randomState_) randomState_ = 1;
   host_.blockSize = grid.threads;
   host_.gridSize = grid.blocks;
-  prepareThreads(grid);
-  if (!stacks_.reserve(numThreads_))
+  prepareBlocks(grid);
+  const size_t together = size_t(numThreads_) * grid.cluster;
+  if (!stacks_.reserve(together))
     return {ErrorCode::outOfMemory,
-            fmt::format("no memory for the stacks of {} emulated threads", numThreads_)};
+            fmt::format("no memory for the stacks of {} emulated threads", together)};
   scheduler_.adoptThreadStack();
   // `free_` is rebuilt, so that the stacks of a launch that failed are used again.
-  while (workers_.size() < numThreads_) {
+  while (workers_.size() < together) {
     Worker &worker = workers_.emplace_back();
     worker.runner = this;
     worker.index = workers_.size() - 1;
@@ -115,14 +109,8 @@ Status BlockRunner::run(const sinter_emu::KernelInfo &kernel,
   free_.clear();
   for (size_t i = workers_.size(); i-- > 0;) free_.push_back(&workers_[i]);
 
-  dynamicMemory_.resize(grid.dynamicSharedBytes + sharedAlign);
-  auto base =
-      (reinterpret_cast<uintptr_t>(dynamicMemory_.data()) + sharedAlign - 1) & ~(sharedAlign - 1);
-  host_.dynamicShared = {reinterpret_cast<char *>(base), grid.dynamicSharedBytes,
-                         "dynamic shared memory", -1};
-
-  // Blocks in an order of the schedule's: a kernel may not lean on any.
-  const uint64_t total = uint64_t(grid.blocks.x) * grid.blocks.y * grid.blocks.z;
+  // Clusters in an order of the schedule's: a kernel may not lean on any.
+  const uint64_t total = uint64_t(grid.blocks.x) * grid.blocks.y * grid.blocks.z / grid.cluster;
   uint64_t stride = 1, first = 0;
   if (schedule.seed != 0 && total > 1) {
     const auto bound = static_cast<uint32_t>(std::min<uint64_t>(total, 0xffffffffu));
@@ -131,11 +119,7 @@ Status BlockRunner::run(const sinter_emu::KernelInfo &kernel,
     first = random(bound);
   }
   for (uint64_t i = 0; i < total; ++i) {
-    const uint64_t b = (first + i * stride) % total;
-    host_.block = {static_cast<unsigned>(b % grid.blocks.x),
-                   static_cast<unsigned>(b / grid.blocks.x % grid.blocks.y),
-                   static_cast<unsigned>(b / grid.blocks.x / grid.blocks.y)};
-    runBlock();
+    runCluster((first + i * stride) % total * grid.cluster);
     if (!failure_.empty()) {
       for (Worker &worker : workers_) worker.started = false;
       for (Thread &thread : threads_) thread.copies.clear();
@@ -146,24 +130,34 @@ Status BlockRunner::run(const sinter_emu::KernelInfo &kernel,
   return {};
 }
 
-void BlockRunner::startBlock() {
-  numDone_ = numAtBarrier_ = 0;
+void BlockRunner::startCluster(uint64_t firstBlock) {
+  numDone_ = numAtCluster_ = 0;
   for (Warp &warp : warps_) {
     warp.fresh = warp.existing;
     warp.ready = warp.atWarp = warp.atBarrier = warp.atEvent = warp.done = 0;
   }
   sharedArrays_.clear();
   sharedUsed_ = 0;
-  if (grid_.dynamicSharedBytes)
-    std::memset(host_.dynamicShared.base, schedule_.sharedFill, grid_.dynamicSharedBytes);
-  async_.startBlock(host_.dynamicShared, numThreads_, schedule_.sharedFill, schedule_.copiesLate);
+  for (Block &block : blocks_) {
+    const uint64_t b = firstBlock + block.number;
+    block.index = {static_cast<unsigned>(b % grid_.blocks.x),
+                   static_cast<unsigned>(b / grid_.blocks.x % grid_.blocks.y),
+                   static_cast<unsigned>(b / grid_.blocks.x / grid_.blocks.y)};
+    block.numDone = block.numAtBarrier = 0;
+    if (grid_.dynamicSharedBytes)
+      std::memset(block.dynamicShared.base, schedule_.sharedFill, grid_.dynamicSharedBytes);
+    block.async.startBlock(block.dynamicShared, numThreads_, schedule_.sharedFill,
+                           schedule_.copiesLate);
+  }
+  const auto together = static_cast<unsigned>(blocks_.size());
+  ahead_ = together > 1 ? random(together + 1) : together;
   laneShift_ = schedule_.seed ? random(32) : 0;
   lanesDescend_ = schedule_.seed && random(2);
-  warp_ = random(numWarps_);
+  warp_ = random(static_cast<unsigned>(warps_.size()));
 }
 
-void BlockRunner::runBlock() {
-  startBlock();
+void BlockRunner::runCluster(uint64_t firstBlock) {
+  startCluster(firstBlock);
   Thread *first = pick();
   Worker *worker = freeWorker();
   worker->assigned = first;
@@ -186,16 +180,11 @@ void BlockRunner::workerMain(void *argument) {
   BlockRunner &runner = *self->runner;
   for (;;) {
     Thread *thread = self->assigned;
-    runner.host_.current = thread;
     thread->worker = self;
+    runner.enter(*thread);
     thread->copyGroup = 0;
     runner.kernel_->invoke(runner.arguments_.data());
-    if (!thread->copies.empty()) // nobody can see what was never waited for
-      thread->copies.clear();
-    if (std::string left = runner.async_.leftBehind(thread->rank); !left.empty())
-      runner.fail(std::move(left));
-    runner.warps_[thread->warp].done |= 1u << thread->lane;
-    ++runner.numDone_;
+    runner.finish(*thread);
     Thread *next = runner.pick();
     if (next && !next->worker) {
       self->assigned = next; // a thread that did not wait: no switch at all
@@ -209,7 +198,7 @@ void BlockRunner::workerMain(void *argument) {
 void BlockRunner::resume(Worker &from, Thread *next) {
   if (!next) return Fiber::switchTo(from.fiber, scheduler_);
   if (next->worker) {
-    host_.current = next;
+    enter(*next);
     return Fiber::switchTo(from.fiber, next->worker->fiber);
   }
   Worker *worker = freeWorker();
@@ -221,7 +210,24 @@ void BlockRunner::block(Thread &thread) {
   Thread *next = pick();
   if (next == &thread) return;
   resume(*thread.worker, next);
+  enter(thread);
+}
+
+void BlockRunner::enter(Thread &thread) {
   host_.current = &thread;
+  host_.block = thread.block->index;
+  host_.dynamicShared = thread.block->dynamicShared;
+}
+
+void BlockRunner::finish(Thread &thread) {
+  thread.copies.clear(); // nobody can see what was never waited for
+  Block &block = *thread.block;
+  if (std::string left = block.async.leftBehind(thread.rank); !left.empty()) fail(std::move(left));
+  warps_[thread.warp].done |= 1u << thread.lane;
+  ++numDone_;
+  if (++block.numDone < numThreads_) return;
+  failure_ = block.async.leftBehind();
+  if (!failure_.empty()) failure_ += ", in block " + text(block.index);
 }
 
 BlockRunner::Thread *BlockRunner::takeLane(unsigned index) {
@@ -238,94 +244,81 @@ BlockRunner::Thread *BlockRunner::takeLane(unsigned index) {
 }
 
 BlockRunner::Thread *BlockRunner::pick() {
+  if (!failure_.empty()) return nullptr;
   if (warps_[warp_].runnable()) return takeLane(warp_);
-  if (numDone_ == numThreads_) {
-    failure_ = async_.leftBehind();
-    if (!failure_.empty()) failure_ += ", in block " + text(host_.block);
-    return nullptr;
-  }
-  // Copies for which threads wait land when nothing else can happen.
-  do {
-    const unsigned start = random(numWarps_);
-    for (unsigned i = 0; i < numWarps_; ++i) {
-      const unsigned index = (start + i) % numWarps_;
-      if (warps_[index].runnable()) {
-        warp_ = index;
-        return takeLane(index);
-      }
+  if (numDone_ == numThreads_ * blocks_.size()) return nullptr;
+  // Copies for which threads wait land when nothing else can happen; in the block that is ahead, when nothing else can
+  // happen there.
+  bool moves = true;
+  while (moves && failure_.empty()) {
+    if (ahead_ < blocks_.size()) {
+      Block &block = blocks_[ahead_];
+      if (Thread *next = takeWarp(ahead_ * numWarps_, numWarps_)) return next;
+      if (releaseBarrier(block) || (failure_.empty() && block.async.landOne())) continue;
+      if (!failure_.empty()) break;
     }
-  } while (failure_.empty() && (releaseBarrier() || async_.landOne()));
+    if (Thread *next = takeWarp(0, static_cast<unsigned>(warps_.size()))) return next;
+    moves = releaseBarrier() || (failure_.empty() && (releaseCluster() || landOne()));
+  }
   if (failure_.empty()) describeStandstill();
   return nullptr;
 }
 
+BlockRunner::Thread *BlockRunner::takeWarp(unsigned first, unsigned count) {
+  const unsigned start = random(count);
+  for (unsigned i = 0; i < count; ++i) {
+    const unsigned index = first + (start + i) % count;
+    if (!warps_[index].runnable()) continue;
+    warp_ = index;
+    return takeLane(index);
+  }
+  return nullptr;
+}
+
 bool BlockRunner::releaseBarrier() {
-  if (numAtBarrier_ != numThreads_) return false;
-  const Thread &first = threads_[0];
+  for (Block &block : blocks_)
+    if (releaseBarrier(block)) return true;
+  return false;
+}
+
+bool BlockRunner::releaseBarrier(Block &block) {
+  if (block.numAtBarrier != numThreads_) return false;
+  const Thread &first = threadOf(block, 0);
   for (unsigned i = 1; i < numThreads_; ++i) {
-    const Thread &t = threads_[i];
+    const Thread &t = threadOf(block, i);
     if (t.line != first.line || std::strcmp(t.file, first.file) != 0) {
       failure_ = fmt::format(
           "divergent barrier: thread {} waits at {}:{}, thread {} at {}:{}, in block {}",
           text(first.index), first.file, first.line, text(t.index), t.file, t.line,
-          text(host_.block));
+          text(block.index));
       return false;
     }
   }
-  for (Warp &warp : warps_) {
+  for (unsigned i = 0; i < numWarps_; ++i) {
+    Warp &warp = warps_[block.number * numWarps_ + i];
     warp.ready = warp.atBarrier;
     warp.atBarrier = 0;
   }
-  numAtBarrier_ = 0;
+  block.numAtBarrier = 0;
   return true;
 }
 
-void BlockRunner::describeStandstill() {
-  for (unsigned i = 0; i < numThreads_; ++i)
-    if (const AsyncUnit::Request *waits = waitsFor(i)) {
-      failure_ = fmt::format("standstill: thread {} waits for {}, in block {}",
-                             text(threads_[i].index), async_.describe(*waits), text(host_.block));
-      return;
-    }
-  // Somebody waits for threads that will not come: name one of each kind.
-  std::string waiting, missing;
-  for (unsigned i = 0; i < numThreads_; ++i) {
-    const Thread &t = threads_[i];
-    const Warp &warp = warps_[t.warp];
-    const uint32_t bit = 1u << t.lane;
-    if (warp.atBarrier & bit) {
-      if (waiting.empty())
-        waiting =
-            fmt::format("thread {} waits at __syncthreads ({}:{})", text(t.index), t.file, t.line);
-    } else if (missing.empty()) {
-      if (warp.done & bit)
-        missing = fmt::format("thread {} has returned", text(t.index));
-      else if (warp.atWarp & bit)
-        missing =
-            fmt::format("thread {} waits at {} ({}:{}) with mask {:#010x}", text(t.index),
-                        nameOf(t.request.kind), t.request.file, t.request.line, t.request.mask);
-    }
+/// At a barrier of the cluster, threads that have returned are not waited for.
+bool BlockRunner::releaseCluster() {
+  if (!numAtCluster_ || numAtCluster_ + numDone_ != numThreads_ * blocks_.size()) return false;
+  numAtCluster_ = 0;
+  for (Warp &warp : warps_) {
+    warp.ready |= warp.atEvent;
+    warp.atEvent = 0;
   }
-  if (waiting.empty()) { // only warp-wide operations: find the lanes that disagree
-    for (unsigned i = 0; i < numThreads_; ++i) {
-      const Thread &t = threads_[i];
-      if (warps_[t.warp].atWarp & (1u << t.lane)) {
-        const uint32_t absent = t.request.mask & warps_[t.warp].existing & ~warps_[t.warp].atWarp;
-        waiting =
-            fmt::format("thread {} waits at {} ({}:{}) with mask {:#010x}", text(t.index),
-                        nameOf(t.request.kind), t.request.file, t.request.line, t.request.mask);
-        missing = absent ? fmt::format("lane {} of its warp has returned", std::countr_zero(absent))
-                         : "other lanes of the mask wait at another operation or with another mask";
-        break;
-      }
-    }
-  }
-  failure_ = fmt::format("divergent barrier: {}, but {}, in block {}", waiting, missing,
-                         text(host_.block));
+  return true;
 }
 
-std::string BlockRunner::where(const Thread &thread) const {
-  return fmt::format("thread {} of block {}", text(thread.index), text(host_.block));
+bool BlockRunner::landOne() {
+  const unsigned start = blocks_.size() > 1 ? random(static_cast<unsigned>(blocks_.size())) : 0;
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (blocks_[(start + i) % blocks_.size()].async.landOne()) return true;
+  return false;
 }
 
 void BlockRunner::abandon() {
@@ -341,13 +334,33 @@ void BlockRunner::wait(const AsyncUnit::Request &request) {
   block(t);
 }
 
-const AsyncUnit::Request *BlockRunner::waitsFor(unsigned rank) const {
-  return warps_[rank / 32].atEvent >> rank % 32 & 1 ? &threads_[rank].waits : nullptr;
+const AsyncUnit::Request *BlockRunner::Block::waitsFor(unsigned rank) const {
+  const Thread &t = runner.threadOf(*this, rank);
+  return runner.warps_[t.warp].atEvent >> t.lane & 1 ? &t.waits : nullptr;
 }
 
-void BlockRunner::release(unsigned rank) {
-  warps_[rank / 32].atEvent &= ~(1u << rank % 32);
-  warps_[rank / 32].ready |= 1u << rank % 32;
+void BlockRunner::Block::release(unsigned rank) {
+  const Thread &t = runner.threadOf(*this, rank);
+  runner.warps_[t.warp].atEvent &= ~(1u << t.lane);
+  runner.warps_[t.warp].ready |= 1u << t.lane;
+}
+
+AsyncUnit &BlockRunner::Block::unitOf(unsigned block) {
+  if (block >= runner.blocks_.size())
+    runner.fail(fmt::format("block {} of a cluster of {}", block, runner.blocks_.size()));
+  if (runner.blocks_[block].numDone == runner.numThreads_)
+    runner.fail(fmt::format("shared memory of block {} of the cluster, which has ended", block));
+  return runner.blocks_[block].async;
+}
+
+void *BlockRunner::Block::placeIn(unsigned block, void *own) {
+  (void)unitOf(block); // it is there
+  Block &other = runner.blocks_[block];
+  auto *at = static_cast<char *>(own);
+  if (at >= dynamicShared.base && at < dynamicShared.base + dynamicShared.bytes)
+    return other.dynamicShared.base + (at - dynamicShared.base);
+  if (at >= arrays && at < arrays + staticSharedLimit) return other.arrays + (at - arrays);
+  runner.fail("a place of another block's that is not in shared memory");
 }
 
 void BlockRunner::fail(std::string message) {
@@ -356,13 +369,21 @@ void BlockRunner::fail(std::string message) {
 }
 
 void BlockRunner::onAsync(Host *host, const sinter_emu::AsyncRequest *request) {
-  runnerOf(host)->async_.request(*request);
+  BlockRunner &runner = *runnerOf(host);
+  if (request->kind == sinter_emu::AsyncKind::syncCluster) {
+    ++runner.numAtCluster_;
+    return runner.wait(*request);
+  }
+  runner.current().block->async.request(*request);
 }
 void BlockRunner::onWarpgroup(Host *host, const sinter_emu::WarpgroupRequest *request) {
-  runnerOf(host)->async_.product(*request);
+  runnerOf(host)->current().block->async.product(*request);
 }
 unsigned BlockRunner::onSharedAddress(Host *host, const void *at) {
-  return runnerOf(host)->async_.sharedAddress(at);
+  return runnerOf(host)->current().block->async.sharedAddress(at);
+}
+void *BlockRunner::onPlaceIn(Host *host, unsigned block, void *own) {
+  return runnerOf(host)->current().block->placeIn(block, own);
 }
 
 void BlockRunner::onSyncBlock(Host *host, const char *file, int line) {
@@ -371,113 +392,16 @@ void BlockRunner::onSyncBlock(Host *host, const char *file, int line) {
   t.file = file;
   t.line = line;
   runner.warps_[t.warp].atBarrier |= 1u << t.lane;
-  ++runner.numAtBarrier_;
+  ++t.block->numAtBarrier;
   runner.block(t);
-}
-
-unsigned BlockRunner::onActiveMask(Host *host) {
-  BlockRunner &runner = *runnerOf(host);
-  const Warp &warp = runner.warps_[runner.current().warp];
-  return warp.existing & ~warp.done;
-}
-
-unsigned long long BlockRunner::onWarp(Host *host, const WarpRequest *request) {
-  BlockRunner &runner = *runnerOf(host);
-  Thread &t = runner.current();
-  Warp &warp = runner.warps_[t.warp];
-  const uint32_t bit = 1u << t.lane;
-  if (!(request->mask & bit)) {
-    runner.failure_ = fmt::format(
-        "{} ({}:{}) with mask {:#010x} is called by lane {}, which the mask leaves out; {}",
-        nameOf(request->kind), request->file, request->line, request->mask, t.lane,
-        runner.where(t));
-    runner.abandon();
-  }
-  t.request = *request;
-  warp.atWarp |= bit;
-  // The last lane to arrive does the work for all of them and goes on without a switch.
-  const uint32_t lanes = request->mask & warp.existing;
-  if ((warp.atWarp & lanes) == lanes) {
-    bool agree = true;
-    for (uint32_t rest = lanes; rest; rest &= rest - 1) {
-      const WarpRequest &other = runner.threads_[t.warp * 32 + std::countr_zero(rest)].request;
-      agree = agree && other.kind == request->kind && other.mask == request->mask &&
-              other.work == request->work;
-    }
-    if (agree) {
-      runner.completeWarp(t.warp, lanes, *request);
-      warp.atWarp &= ~lanes;
-      warp.ready |= lanes & ~bit;
-      return t.result;
-    }
-  }
-  runner.block(t);
-  return t.result;
-}
-
-void BlockRunner::completeWarp(unsigned warpIndex, uint32_t lanes, const WarpRequest &request) {
-  Thread *warpThreads = &threads_[warpIndex * 32];
-  if (request.kind == WarpKind::sync) return;
-  if (request.kind == WarpKind::together) {
-    if (lanes != 0xffffffffu) {
-      failure_ = fmt::format("{} ({}:{}) needs 32 lanes, the warp has {}; {}", nameOf(request.kind),
-                             request.file, request.line, std::popcount(lanes), where(current()));
-      abandon();
-    }
-    void *brought[32];
-    for (unsigned lane = 0; lane < 32; ++lane)
-      brought[lane] = reinterpret_cast<void *>(warpThreads[lane].request.value);
-    return request.work(brought);
-  }
-  if (request.kind >= WarpKind::ballot) {
-    uint32_t set = 0;
-    for (uint32_t rest = lanes; rest; rest &= rest - 1) {
-      const int lane = std::countr_zero(rest);
-      set |= static_cast<uint32_t>(warpThreads[lane].request.value & 1) << lane;
-    }
-    const uint64_t result = request.kind == WarpKind::ballot ? set
-                            : request.kind == WarpKind::any  ? set != 0
-                                                             : set == lanes;
-    for (uint32_t rest = lanes; rest; rest &= rest - 1)
-      warpThreads[std::countr_zero(rest)].result = result;
-    return;
-  }
-  for (uint32_t rest = lanes; rest; rest &= rest - 1) {
-    const int lane = std::countr_zero(rest);
-    Thread &t = warpThreads[lane];
-    const int width = t.request.width, argument = t.request.argument, start = lane & ~(width - 1);
-    int source = lane;
-    switch (request.kind) {
-    case WarpKind::shuffle:
-      source = start + (argument & (width - 1));
-      break;
-    case WarpKind::shuffleUp:
-      source = lane - argument < start ? lane : lane - argument;
-      break;
-    case WarpKind::shuffleDown:
-      source = lane + argument >= start + width ? lane : lane + argument;
-      break;
-    default:
-      source = (lane ^ argument) >= start + width ? lane : lane ^ argument;
-      break;
-    }
-    if (!(lanes >> source & 1)) {
-      failure_ =
-          fmt::format("{} ({}:{}) reads lane {}, which takes no part; {}", nameOf(request.kind),
-                      t.request.file, t.request.line, source, where(t));
-      abandon();
-    }
-    t.result = warpThreads[source].request.value;
-  }
 }
 
 const Region *BlockRunner::onShared(Host *host, const void *site, unsigned long long bytes,
                                     const char *name) {
   BlockRunner &runner = *runnerOf(host);
+  const unsigned own = runner.current().block->number;
   for (SharedArray &array : runner.sharedArrays_)
-    if (array.site == site) return &array.region;
-  auto base = (reinterpret_cast<uintptr_t>(runner.staticMemory_.data()) + sharedAlign - 1) &
-              ~(sharedAlign - 1);
+    if (array.site == site) return &array.regions[own];
   const size_t offset = (runner.sharedUsed_ + 15) & ~size_t(15);
   if (offset + bytes > staticSharedLimit) {
     runner.failure_ = fmt::format("shared arrays need more than {} bytes (at '{}' of {} bytes)",
@@ -490,9 +414,12 @@ const Region *BlockRunner::onShared(Host *host, const void *site, unsigned long 
     runner.abandon();
   }
   runner.sharedUsed_ = offset + bytes;
-  char *memory = reinterpret_cast<char *>(base) + offset;
-  std::memset(memory, runner.schedule_.sharedFill, bytes);
-  return &runner.sharedArrays_.emplace_back(SharedArray{site, {memory, bytes, name, -1}}).region;
+  SharedArray &array = runner.sharedArrays_.emplace_back(SharedArray{site, {}});
+  for (Block &block : runner.blocks_) {
+    std::memset(block.arrays + offset, runner.schedule_.sharedFill, bytes);
+    array.regions.push_back({block.arrays + offset, bytes, name, -1});
+  }
+  return &array.regions[own];
 }
 
 void BlockRunner::PendingCopy::land() const {
@@ -524,40 +451,6 @@ void BlockRunner::onCopyAsyncWait(Host *host, int pending) {
       copy.land();
   }
   t.copies.resize(kept);
-}
-
-std::string BlockRunner::describeBadAccess(const Region *region, long long offset, unsigned bytes,
-                                           unsigned align) {
-  const std::string who = where(current());
-  if (!region) return "access through a null pointer by " + who;
-  std::string what = region->name ? fmt::format("shared array '{}'", region->name)
-                                  : fmt::format("parameter {}", region->param);
-  if (region->param >= 0 && static_cast<size_t>(region->param) < paramNames_.size())
-    what += fmt::format(" '{}'", paramNames_[region->param]);
-  if (offset >= 0 && static_cast<unsigned long long>(offset) + bytes <= region->bytes)
-    return fmt::format("misaligned access: {} bytes at byte {} of {} need alignment {}, by {}",
-                       bytes, offset, what, align, who);
-  return fmt::format(
-      "out of bounds: {} bytes at byte {} of {}, which has {} bytes (index {} of {}), by {}", bytes,
-      offset, what, region->bytes, offset / static_cast<long long>(bytes), region->bytes / bytes,
-      who);
-}
-
-void BlockRunner::onBadAccess(Host *host, const Region *region, long long offset, unsigned bytes,
-                              unsigned align) {
-  BlockRunner &runner = *runnerOf(host);
-  runner.failure_ = runner.describeBadAccess(region, offset, bytes, align);
-  runner.abandon();
-}
-
-void BlockRunner::onBadIndex(Host *host, const char *name, long long index, long long size) {
-  BlockRunner &runner = *runnerOf(host);
-  {
-    runner.failure_ =
-        fmt::format("out of bounds: index {} of shared array '{}', whose extent is {}, by {}",
-                    index, name, size, runner.where(runner.current()));
-    runner.abandon();
-  }
 }
 
 } // namespace sinter::runtime::emulated

@@ -141,6 +141,11 @@ Status EmulatedDevice::checkShape(const EmulatedKernel &kernel, const LaunchShap
     return {ErrorCode::invalidArgument,
             fmt::format("a grid of {} x {} x {} blocks (at most 2^31 - 1, 65535, 65535)",
                         shape.grid[0], shape.grid[1], shape.grid[2])};
+  if (!kernel.signature.cluster || kernel.signature.cluster > 8 ||
+      shape.grid[0] % kernel.signature.cluster)
+    return {ErrorCode::invalidArgument,
+            fmt::format("{} blocks in clusters of {} (at most 8, and the grid is whole clusters)",
+                        shape.grid[0], kernel.signature.cluster)};
   if (shape.sharedBytes > 227 * 1024)
     return {ErrorCode::invalidArgument,
             fmt::format("{} bytes of dynamic shared memory", shape.sharedBytes)};
@@ -230,7 +235,8 @@ Status EmulatedDevice::launchChecked(const EmulatedKernel &kernel, const Launch 
   const auto dim = [](const std::array<uint32_t, 3> &d) {
     return sinter_emu::Dim3{d[0], d[1], d[2]};
   };
-  const Grid grid{dim(launch.shape.grid), dim(launch.shape.block), launch.shape.sharedBytes};
+  const Grid grid{dim(launch.shape.grid), dim(launch.shape.block), launch.shape.sharedBytes,
+                  kernel.signature.cluster};
   const int runs = std::max(1, options_.schedules);
   for (int run = 0; run < runs; ++run) {
     if (run > 0)

@@ -181,6 +181,8 @@ Signature parseSignature(const std::string &text, const std::string &kernelName)
       text.substr(text.rfind("__global__", open), open - text.rfind("__global__", open));
   if (size_t bounds = head.find("__launch_bounds__("); bounds != std::string::npos)
     std::sscanf(head.c_str() + bounds, "__launch_bounds__(%u", &signature.maxThreads);
+  if (size_t cluster = head.find("__cluster_dims__("); cluster != std::string::npos)
+    std::sscanf(head.c_str() + cluster, "__cluster_dims__(%u", &signature.cluster);
   int depth = 0;
   std::string name;
   for (size_t i = open; i < text.size(); ++i) {

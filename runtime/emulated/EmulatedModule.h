@@ -46,6 +46,7 @@ std::string translationUnit(const Program &program, const std::vector<uint32_t> 
 struct Signature {
   std::vector<std::string> paramNames;
   unsigned maxThreads = 0; // of __launch_bounds__; 0: none given
+  unsigned cluster = 1;    // blocks along x, of __cluster_dims__
 };
 Signature parseSignature(const std::string &text, const std::string &kernelName);
 

@@ -2,7 +2,7 @@
 // RUN: sinter-emit %t/product.mlir --target cuda --arch sm_90a | FileCheck %t/product.mlir
 // RUN: sinter-emit %t/product.mlir --target cuda --arch sm_90 | FileCheck %t/product.mlir --check-prefix=WARPS
 // RUN: sinter-emit %t/product.mlir --target cuda --arch sm_90a --numerics strict | FileCheck %t/product.mlir --check-prefix=WARPS
-// RUN: sinter-emit %t/product.mlir --target cuda --arch sm_90a --alternatives 3 | FileCheck %t/product.mlir --check-prefix=TILES
+// RUN: sinter-emit %t/product.mlir --target cuda --arch sm_90a --alternatives 4 | FileCheck %t/product.mlir --check-prefix=TILES
 // RUN: sinter-emit %t/across.mlir --target cuda --arch sm_90a | FileCheck %t/across.mlir
 // RUN: sinter-emit %t/pitch.mlir --target cuda --arch sm_90a | FileCheck %t/pitch.mlir
 // RUN: sinter-emit %t/small.mlir --target cuda --arch sm_90a | FileCheck %t/small.mlir
@@ -16,12 +16,15 @@ func.func @f(%x: tensor<4096x4096xf16>, %w: tensor<4096x4096xf16>) -> tensor<409
 // The left side's rows run along k, the right one's across it.
 // CHECK: // matmul_0: 132 blocks of 384 threads
 // CHECK: bulkLoad({{.*}}, [[K:v[0-9]+]], {{v[0-9]+ \* 64 \+ .*}}, 0);
-// CHECK: bulkLoad({{.*}}, {{v[0-9]+ \* 64 \+ .*}}, [[K]], 0);
+// CHECK: bulkLoadTo<3>({{.*}}, {{v[0-9]+ \* 64 \+ .*}}, [[K]], 0);
 // CHECK: multiplyBlocks<256, f16, 0, 1>(
 // WARPS-NOT: bulkLoad
 // WARPS: mma<f16>(
-// TILES: // chosen: tiles of 128x256x64, {{[0-9.]+}} kcycles predicted
-// TILES: // alternative: tiles of 128x128x64, {{[0-9.]+}} kcycles predicted
+// Alone or in clusters of two: names of kernels tell them apart.
+// TILES: // chosen: tiles of 2x128x256x64, {{[0-9.]+}} kcycles predicted
+// TILES-DAG: // alternative: tiles of 128x256x64, {{[0-9.]+}} kcycles predicted
+// TILES-DAG: // alternative: tiles of 2x128x128x64, {{[0-9.]+}} kcycles predicted
+// TILES-DAG: // alternative: tiles of 128x128x64, {{[0-9.]+}} kcycles predicted
 // TILES: // alternative: tiles of {{[0-9]+x[0-9]+}}x32, {{[0-9.]+}} kcycles predicted
 
 //--- across.mlir

@@ -181,9 +181,38 @@ std::optional<MutationCase> productCase(Ir &ir, const Product &product,
                  module ? inputsOf(*module) : std::vector<HostTensor>(), problems);
 }
 
+/// A softmax of a row that a cluster of two blocks shares, the second of which has fewer columns.
+std::optional<MutationCase> clusterRowCase(Ir &ir, const std::string &title,
+                                           std::vector<std::string> &problems) {
+  auto module = ir.parse("func.func @f(%x: tensor<1x33000xf32>) -> tensor<1x33000xf32> {\n"
+                         "  %r = sinter.softmax %x {dim = 1 : i64} : tensor<1x33000xf32>\n"
+                         "  return %r : tensor<1x33000xf32>\n}\n");
+  auto target = codegen::cudaTarget(ir.context, "sm_90");
+  mlir::FailureOr<runtime::Program> program = mlir::failure();
+  if (module && succeeded(target)) {
+    (*module)->setAttr(ir::targetAttr, *target);
+    codegen::CodegenOptions options;
+    options.target = runtime::TargetKind::cuda;
+    if (succeeded(passes::runPipeline(*module, {}, {}, nullptr)))
+      program = codegen::compileToProgram(*module, options);
+  }
+  if (failed(program)) {
+    problems.push_back(title + ": " + ir.errors);
+    return std::nullopt;
+  }
+  MutationCase made{title, std::move(*program), "f", {}, {33000 * 4}};
+  std::vector<float> row(33000);
+  std::mt19937 random(4);
+  for (float &x : row) x = std::uniform_real_distribution<float>(-1, 1)(random);
+  const auto *bytes = reinterpret_cast<const uint8_t *>(row.data());
+  made.inputs.emplace_back(bytes, bytes + row.size() * 4);
+  return made;
+}
+
 /// Products by warpgroups, which the model would not choose for so little: more steps of k than slots, tiles that are cut,
-/// one block that makes several, bias and residual on their way out.
+/// one block, or a cluster of two, that makes several, bias and residual on their way out.
 std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool transposed,
+                                          unsigned cluster, unsigned parts,
                                           std::vector<std::string> &problems) {
   std::string x = transposed ? "tensor<320x136xbf16>" : "tensor<136x320xbf16>",
               w = transposed ? "tensor<200x320xbf16>" : "tensor<320x200xbf16>",
@@ -215,7 +244,7 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   module->walk([&](ir::KernelOp kernel) {
     if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
       kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(
-          &ir.context, 128, 128, 64, /*splitK=*/1, /*threads=*/384, /*stages=*/2));
+          &ir.context, 128, 128, 64, /*splitK=*/parts, /*threads=*/cluster * 384, /*stages=*/2));
   });
   mlir::FailureOr<runtime::Program> program = mlir::failure();
   if (planned) program = codegen::compileToProgram(*module, options);
@@ -225,7 +254,8 @@ std::optional<MutationCase> warpgroupCase(Ir &ir, const std::string &title, bool
   }
   made.program = std::move(*program);
   for (runtime::Instruction &instruction : made.program.entries[0].body)
-    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op)) launch->shape.grid[0] = 1;
+    if (auto *launch = std::get_if<runtime::Launch>(&instruction.op); launch && parts == 1)
+      launch->shape.grid[0] = cluster;
   return made;
 }
 
@@ -254,10 +284,17 @@ void eachCase(bool all, const std::string &filter, std::vector<std::string> &pro
   }
   for (const Product &product : products)
     visit(product.title, [&](Ir &ir) { return productCase(ir, product, problems); });
-  for (bool transposed : {false, true}) {
-    std::string title = transposed ? "warpgroups' product, transposed" : "warpgroups' product";
-    visit(title, [&](Ir &ir) { return warpgroupCase(ir, title, transposed, problems); });
-  }
+  for (unsigned cluster : {1u, 2u})
+    for (bool transposed : {false, true}) {
+      std::string title = fmt::format("warpgroups' product{}{}", transposed ? ", transposed" : "",
+                                      cluster > 1 ? ", of clusters" : "");
+      visit(title,
+            [&](Ir &ir) { return warpgroupCase(ir, title, transposed, cluster, 1, problems); });
+    }
+  std::string parts = "warpgroups' product, in parts by clusters";
+  visit(parts, [&](Ir &ir) { return warpgroupCase(ir, parts, false, 2, 2, problems); });
+  std::string row = "softmax of a row by a cluster";
+  visit(row, [&](Ir &ir) { return clusterRowCase(ir, row, problems); });
   visit("update of 3 parameters", [&](Ir &ir) { return updateCase(ir, problems); });
 }
 

@@ -165,14 +165,15 @@ private:
   void copies(size_t at) {
     static const std::regex statement(R"((\s*)(\w+)(?:<(\d+)>)?\(.*\);)");
     static const std::map<std::string, MutantKind> kinds{
-        {"syncWarps", MutantKind::barrier},      {"copyAsyncWait", MutantKind::wait},
-        {"wgmmaWait", MutantKind::wait},         {"bulkWaitRead", MutantKind::wait},
-        {"bulkWait", MutantKind::wait},          {"barrierWait", MutantKind::wait},
-        {"copyAsyncCommit", MutantKind::commit}, {"wgmmaCommit", MutantKind::commit},
-        {"bulkCommit", MutantKind::commit},      {"barrierInit", MutantKind::arrival},
-        {"barrierExpect", MutantKind::arrival},  {"barrierArrive", MutantKind::arrival},
-        {"barrierFence", MutantKind::fence},     {"copyFence", MutantKind::fence},
-        {"wgmmaFence", MutantKind::fence}};
+        {"clusterSync", MutantKind::barrier},     {"barrierWaitCluster", MutantKind::wait},
+        {"barrierArriveAt", MutantKind::arrival}, {"syncWarps", MutantKind::barrier},
+        {"copyAsyncWait", MutantKind::wait},      {"wgmmaWait", MutantKind::wait},
+        {"bulkWaitRead", MutantKind::wait},       {"bulkWait", MutantKind::wait},
+        {"barrierWait", MutantKind::wait},        {"copyAsyncCommit", MutantKind::commit},
+        {"wgmmaCommit", MutantKind::commit},      {"bulkCommit", MutantKind::commit},
+        {"barrierInit", MutantKind::arrival},     {"barrierExpect", MutantKind::arrival},
+        {"barrierArrive", MutantKind::arrival},   {"barrierFence", MutantKind::fence},
+        {"copyFence", MutantKind::fence},         {"wgmmaFence", MutantKind::fence}};
     std::smatch match;
     if (!std::regex_match(lines[at], match, statement)) return;
     auto kind = kinds.find(match[2]);

@@ -50,7 +50,7 @@ struct Needs {
   std::vector<int> registers; // for each architecture
   uint32_t sharedBytes = 0;
   int spills = 0;
-  int products = 0, bulkCopies = 0; // in PTX for sm_90a, of a warpgroup's kernel
+  int products = 0, bulkCopies = 0, shared = 0; // in PTX for sm_90a, of a warpgroup's kernel
 };
 
 int countOf(const std::string &word, const std::string &text) {
@@ -61,7 +61,8 @@ int countOf(const std::string &word, const std::string &text) {
 
 std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text,
                              const passes::fusion::MatrixTile &tile,
-                             const std::vector<std::string> &architectures, bool tf32 = false) {
+                             const std::vector<std::string> &architectures, bool tf32 = false,
+                             int64_t splitK = 1) {
   Ir ir;
   std::string all = text;
   for (size_t at; tf32 && (at = all.find("bf16")) != std::string::npos;) all.replace(at, 4, "f32");
@@ -77,7 +78,7 @@ std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text
   module->walk([&](ir::KernelOp kernel) {
     if (isa<ir::ContractionScheduleAttr>(kernel.getSchedule()))
       kernel.setScheduleAttr(ir::ContractionScheduleAttr::get(&ir.context, tile.m, tile.n, tile.k,
-                                                              /*splitK=*/1, tile.threads,
+                                                              splitK, tile.threads,
                                                               passes::fusion::mostMatrixStages));
   });
   codegen::CodegenOptions codegenOptions;
@@ -107,6 +108,7 @@ std::optional<Needs> needsOf(const runtime::cuda::Nvrtc &nvrtc, const char *text
       std::string text(ptx->image.begin(), ptx->image.end());
       needs.products = countOf("wgmma.mma_async", text);
       needs.bulkCopies = countOf("cp.async.bulk.tensor", text);
+      needs.shared = countOf(".multicast::cluster", text);
     }
   }
   auto images = nvrtc.compileAll(requests);
@@ -139,10 +141,10 @@ bool printChoice(const std::string &name, const std::string &text) {
       if (!schedule) return;
       kernel.walk([&](ir::ContractionOpInterface op) {
         auto prediction = passes::fusion::predictMatrix(op, schedule, ir::targetOf(kernel));
-        fmt::print(
-            "{:<34} {:>6} {:>11} {:>6} {:>10.1f} {:>8.0f}%\n", name, arch,
-            fmt::format("{}x{}x{}", schedule.getTileM(), schedule.getTileN(), schedule.getTileK()),
-            schedule.getSplitK(), prediction.cycles / 1000, 100 * prediction.share);
+        fmt::print("{:<34} {:>6} {:>13} {:>6} {:>10.1f} {:>8.0f}%\n", name, arch,
+                   fmt::format("{}{}x{}x{}", schedule.getThreads() > 384 ? "2x" : "",
+                               schedule.getTileM(), schedule.getTileN(), schedule.getTileK()),
+                   schedule.getSplitK(), prediction.cycles / 1000, 100 * prediction.share);
       });
     });
   }
@@ -150,7 +152,7 @@ bool printChoice(const std::string &name, const std::string &text) {
 }
 
 int printChoices() {
-  fmt::print("{:<34} {:>6} {:>11} {:>6} {:>10} {:>9}\n", "", "", "tile", "parts", "kcycles",
+  fmt::print("{:<34} {:>6} {:>13} {:>6} {:>10} {:>9}\n", "", "", "tile", "parts", "kcycles",
              "of units");
   auto product = [](int64_t m, int64_t n, int64_t k) {
     std::string types = fmt::format("tensor<{}x{}xbf16>, tensor<{}x{}xbf16>", m, k, k, n),
@@ -199,20 +201,28 @@ int main(int argc, char **argv) {
       fmt::print("\n");
     }
   }
-  fmt::print("\n{:>11} {:>8} {:>8}   {}\n", "warpgroups", "", "shared", "sm_90a, registers;");
+  fmt::print("\n{:>11} {:>8} {:>8}   {}\n", "warpgroups", "", "shared",
+             "sm_90a, registers; in PTX: products,");
   fmt::print("{:>11} {:>8} {:>8}   {}\n", "tile", "threads", "bytes",
-             "in PTX: products, bulk copies");
+             "bulk copies, of them to all blocks of a cluster");
   bool whole = true;
-  for (const passes::fusion::MatrixTile &tile : passes::fusion::warpgroupTiles()) {
-    auto one = needsOf(**nvrtc, product, tile, {"sm_90a"}),
-         other = needsOf(**nvrtc, turned, tile, {"sm_90a"});
-    if (!one || !other) return 1;
+  auto printTile = [&](const passes::fusion::MatrixTile &tile, int64_t parts) {
+    auto one = needsOf(**nvrtc, product, tile, {"sm_90a"}, false, parts),
+         other = needsOf(**nvrtc, turned, tile, {"sm_90a"}, false, parts);
+    if (!one || !other) return false;
     spills += one->spills + other->spills;
-    whole &= one->products && one->bulkCopies && other->products && other->bulkCopies;
-    fmt::print("{:>11} {:>8} {:>8}   {}, {}; {}, {}\n",
-               fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), tile.threads, one->sharedBytes,
-               one->registers[0], other->registers[0], one->products, one->bulkCopies);
-  }
+    bool isCluster = tile.threads > 384, shares = isCluster && parts == 1; // of two blocks
+    whole &= one->products && one->bulkCopies && other->products && other->bulkCopies &&
+             shares == (one->shared > 0) && shares == (other->shared > 0);
+    fmt::print("{:>11} {:>8} {:>8}   {}, {}; {}, {}, {}{}\n",
+               fmt::format("{}x{}x{}", tile.m, tile.n, tile.k), isCluster ? "2 x 384" : "384",
+               one->sharedBytes, one->registers[0], other->registers[0], one->products,
+               one->bulkCopies, one->shared, parts > 1 ? "; sums in two parts" : "");
+    return true;
+  };
+  for (const passes::fusion::MatrixTile &tile : passes::fusion::warpgroupTiles())
+    if (!printTile(tile, 1)) return 1;
+  if (!printTile({128, 128, 64, 2 * 384}, 2)) return 1;
   fmt::print("{} bytes of spills\n", spills);
   return spills || !whole ? 1 : 0;
 }

@@ -103,6 +103,20 @@ def alternatives():
         assert (np.load("product/out0.npy") == 0x4280).all()  # 64
 
 
+def tf32():
+    with open("product32.mlir", "w", encoding="utf-8") as file:
+        file.write(PRODUCT.replace("bf16", "f32"))
+    # A bit that tf32 has, and one that it has not, beside the first: 1 + 2^-10 and 1 + 2^-12. A tie goes away from zero.
+    values = np.array([1 + 2.0**-10, 1 + 2.0**-12, 1 + 2.0**-11, 3], dtype=np.float32)
+    rounded = np.array([1 + 2.0**-10, 1, 1 + 2.0**-10, 3], dtype=np.float32)
+    np.save("diagonal.npy", np.diag(np.tile(values, 16)))
+    np.save("ones.npy", np.ones((64, 64), dtype=np.float32))
+    inputs = ["--device", "cuda-emulated", "--input", "diagonal.npy", "--input", "ones.npy", "--output-dir", "tf32"]
+    for flags, expected in (((), values), (("--tf32",), rounded)):
+        good(run, "product32.mlir", *inputs, *flags)
+        assert (np.load("tf32/out0.npy") == np.tile(expected, 16)[:, None]).all(), flags
+
+
 def program():
     good(digits, "--save-program", "p.sinter", "--steps", "1", "--batch-size", "16")
     rng = np.random.RandomState(3)
@@ -250,5 +264,6 @@ with tempfile.TemporaryDirectory() as folder:
         memory()
     types()
     alternatives()
+    tf32()
     program()
     replay()

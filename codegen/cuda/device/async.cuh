@@ -2,7 +2,8 @@
 
 #include "sinter/memory.cuh"
 
-// Copies from global to shared memory that do not pass through registers (cp.async, sm_80).
+// Copies from global to shared memory that do not pass through registers (cp.async, sm_80; PTX ISA,
+// "Data Movement and Conversion Instructions: Non-bulk copy").
 // Between `copyAsync` and the `copyAsyncWait` that covers it, neither side may be touched; after the
 // wait a `__syncthreads` makes the bytes visible to the other threads.
 

@@ -4,7 +4,8 @@
 
 // Barriers in shared memory that count threads and bytes (mbarrier), barriers of some warps, and what orders memory
 // between threads and asynchronous copies (sm_90). A barrier's phases are numbered 0, 1, ...; one ends when as many
-// threads have arrived as it was made for and all bytes that it expects have come, and the next begins.
+// threads have arrived as it was made for and all bytes that it expects have come, and the next begins (PTX ISA, "Parallel
+// Synchronization and Communication Instructions: mbarrier").
 
 namespace sinter {
 

@@ -2,7 +2,8 @@
 
 #include "sinter/barrier.cuh"
 
-// Boxes of tensors between global and shared memory, copied by a unit of their own (TMA, sm_90). What a box covers
+// Boxes of tensors between global and shared memory, copied by a unit of their own (TMA, sm_90; PTX ISA, "Data Movement
+// and Conversion Instructions: Tensor copy", "Swizzling Modes"). What a box covers
 // beyond its tensor arrives as zeros and is not stored. With a swizzle of 128 bytes, box rows have 128 bytes, and the
 // word of 16 bytes at address a lies at a xor (a / 128 % 8) * 16.
 

@@ -74,7 +74,8 @@ enum class AsyncKind : unsigned {
   bulkWait,
   wgmmaFence,
   wgmmaCommit,
-  wgmmaWait
+  wgmmaWait,
+  syncCluster
 };
 
 /// What a thread asks of what works beside it.
@@ -85,6 +86,8 @@ struct AsyncRequest {
   const TensorMap *map = nullptr;
   int at[3] = {0, 0, 0};
   unsigned count = 0; // threads, bytes, a phase's parity, or groups that may be under way
+  // Bits of the cluster's blocks in whose shared memory the places are meant; none: only one's own.
+  unsigned blocks = 0;
   const char *file = nullptr;
   int line = 0;
 };
@@ -135,6 +138,8 @@ struct Host {
   void (*async)(Host *, const AsyncRequest *) = nullptr;
   void (*warpgroup)(Host *, const WarpgroupRequest *) = nullptr;
   unsigned (*sharedAddress)(Host *, const void *) = nullptr;
+  // The place in the shared memory of another block of the cluster that `own` is in one's own.
+  void *(*placeIn)(Host *, unsigned block, void *own) = nullptr;
   // Neither returns: the launch ends with an error.
   void (*badAccess)(Host *, const Region *, long long offset, unsigned bytes,
                     unsigned align) = nullptr;

@@ -13,6 +13,7 @@
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) alignas(n)
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __grid_constant__
 #ifndef __restrict__
 #define __restrict__ __restrict

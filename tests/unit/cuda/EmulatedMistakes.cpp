@@ -7,7 +7,9 @@
 
 using namespace sinter::test;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace {
 
@@ -94,6 +96,51 @@ extern "C" __global__ void __launch_bounds__(32) stale(SINTER_GLOBAL(f32) out0) 
 })");
   EXPECT_THAT(message(run.out(c).run(1, 32)),
               AllOf(HasSubstr("element 31"), HasSubstr("before it is written")));
+}
+
+// Blocks of a cluster: what one does to the other's shared memory is seen there, and must find it.
+std::string clusterText(const std::string &first, const std::string &last) {
+  return R"(
+extern "C" __global__ void __launch_bounds__(64) __cluster_dims__(2, 1, 1)
+meet(SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(f32) out0) {
+  SINTER_SHARED(u64, barriers, 1);
+  SINTER_SHARED(f32, own, 64);
+  const i32 block = blockIdx.x % 2, lane = threadIdx.x;
+  if (lane == 0) {
+    barrierInit(barriers, 0, 2);
+    barrierFence();
+  }
+  own[lane] = in0[blockIdx.x * 64 + lane];
+  )" + first +
+         R"(
+  if (lane < 2) barrierArriveAt(barriers, 0, lane);
+  barrierWaitCluster(barriers, 0, 0);
+  f32 all[2];
+  clusterGather<2>(all, own + lane);
+  out0[blockIdx.x * 64 + lane] = all[1 - block];
+  )" + last +
+         "\n}";
+}
+
+std::string meetInCluster(const std::string &first, const std::string &last, uint32_t grid) {
+  std::vector<float> a(256), c(256);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i);
+  KernelRun run(emulated(4), "meet", clusterText(first, last));
+  Status status = run.in(a).out(c).run(grid, 64);
+  if (!status.ok()) return message(status);
+  for (size_t i = 0; i < 64 * grid; ++i) EXPECT_EQ(c[i], a[i ^ 64]);
+  return "";
+}
+
+TEST(EmulatedMistakes, blocksOfAClusterThatDoNotWait) {
+  EXPECT_EQ(meetInCluster("clusterSync();", "clusterSync();", 4), "");
+  EXPECT_THAT(meetInCluster("__syncthreads();", "clusterSync();", 4),
+              AnyOf(HasSubstr("is used before it is made"), HasSubstr("depends on the order")));
+  EXPECT_THAT(meetInCluster("clusterSync();", "", 4), HasSubstr("of the cluster, which has ended"));
+  EXPECT_THAT(meetInCluster("if (block) clusterSync();", "clusterSync();", 4),
+              Not(testing::IsEmpty()));
+  EXPECT_THAT(meetInCluster("clusterSync();", "clusterSync();", 3),
+              HasSubstr("3 blocks in clusters of 2"));
 }
 
 TEST(EmulatedMistakes, raceBetweenBlocks) {

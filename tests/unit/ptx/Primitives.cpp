@@ -26,9 +26,11 @@ Bytes fill(Content content, size_t bytes, unsigned seed) {
   }
   return result;
 }
-std::string kernel(const std::string &parameters, const std::string &body, int threads = 32) {
-  return "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads) + ") k(" +
-         parameters + ") {\n  i32 lane = threadIdx.x;\n" + body + "}\n";
+std::string kernel(const std::string &parameters, const std::string &body, int threads = 32,
+                   int blocks = 1) {
+  std::string cluster = blocks > 1 ? "__cluster_dims__(" + std::to_string(blocks) + ", 1, 1) " : "";
+  return "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads) + ") " +
+         cluster + "k(" + parameters + ") {\n  i32 lane = threadIdx.x;\n" + body + "}\n";
 }
 
 Primitive matrixLoad(int count, bool transposed) {
@@ -202,6 +204,111 @@ Primitive phases() {
           384};
 }
 
+/// Two blocks: each says to both when it may be sent for, and sends one half of a tile to both. Two phases.
+Primitive sharedLoad() {
+  std::array<int64_t, 3> sizes{72, 70, 1};
+  std::array<int, 3> box{64, 16, 1};
+  const size_t half = size_t(box[0] * box[1] * box[2]) * 2;
+  std::string words = std::to_string(half / 2);
+  return {"bulk load to a cluster",
+          "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+          ".multicast::cluster",
+          kernel("SINTER_GLOBAL_CONST(u16) in0, SINTER_GLOBAL(u32) out0, const __grid_constant__ "
+                 "TensorMap map",
+                 "  SINTER_DYNAMIC_SHARED(u16, tile);\n  SINTER_SHARED(u64, barriers, 2);\n"
+                 "  i32 block = blockIdx.x;\n"
+                 "  if (lane == 0) {\n    barrierInit(barriers, 0, 1);\n"
+                 "    barrierInit(barriers, 1, 2);\n    barrierFence();\n  }\n"
+                 "  clusterSync();\n"
+                 "  for (int turn = 0; turn < 2; ++turn) {\n    if (lane == 0) {\n"
+                 "      barrierExpect(barriers, 0, " +
+                     std::to_string(2 * half) +
+                     ");\n      barrierWaitCluster(barriers, 1, (turn & 1) ^ 1);\n"
+                     "      bulkLoadTo<3>(tile, block * " +
+                     std::to_string(half / 2) +
+                     ", map, barriers, 0, 8 - 16 * turn, 4 + 60 * turn + 16 * block, 0);\n    }\n"
+                     "    barrierWait(barriers, 0, turn & 1);\n"
+                     "    for (int i = lane; i < " +
+                     words + "; i += 32) out0[(turn * 2 + block) * " + words +
+                     " + i] = castPtr<u32>(tile + 0)[i];\n    __syncthreads();\n"
+                     "    if (lane < 2) barrierArriveAt(barriers, 1, lane);\n  }\n"
+                     "  clusterSync();\n",
+                 32, 2),
+          {fill(Content::anything, size_t(sizes[0] * sizes[1] * sizes[2]) * 2, 11)},
+          8 * half,
+          32,
+          uint32_t(2 * half),
+          {{0, sizes, box, true}},
+          2};
+}
+
+/// A barrier of each of two blocks, at which the threads of both arrive.
+Primitive clusterPhases() {
+  return {"phases of a barrier of two blocks",
+          "mbarrier.arrive.release.cluster.shared::cluster.b64",
+          kernel("SINTER_GLOBAL_CONST(u32) in0, SINTER_GLOBAL(u32) out0",
+                 "  SINTER_SHARED(u64, barriers, 2);\n  i32 block = blockIdx.x;\n"
+                 "  if (lane == 0) {\n    barrierInit(barriers, 1, 64);\n    barrierFence();\n  }\n"
+                 "  clusterSync();\n"
+                 "  for (int phase = 0; phase < 3; ++phase) {\n"
+                 "    barrierArriveAt(barriers, 1, 0);\n    barrierArriveAt(barriers, 1, 1);\n"
+                 "    barrierWaitCluster(barriers, 1, phase & 1);\n"
+                 "    out0[(block * 3 + phase) * 32 + lane] = in0[phase * 32 + lane] + block;\n"
+                 "  }\n  clusterSync();\n",
+                 32, 2),
+          {fill(Content::anything, 384, 10)},
+          768,
+          32,
+          0,
+          {},
+          2};
+}
+
+/// What both of two blocks have in one place.
+Primitive gather(const std::string &type, size_t bytes, const std::string &instruction) {
+  const size_t all = 64 * bytes;
+  return {"shared memory of two blocks",
+          instruction,
+          kernel("SINTER_GLOBAL_CONST(" + type + ") in0, SINTER_GLOBAL(" + type + ") out0",
+                 "  SINTER_SHARED(" + type +
+                     ", own, 32);\n  i32 block = blockIdx.x;\n"
+                     "  own[lane] = in0[block * 32 + lane];\n  clusterSync();\n  " +
+                     type +
+                     " all[2];\n  clusterGather<2>(all, own + (lane * 5 + 3) % 32);\n"
+                     "  for (int i = 0; i < 2; ++i) out0[(block * 2 + i) * 32 + lane] = all[i];\n"
+                     "  clusterSync();\n",
+                 32, 2),
+          {fill(Content::anything, all, unsigned(bytes))},
+          2 * all,
+          32,
+          0,
+          {},
+          2};
+}
+
+/// Sums of two blocks' neighbours.
+Primitive sumsOfBlocks(int count) {
+  const size_t all = size_t(count) * 256;
+  std::string n = std::to_string(count);
+  return {"sums of two blocks",
+          count % 4 ? "ld.shared::cluster.b32" : "ld.shared::cluster.v4.f32",
+          kernel("SINTER_GLOBAL_CONST(f32) in0, SINTER_GLOBAL(f32) out0",
+                 "  SINTER_SHARED(f32, own, 32 * " + n +
+                     ");\n  i32 block = blockIdx.x;\n  for (int i = 0; i < " + n +
+                     "; ++i) own[i * 32 + lane] = in0[(block * " + n +
+                     " + i) * 32 + lane];\n  clusterSync();\n  f32 sums[" + n +
+                     "];\n  clusterSums<2>(sums, own, (lane * 5 + 3) % 32 * " + n +
+                     ");\n  for (int i = 0; i < " + n + "; ++i) out0[(block * " + n +
+                     " + i) * 32 + lane] = sums[i];\n  clusterSync();\n",
+                 32, 2),
+          {fill(Content::floats, all, unsigned(count))},
+          all,
+          32,
+          0,
+          {},
+          2};
+}
+
 } // namespace
 
 std::vector<Primitive> primitives() {
@@ -262,6 +369,13 @@ std::vector<Primitive> primitives() {
   all.push_back(boxLoad({72, 70, 3}, {32, 20, 2}, false, "-8, -3, 2", "64, 69, -1"));
   all.push_back(boxStore({80, 30, 2}, {64, 16, 1}, true));
   all.push_back(boxStore({40, 30, 3}, {24, 5, 2}, false));
+  all.push_back(sharedLoad());
+  all.push_back(clusterPhases());
+  all.push_back(sumsOfBlocks(8));
+  all.push_back(sumsOfBlocks(1));
+  all.push_back(gather("u32", 4, "ld.shared::cluster.b32"));
+  all.push_back(gather("i64", 8, "ld.shared::cluster.b64"));
+  all.push_back(gather("i8", 1, "ld.shared::cluster.u8"));
   return all;
 }
 
@@ -287,6 +401,7 @@ uint64_t fingerprint(const Primitive &primitive) { // FNV-1a
     for (int64_t size : tensor.sizes) number(size);
     for (int size : tensor.box) number(size);
   }
+  if (primitive.blocks > 1) number(primitive.blocks);
   return hash;
 }
 
@@ -305,6 +420,7 @@ runtime::Program programOf(const Primitive &primitive) {
   runtime::Entry entry;
   entry.name = "k";
   runtime::Launch launch;
+  launch.shape.grid = {uint32_t(primitive.blocks), 1, 1};
   launch.shape.block = {uint32_t(primitive.threads), 1, 1};
   launch.shape.sharedBytes = primitive.sharedBytes;
   launch.label = primitive.name, launch.source = primitive.instruction;

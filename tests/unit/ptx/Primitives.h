@@ -29,6 +29,7 @@ struct Primitive {
   int threads = 32;
   uint32_t sharedBytes = 0; // dynamic
   std::vector<Tensor> maps = {};
+  int blocks = 1; // of one cluster
 };
 
 std::vector<Primitive> primitives();

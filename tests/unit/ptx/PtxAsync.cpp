@@ -15,7 +15,11 @@ namespace sinter::test {
 void PtxMachine::barrier(const Instruction &instruction, int lane) {
   const auto &word = instruction.word;
   const auto &operands = instruction.operands;
-  if (word.back() != "b64" || word[word.size() - 2] != "shared::cta")
+  const std::string &space = word[word.size() - 2];
+  // Of another block's barrier nobody may do anything but arrive.
+  bool isRemote = space == "shared::cluster" && word[1] == "arrive" && word.size() == 6 &&
+                  word[2] == "release" && word[3] == "cluster";
+  if (word.back() != "b64" || (space != "shared::cta" && !isRemote))
     return fail("not a form of mbarrier");
   if (word[1] == "init") { // mbarrier.init{.shared{::cta}}.b64 [addr], count
     uint64_t place = address(operands[0][0], lane);
@@ -30,7 +34,10 @@ void PtxMachine::barrier(const Instruction &instruction, int lane) {
   if (word[1] == "arrive" && word[2] == "expect_tx") // expect-tx, then arrive-on
     return count(own, 1, -int64_t(value(operands[2][0], lane)));
   if (word[1] == "arrive" && operands.size() == 2) return count(own, 1, 0);
-  if (word[1] != "try_wait" || word[2] != "parity") return fail("not a form of mbarrier");
+  if (word[1] != "try_wait" || word[2] != "parity" ||
+      (word.size() == 7 && (word[3] != "acquire" || word[4] != "cluster")) ||
+      (word.size() != 5 && word.size() != 7))
+    return fail("not a form of mbarrier");
   // True where the phase of this parity, the current one or the one before, has completed. It may come back before:
   // meanwhile a copy lands.
   bool ended = (own.phase & 1) != value(operands[2][0], lane);
@@ -40,6 +47,17 @@ void PtxMachine::barrier(const Instruction &instruction, int lane) {
     land(box, true);
   }
   set(operands[0][0], lane, ended);
+}
+
+// "mapa.shared::cluster.u32 d, a, b": the address of what lies at a, in the shared memory of block b of the cluster.
+void PtxMachine::mapShared(const Instruction &instruction, int lane) {
+  const auto &word = instruction.word;
+  if (word.size() != 3 || word[1] != "shared::cluster" || word[2] != "u32")
+    return fail("not a known form of mapa");
+  uint64_t own = value(instruction.operands[1][0], lane),
+           block = value(instruction.operands[2][0], lane);
+  if (block >= uint64_t(blocks)) return fail("a block that the cluster does not have");
+  set(instruction.operands[0][0], lane, (own & 0xffffff) | block << 24);
 }
 
 void PtxMachine::count(Barrier &barrier, int64_t threads, int64_t bytes) {
@@ -69,7 +87,8 @@ void PtxMachine::bulk(const Instruction &instruction, int lane) {
     stores = left;
     return;
   }
-  // cp.async.bulk.tensor.dim.dst.src{.load_mode}.completion_mechanism [dstMem], [tensorMap, tensorCoords], [mbar], and
+  // cp.async.bulk.tensor.dim.dst.src{.load_mode}.completion_mechanism{.multicast} [dstMem], [tensorMap, tensorCoords],
+  // [mbar]{, ctaMask}, and
   // cp.async.bulk.tensor.dim.dst.src{.load_mode}.completion_mechanism [tensorMap, tensorCoords], [srcMem].
   bool isLoad = word[5] == "shared::cluster" && word[6] == "global" && word[7] == "tile" &&
                 word[8] == "mbarrier::complete_tx::bytes",
@@ -95,11 +114,24 @@ void PtxMachine::bulk(const Instruction &instruction, int lane) {
   if (!maps.count(box.map)) return fail("a parameter that is no tensor map");
   if (box.shared % 128) return fail("shared memory of a bulk copy is a multiple of 128");
   if (isLoad) box.barrier = address(operands[2][0], lane);
-  if (isLoad && !barriers.count(box.barrier)) return fail("a barrier that was not made");
-  if (copiesLate)
-    (isLoad ? loads : stores).push_back(box);
-  else
-    land(box, isLoad);
+  // "The data is copied to the same CTA-relative offset as dstMem in the shared memory of each destination CTA", and so
+  // is the signal to the mbarrier.
+  bool isMulticast = isLoad && word.size() == 10 && word[9] == "multicast::cluster";
+  if (word.size() != 9 && !isMulticast) return fail("not a known form of cp.async.bulk");
+  auto own = uint64_t(blockOf(lane)),
+       mask = isMulticast ? value(operands[3][0], lane) : uint64_t(1) << own;
+  if (mask == 0 || mask >> blocks) return fail("a block that the cluster does not have");
+  for (uint64_t block = 0; block < uint64_t(blocks); ++block) {
+    if (!(mask >> block & 1)) continue;
+    Box there = box;
+    there.shared = (box.shared & 0xffffff) | block << 24;
+    there.barrier = (box.barrier & 0xffffff) | block << 24;
+    if (isLoad && !barriers.count(there.barrier)) return fail("a barrier that was not made");
+    if (copiesLate)
+      (isLoad ? loads : stores).push_back(there);
+    else
+      land(there, isLoad);
+  }
 }
 
 /// Elements outside of the tensor are zeros, and not stored. The swizzle is one of addresses in shared memory.

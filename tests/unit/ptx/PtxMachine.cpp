@@ -10,8 +10,8 @@
 namespace sinter::test {
 namespace {
 
-// Buffer i starts at (i + 1) << 40; shared memory at 256, so that null is nobody's.
-constexpr int bufferBits = 40;
+// Buffer i starts at (i + 1) << 40; shared memory at 256, so that null is nobody's, and that of block b b << 24 after it.
+constexpr int bufferBits = 40, blockBits = 24;
 constexpr uint64_t sharedStart = 256, dynamicStart = 1024;
 
 std::string trimmed(const std::string &text) {
@@ -51,6 +51,9 @@ PtxMachine::PtxMachine(const std::string &ptx, const std::string &name) {
   }
   if (size_t threads = ptx.find(".maxntid ", at); threads < open)
     lanes = std::stoi(ptx.substr(threads + 9));
+  if (size_t cluster = ptx.find(".reqnctapercluster ", at); cluster < open)
+    blocks = std::stoi(ptx.substr(cluster + 19));
+  lanes *= blocks;
   if (size_t dynamic = ptx.find(".extern .shared"); dynamic < at) {
     size_t end = ptx.find('[', dynamic), start = ptx.rfind(' ', end) + 1;
     symbols[ptx.substr(start, end - start)] = dynamicStart;
@@ -78,9 +81,9 @@ void PtxMachine::parse(const std::string &text) {
   if (statement.empty()) return;
   if (statement.starts_with(".shared")) {
     size_t open = statement.find('['), start = statement.rfind(' ', open) + 1;
-    shared.resize((shared.size() + 127) / 128 * 128);
-    symbols[statement.substr(start, open - start)] = sharedStart + shared.size();
-    shared.resize(shared.size() + std::stoul(statement.substr(open + 1)), 0xff);
+    sharedBytes = (sharedBytes + 127) / 128 * 128;
+    symbols[statement.substr(start, open - start)] = sharedStart + sharedBytes;
+    sharedBytes += std::stoul(statement.substr(open + 1));
     return;
   }
   if (statement[0] == '.') return; // registers, pragmas
@@ -123,13 +126,16 @@ bool PtxMachine::holds(const std::string &guard, int lane) const {
 }
 
 uint64_t PtxMachine::value(const std::string &operand, int lane) const {
-  if (operand == "%tid.x") return uint64_t(lane);
+  if (operand == "%tid.x") return uint64_t(lane % (lanes / blocks));
   if (operand == "%laneid") return uint64_t(lane % 32);
-  if (operand == "%tid.y" || operand == "%tid.z" || operand == "%ctaid.x") return 0;
-  if (operand == "%ntid.x") return uint64_t(lanes);
+  if (operand == "%tid.y" || operand == "%tid.z") return 0;
+  if (operand == "%ctaid.x") return uint64_t(blockOf(lane));
+  if (operand == "%ntid.x") return uint64_t(lanes / blocks);
   if (operand[0] == '%') return registers.at(operand)[lane];
   if (operand.starts_with("0f")) return std::stoull(operand.substr(2), nullptr, 16);
-  if (auto symbol = symbols.find(operand); symbol != symbols.end()) return symbol->second;
+  if (auto symbol = symbols.find(operand); symbol != symbols.end()) // parameters' numbers are small
+    return symbol->second +
+           (symbol->second < sharedStart ? 0 : uint64_t(blockOf(lane)) << blockBits);
   return uint64_t(std::stoll(operand, nullptr, 0));
 }
 
@@ -147,13 +153,18 @@ uint8_t *PtxMachine::memory(uint64_t address, unsigned bytes) {
   std::vector<uint8_t> *bank = number == 0                ? &shared
                                : number <= buffers.size() ? buffers[number - 1]
                                                           : nullptr;
-  uint64_t offset =
-      number == 0 ? address - sharedStart : address & ((uint64_t(1) << bufferBits) - 1);
-  if (!bank || offset + bytes > bank->size() || offset > bank->size()) {
+  uint64_t offset = address & ((uint64_t(1) << (number == 0 ? blockBits : bufferBits)) - 1),
+           size = bank ? bank->size() : 0, first = 0;
+  if (number == 0) {
+    size /= uint64_t(blocks), first = (address >> blockBits) * size;
+    offset -= sharedStart;
+    if (address >> blockBits >= uint64_t(blocks)) size = 0;
+  }
+  if (offset + bytes > size || offset > size) {
     fail("access outside of memory");
     return nowhere;
   }
-  return bank->data() + offset;
+  return bank->data() + first + offset;
 }
 
 std::string PtxMachine::run(const std::vector<std::vector<uint8_t> *> &arguments, bool late) {
@@ -161,8 +172,8 @@ std::string PtxMachine::run(const std::vector<std::vector<uint8_t> *> &arguments
   buffers = arguments, copiesLate = late, group = 0;
   copies.clear(), loads.clear(), stores.clear(), products.clear(), barriers.clear();
   storeGroup = productGroup = 0;
-  if (dynamicSharedBytes) shared.resize(dynamicStart - sharedStart + dynamicSharedBytes);
-  std::fill(shared.begin(), shared.end(), uint8_t(0xff));
+  if (dynamicSharedBytes) sharedBytes = dynamicStart - sharedStart + dynamicSharedBytes;
+  shared.assign(sharedBytes * size_t(blocks), uint8_t(0xff));
   std::vector<size_t> place(lanes, 0);
   for (int steps = 0; failure.empty(); ++steps) {
     size_t at = *std::min_element(place.begin(), place.end());
@@ -224,6 +235,8 @@ void PtxMachine::step(const Instruction &instruction) {
       bulk(instruction, lane);
     else if (name == "mbarrier")
       barrier(instruction, lane);
+    else if (name == "mapa")
+      mapShared(instruction, lane);
     else if (name == "cp")
       copy(instruction, lane);
     else

@@ -8,8 +8,9 @@
 
 namespace sinter::test {
 
-/// Executes the PTX of one small kernel: one block of one warp or warpgroup, its lanes in step; where they part at a
-/// branch, those that are behind go on until they meet the others. Knows what the device headers' primitives compile to, by the words of the PTX ISA manual; anything else is
+/// Executes the PTX of one small kernel: one block of one warp or warpgroup, or one cluster of such blocks, all lanes in
+/// step; where they part at a branch, those that are behind go on until they meet the others. Shared memory of block b
+/// begins b << 24 after that of the first, so that an address says whose it is. Knows what the device headers' primitives compile to, by the words of the PTX ISA manual; anything else is
 /// an error.
 class PtxMachine {
 public:
@@ -66,6 +67,8 @@ private:
     int group;
   };
   void barrier(const Instruction &instruction, int lane);
+  void mapShared(const Instruction &instruction, int lane);
+  int blockOf(int lane) const { return lane / (lanes / blocks); }
   void count(Barrier &barrier, int64_t threads, int64_t bytes);
   void bulk(const Instruction &instruction, int lane);
   void land(const Box &box, bool isLoad);
@@ -86,7 +89,7 @@ private:
   uint8_t *memory(uint64_t address, unsigned bytes);
   void fail(const std::string &message);
 
-  int lanes = 32;
+  int lanes = 32, blocks = 1; // lanes of all blocks
   std::vector<bool> active;
   std::map<uint64_t, Barrier> barriers;
   std::vector<Box> loads, stores;
@@ -96,7 +99,8 @@ private:
   std::map<std::string, size_t> labels;
   std::map<std::string, uint64_t> symbols; // shared arrays, and numbers of parameters
   std::map<std::string, std::vector<uint64_t>> registers;
-  std::vector<uint8_t> shared;
+  std::vector<uint8_t> shared; // of all blocks
+  size_t sharedBytes = 0;      // of each
   std::vector<std::vector<uint8_t> *> buffers;
   std::vector<Copy> copies;
   int group = 0;

@@ -26,10 +26,11 @@ TEST_P(Ptx, DoesWhatThePlainBodyDoes) {
   for (const Bytes &input : primitive.inputs) plain.in(input);
   plain.out(expected);
   for (const Tensor &tensor : primitive.maps) { plain.map(tensor.buffer, mapOf(tensor, {})); }
-  ASSERT_OK(plain.run(1, uint32_t(primitive.threads), primitive.sharedBytes));
+  ASSERT_OK(
+      plain.run(uint32_t(primitive.blocks), uint32_t(primitive.threads), primitive.sharedBytes));
 
   // What asks for an sm_90 or needs all of one.
-  bool hopper = primitive.threads == 128 || !primitive.maps.empty() ||
+  bool hopper = primitive.threads == 128 || !primitive.maps.empty() || primitive.blocks > 1 ||
                 primitive.instruction.starts_with("mbarrier");
   NvrtcRequest request{
       "k", plain.program.kernels[0].source, {}, hopper ? "compute_90a" : "compute_80", {}};

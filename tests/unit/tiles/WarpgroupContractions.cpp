@@ -11,9 +11,11 @@ using testing::Not;
 
 namespace {
 
-// Fewer slots than steps of k, and more; a block that makes every tile, three that share them, one for each.
-const Tile tiles[] = {
-    {128, 128, 64, 1, 384, 3, 1}, {128, 256, 64, 1, 384, 4, 3}, {128, 128, 64, 1, 384, 2, 0}};
+// Fewer slots than steps of k, and more; a block that makes every tile, three that share them, one for each. Then
+// clusters, where there is an even number of tiles in a direction: one that makes every tile, two, and one for each two.
+const Tile tiles[] = {{128, 128, 64, 1, 384, 3, 1}, {128, 256, 64, 1, 384, 4, 3},
+                      {128, 128, 64, 1, 384, 2, 0}, {128, 128, 64, 1, 768, 2, 2},
+                      {128, 256, 64, 1, 768, 4, 4}, {128, 128, 64, 1, 768, 3, 0}};
 
 const TileCase cases[] = {
     {"whole", "tensor<256x320xbf16>, tensor<320x256xbf16>", "tensor<256x256xbf16>",
@@ -53,13 +55,53 @@ const TileCase cases[] = {
      "%r = sinter.matmul %0, %1 : (tensor<1160x64xbf16>, tensor<64x264xbf16>) -> "
      "tensor<1160x264xbf16>\n"}};
 
+/// Whether a case's tiles come out even along m, or along n.
+bool areEven(const TileCase &c, const Tile &tile) {
+  std::string result = c.result; // "tensor<3x72x264xbf16>"
+  std::vector<int64_t> sizes;
+  for (size_t at = 7; std::isdigit(static_cast<unsigned char>(result[at]));
+       at = result.find('x', at) + 1)
+    sizes.push_back(std::stoll(result.substr(at)));
+  auto tiles = [](int64_t size, int64_t edge) { return (size + edge - 1) / edge; };
+  return tiles(sizes[sizes.size() - 2], tile.m) % 2 == 0 || tiles(sizes.back(), tile.n) % 2 == 0;
+}
+
 class WarpgroupTiles : public testing::TestWithParam<std::tuple<size_t, size_t>> {};
 
 TEST_P(WarpgroupTiles, AgreeWithTheEvaluator) {
   std::string text;
-  checkTile(cases[std::get<0>(GetParam())], tiles[std::get<1>(GetParam())], text);
+  const TileCase &c = cases[std::get<0>(GetParam())];
+  const Tile &tile = tiles[std::get<1>(GetParam())];
+  checkTile(c, tile, text);
   EXPECT_THAT(text, AllOf(HasSubstr("multiplyBlocks<"), HasSubstr("bulkLoad(")));
+  if (tile.threads == 768 && areEven(c, tile)) {
+    EXPECT_THAT(text, AllOf(HasSubstr("__cluster_dims__(2, 1, 1)"), HasSubstr("bulkLoadTo<3>(")));
+  } else {
+    EXPECT_THAT(text, Not(HasSubstr("cluster")));
+  }
 }
+
+// Sums in two and four parts, of whole steps and of cut ones, by a cluster for each tile.
+class WarpgroupParts : public testing::TestWithParam<std::tuple<size_t, int64_t>> {};
+
+TEST_P(WarpgroupParts, AgreeWithTheEvaluator) {
+  std::string text;
+  auto [number, parts] = GetParam();
+  checkTile(cases[number], {128, 128, 64, parts, parts * 384, 2, 0}, text);
+  EXPECT_THAT(text, AllOf(HasSubstr("multiplyBlocks<"),
+                          HasSubstr("clusterSums<" + std::to_string(parts) + ">(")));
+}
+
+// Cases whose sums have at least as many steps of k as parts.
+INSTANTIATE_TEST_SUITE_P(All, WarpgroupParts,
+                         testing::Values(std::make_tuple(0, 2), std::make_tuple(1, 2),
+                                         std::make_tuple(1, 4), std::make_tuple(3, 2),
+                                         std::make_tuple(4, 2), std::make_tuple(5, 2),
+                                         std::make_tuple(8, 2)),
+                         [](const auto &info) {
+                           return std::string(cases[std::get<0>(info.param)].name) + "_parts" +
+                                  std::to_string(std::get<1>(info.param));
+                         });
 
 INSTANTIATE_TEST_SUITE_P(All, WarpgroupTiles,
                          testing::Combine(testing::Range<size_t>(0, std::size(cases)),
@@ -67,7 +109,8 @@ INSTANTIATE_TEST_SUITE_P(All, WarpgroupTiles,
                          [](const auto &info) {
                            const Tile &tile = tiles[std::get<1>(info.param)];
                            return nameOf(cases[std::get<0>(info.param)], tile) + "_stages" +
-                                  std::to_string(tile.stages);
+                                  std::to_string(tile.stages) +
+                                  (tile.threads == 768 ? "_cluster" : "");
                          });
 
 // What bulk copies cannot bring is multiplied by warps, whatever the schedule says.
@@ -88,6 +131,10 @@ TEST(WarpgroupFallback, LeaveToWarpsWhatBulkCopiesCannotBring) {
     SCOPED_TRACE(c.name);
     checkTile(c, tiles[2], text);
     EXPECT_THAT(text, AllOf(HasSubstr("mma<bf16>("), Not(HasSubstr("bulkLoad("))));
+    text.clear();
+    checkTile(c, {128, 128, 64, 2, 768, 4, 0}, text); // parts of the sums would be two launches
+    EXPECT_THAT(
+        text, AllOf(HasSubstr("mma<bf16>("), Not(HasSubstr("cluster")), Not(HasSubstr("_parts("))));
   }
 }
 
