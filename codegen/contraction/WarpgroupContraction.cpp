@@ -73,16 +73,25 @@ private:
   // --- Operands.
 
   bool describe(unsigned side) {
+    size_t count = points.products().size();
+    if (sides[side].lanes != bulkElements || sides[side].positions.size() != count) return false;
+    bool all = true;
+    for (unsigned number = 0; number < count; ++number)
+      points.ofProduct(number, [&] { all &= describe(side, number); });
+    return all;
+  }
+  bool describe(unsigned side, unsigned number) {
     const Side &own = sides[side];
-    if (own.lanes != bulkElements || own.positions.size() != 1) return false;
     Value source = points.operand(side);
     while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
     auto argument = dyn_cast<BlockArgument>(source);
     if (!argument) return false;
     unsigned mn = side + 1;
-    auto tensor = BulkTensor::of(own.positions[0], sizes, own.alongK ? 3 : mn, own.alongK ? mn : 3,
-                                 argument.getArgNumber());
-    if (tensor) tensors[side] = *tensor;
+    SmallVector<int64_t> extents(sizes);
+    extents[3] = points.products()[number].depth;
+    auto tensor = BulkTensor::of(own.positions[number], extents, own.alongK ? 3 : mn,
+                                 own.alongK ? mn : 3, argument.getArgNumber());
+    if (tensor) tensors[side].push_back(*tensor);
     return tensor.has_value();
   }
 
@@ -96,14 +105,14 @@ private:
     });
     if (position.size() != 1) return false;
     auto tensor = BulkTensor::of(position[0], sizes, 2, 1, frame.body().getNumArguments());
-    if (tensor) tensors[2] = *tensor;
+    if (tensor) tensors[2] = {*tensor};
     return tensor.has_value();
   }
 
   /// Whether anything but the result itself lies along a loop behind the products.
   bool readsAlong(unsigned loop) {
     std::vector<AffineExpr> touched = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
-      trial.bindValue(points.result(), zero());
+      points.bindSum(trial, zero());
       points.store(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
     });
     return llvm::count_if(touched, [&](AffineExpr place) { return dependsOn(place, loop); }) > 1;
@@ -229,10 +238,11 @@ private:
     elements.variable(thread, 0, frame.lowered.block - 1);
     markAligned();
     for (unsigned side : {0u, 1u})
-      maps[side] = tensors[side].addMap(frame.lowered.function, edge, edge, /*swizzle=*/3);
+      for (const BulkTensor &tensor : tensors[side])
+        maps[side].push_back(tensor.addMap(frame.lowered.function, edge, edge, /*swizzle=*/3));
     if (leavesInBulk) {
-      maps[2] = tensors[2].addMap(frame.lowered.function, edge, chunk, /*swizzle=*/0);
-      frame.lowered.function.setArgAttr(tensors[2].argument, writtenAttr, b.getUnitAttr());
+      maps[2] = {tensors[2][0].addMap(frame.lowered.function, edge, chunk, /*swizzle=*/0)};
+      frame.lowered.function.setArgAttr(tensors[2][0].argument, writtenAttr, b.getUnitAttr());
     }
     divideShared();
     sums = array({edge * tileN / warpgroup}, b.getF32Type());
@@ -265,21 +275,24 @@ private:
       return overSteps(elements, carried, [&](Value step, Value slot, Value parity) {
         barrierCall("barrierWait", {empty, slot, flipped(parity)});
         barrierCall("barrierExpect", {full, slot, constant(slotBytes())});
-        for (unsigned side : {0u, 1u}) {
-          Value block = side == 0 ? blockM : blockN;
-          int64_t blocks = tileElements(side) / blockElements;
-          unrolled(elements, blocks, [&](Value i) {
-            Value to = elements.apply(d(0) * tileElements(side) + d(1) * blockElements, {slot, i});
-            Value mn = elements.apply(d(0) * (blocks * edge) + d(1) * edge, {block, i}),
-                  k = elements.apply(d(0) * tileK, step);
-            bool alongK = sides[side].alongK;
-            Value ofBatch = tensors[side].batches > 1 ? batch : constant(0);
-            call("bulkLoad", "sinter/bulk.cuh",
-                 {tiles[side], to, maps[side], full, slot, alongK ? k : mn, alongK ? mn : k,
-                  ofBatch});
-          });
-        }
+        ofStepsProduct(elements, step, [&](unsigned product, Value own) {
+          for (unsigned side : {0u, 1u}) loadTile(elements, side, product, own, slot);
+        });
       });
+    });
+  }
+  void loadTile(Elements &elements, unsigned side, unsigned product, Value step, Value slot) {
+    Value block = side == 0 ? blockM : blockN;
+    int64_t blocks = tileElements(side) / blockElements;
+    unrolled(elements, blocks, [&](Value i) {
+      Value to = elements.apply(d(0) * tileElements(side) + d(1) * blockElements, {slot, i});
+      Value mn = elements.apply(d(0) * (blocks * edge) + d(1) * edge, {block, i}),
+            k = elements.apply(d(0) * tileK, step);
+      bool alongK = sides[side].alongK;
+      Value ofBatch = tensors[side][product].batches > 1 ? batch : constant(0);
+      call("bulkLoad", "sinter/bulk.cuh",
+           {tiles[side], to, maps[side][product], full, slot, alongK ? k : mn, alongK ? mn : k,
+            ofBatch});
     });
   }
 
@@ -399,7 +412,7 @@ private:
               n = elements.apply(d(0) * tileN + d(1) * chunk, {blockN, part}),
               from = elements.apply(d(0) * leavingElements, group);
         call("bulkStore", "sinter/bulk.cuh",
-             {maps[2], leaving, from, n, m, tensors[2].batches > 1 ? batch : constant(0)});
+             {maps[2][0], leaving, from, n, m, tensors[2][0].batches > 1 ? batch : constant(0)});
         call("bulkCommit", "sinter/bulk.cuh", {});
       });
     });
@@ -421,10 +434,12 @@ private:
   Type number; // of both operands
   int64_t stages = 2;
   bool leavesInBulk = false;
-  BulkTensor tensors[3]; // of both sides, and of the result where that leaves in bulk
+  // Of both sides of each product, and of the result where that leaves in bulk.
+  SmallVector<BulkTensor, 1> tensors[3];
 
   // Of the kernel being emitted.
-  Value maps[3], tiles[2], staging, leaving, full, empty, sums;
+  SmallVector<Value, 1> maps[3];
+  Value tiles[2], staging, leaving, full, empty, sums;
   Value group, own, isLeader; // of a thread that multiplies: its warpgroup's number, its own in it
 };
 

@@ -1,7 +1,9 @@
 #include "sinter/passes/fusion/Beside.h"
 
+#include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/CostModel.h"
 
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -211,12 +213,13 @@ public:
       if (!mayJoin(group) || contractionsOf(group) == 0) continue;
       for (unsigned other : groups.siblingsOf(group)) {
         if (!mayJoin(other) || contractionsOf(other) == 0 ||
-            contractionsOf(group) + contractionsOf(other) > maxContractions)
+            contractionsOf(group) + contractionsOf(other) > mostContractions())
           continue;
         bool inOrder = liveness.placeOf(group) < liveness.placeOf(other);
         unsigned earlier = inOrder ? group : other, later = inOrder ? other : group;
         if (liveness.placeOf(later) - liveness.placeOf(earlier) > maxDistance ||
-            !liveness.mergesWithin(earlier, later, /*apply=*/false) || !fit(group, other))
+            !liveness.mergesWithin(earlier, later, /*apply=*/false) || !fit(group, other) ||
+            !isWorthOneLaunch(group, other))
           continue;
         liveness.mergesWithin(earlier, later, /*apply=*/true);
         groups.mergeAsStages(group, other);
@@ -228,7 +231,11 @@ private:
   static constexpr int64_t littleBytes = 1 << 16;
   static constexpr unsigned maxDistance =
       8; // groups between them; what is moved waits for its readers
-  static constexpr unsigned maxContractions = 3; // each keeps its panels on the thread's stack
+  // On a CPU each keeps its panels on the thread's stack.
+  unsigned mostContractions() const {
+    TargetAttr target = targetOf(groups.function());
+    return target && target.getKind() == "cuda" ? 8 : 3;
+  }
 
   bool mayJoin(unsigned group) const {
     return groups.isKernel(group) && !groups[group].update && !groups.runInOrder(group);
@@ -237,6 +244,23 @@ private:
   bool fit(unsigned a, unsigned b) const {
     return !groups.connected(a, b) && !groups.whyNotStages({a, b}) &&
            !groups.wouldCreateCycle(a, b);
+  }
+
+  // On a GPU blocks of one launch are alike and sums are not cut into parts, which may cost more than a launch.
+  bool isWorthOneLaunch(unsigned a, unsigned b) const {
+    TargetAttr target = targetOf(groups.function());
+    if (!target || target.getKind() != "cuda") return true;
+    auto cycles = [&](ArrayRef<unsigned> which) {
+      std::vector<Products> stages;
+      for (const Stage &stage : groups.stagesOf(which)) {
+        Products &products = stages.emplace_back();
+        for (Operation *op : stage.body.ops)
+          if (auto product = dyn_cast<ContractionOpInterface>(op)) products.push_back(product);
+      }
+      std::optional<LaunchPrediction> predicted = predictLaunch(stages, target);
+      return predicted ? predicted->cycles : std::numeric_limits<double>::infinity();
+    };
+    return cycles({a, b}) < cycles({a}) + cycles({b});
   }
 
   // The one group but updates that reads what `group` makes, if that is scalars alone.
@@ -267,9 +291,14 @@ private:
     });
   }
 
+  // Stages that are contractions; products that one stage adds up are one.
   unsigned contractionsOf(unsigned group) const {
-    return llvm::count_if(groups[group].ops,
-                          [](Operation *op) { return isa<ContractionOpInterface>(op); });
+    auto multiplies = [](ArrayRef<Operation *> ops) {
+      return llvm::any_of(ops, [](Operation *op) { return isa<ContractionOpInterface>(op); });
+    };
+    if (groups[group].kind != KernelKind::Staged) return multiplies(groups[group].ops);
+    return llvm::count_if(groups[group].parts,
+                          [&](const Group::Part &part) { return multiplies(part.ops); });
   }
 
   Groups &groups;

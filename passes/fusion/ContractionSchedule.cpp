@@ -154,10 +154,16 @@ bool fits(const MatrixTile &tile, TargetAttr target, double bytes) {
   return shared <= target.getLargeSharedBytes() && tile.threads <= target.getMaxThreads();
 }
 
-/// Null where no tile fits.
-ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr target) {
+struct Choice {
+  ContractionScheduleAttr schedule; // null where no tile fits
+  double cycles = 0;
+};
+
+/// For products that one kernel adds up, or whose tiles are of one launch.
+Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, int64_t mostSplits,
+                    TargetAttr target) {
+  ContractionOpInterface op = ops.front();
   ContractionDims dims = op.getContractionDims();
-  Sizes sizes = sizesOf(dims);
   double perLhs = instructionsOf(dims.m, dims.k), perRhs = instructionsOf(dims.n, dims.k),
          processors = multiprocessorsOf(target), best = 0;
   MatrixTile chosen{};
@@ -165,7 +171,7 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
   for (MatrixTile tile : tilesOfUnits) {
     if (sizes.k <= 16) tile.k = 16;
     if (!fits(tile, target, bytesOf(op))) continue;
-    for (int64_t splits = 1; splits <= 64; splits *= 2) {
+    for (int64_t splits = 1; splits <= mostSplits; splits *= 2) {
       bool worthwhile = sizes.k / splits >= 4 * tile.k &&
                         splits * sizes.batch * sizes.m * sizes.n * 4 <= (8 << 20);
       if (splits > 1 && !worthwhile) break;
@@ -175,15 +181,63 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
       best = cycles, chosen = tile, splitK = splits;
     }
   }
-  if (suitsWarpgroups(op, target))
+  if (llvm::all_of(ops, [&](auto each) { return suitsWarpgroups(each, target); }))
     for (const MatrixTile &tile : tilesOfWarpgroups) {
       double cycles = warpgroupCyclesOf(tile, sizes, processors);
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = 1;
     }
-  if (best == 0) return nullptr;
-  return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
-                                      chosen.threads, mostMatrixStages);
+  if (best == 0) return {};
+  return {ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
+                                       chosen.threads, mostMatrixStages),
+          best};
+}
+
+Choice choose(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, int64_t mostSplits,
+              TargetAttr target) {
+  ContractionOpInterface op = ops.front();
+  auto [batch, m, n, k] = sizes;
+  int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
+  double processors = multiprocessorsOf(target), best = 0;
+  // So little work, or so little to share, that tiles would be mostly empty.
+  if (batch * m * n * k <= 1024 || k < 4)
+    return {ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0), startAndEnd};
+  if (suitsMatrixUnit(op, target))
+    if (Choice choice = chooseMatrix(ops, sizes, mostSplits, target); choice.schedule)
+      return choice;
+  Tile chosen{};
+  int64_t splitK = 1;
+  for (const Tile &tile : tiles) {
+    int64_t stages = k > tile.k ? 2 : 1;
+    if (stages * tile.k * (tile.m + tile.n + 8) * bytes > target.getSharedBytes() ||
+        tile.threads > target.getMaxThreads())
+      continue;
+    if (bytes > 4 && tile.m * tile.n / tile.threads > 16) continue; // two registers a sum
+    for (int64_t splits = 1; splits <= mostSplits; splits *= 2) {
+      bool worthwhile = k / splits >= 8 * tile.k && splits * batch * m * n * bytes <= (8 << 20);
+      if (splits > 1 && !worthwhile) break;
+      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch), double(splits),
+                               double(bytes), processors);
+      if (best != 0 && cycles >= best) continue;
+      best = cycles, chosen = tile, splitK = splits;
+    }
+  }
+  return {ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
+                                       chosen.threads, 0),
+          best};
+}
+
+constexpr int64_t mostSplits = 64;
+
+/// Of products that are added up: as one with all their terms.
+Sizes sizesOf(ArrayRef<ContractionOpInterface> products) {
+  Sizes sizes{0, 0, 0, 0};
+  for (ContractionOpInterface product : products) {
+    int64_t k = sizes.k;
+    sizes = sizesOf(product.getContractionDims());
+    sizes.k += k;
+  }
+  return sizes;
 }
 
 } // namespace
@@ -214,7 +268,7 @@ void addAlternatives(ModuleOp module, unsigned count) {
   for (auto kernel : module.getOps<KernelOp>()) {
     auto chosen = dyn_cast<ContractionScheduleAttr>(kernel.getSchedule());
     auto ops = kernel.getBody().front().getOps<ContractionOpInterface>();
-    if (!chosen || chosen.getStages() == 0 || ops.empty()) continue;
+    if (!chosen || chosen.getStages() == 0 || !llvm::hasSingleElement(ops)) continue;
     ContractionOpInterface op = *ops.begin();
     TargetAttr target = targetOf(kernel);
     SmallVector<std::pair<double, ContractionScheduleAttr>> ranked;
@@ -243,34 +297,41 @@ void addAlternatives(ModuleOp module, unsigned count) {
   }
 }
 
-ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAttr target) {
-  auto [batch, m, n, k] = sizesOf(op.getContractionDims());
-  int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
-  // So little work, or so little to share, that tiles would be mostly empty.
-  if (batch * m * n * k <= 1024 || k < 4)
-    return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0);
-  double processors = multiprocessorsOf(target), best = 0;
-  if (suitsMatrixUnit(op, target))
-    if (auto schedule = matrixSchedule(op, target)) return schedule;
-  Tile chosen{};
-  int64_t splitK = 1;
-  for (const Tile &tile : tiles) {
-    int64_t stages = k > tile.k ? 2 : 1;
-    if (stages * tile.k * (tile.m + tile.n + 8) * bytes > target.getSharedBytes() ||
-        tile.threads > target.getMaxThreads())
-      continue;
-    if (bytes > 4 && tile.m * tile.n / tile.threads > 16) continue; // two registers a sum
-    for (int64_t splits = 1; splits <= 64; splits *= 2) {
-      bool worthwhile = k / splits >= 8 * tile.k && splits * batch * m * n * bytes <= (8 << 20);
-      if (splits > 1 && !worthwhile) break;
-      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch), double(splits),
-                               double(bytes), processors);
-      if (best != 0 && cycles >= best) continue;
-      best = cycles, chosen = tile, splitK = splits;
-    }
+ContractionScheduleAttr contractionSchedule(ArrayRef<ContractionOpInterface> products,
+                                            TargetAttr target) {
+  return choose(products, sizesOf(products), mostSplits, target).schedule;
+}
+
+std::optional<LaunchPrediction> predictLaunch(ArrayRef<Products> stages, TargetAttr target) {
+  if (stages.size() == 1) {
+    Choice choice = choose(stages[0], sizesOf(stages[0]), mostSplits, target);
+    return LaunchPrediction{choice.schedule, choice.cycles + launch};
   }
-  return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
-                                      chosen.threads, 0);
+  auto work = [](const Sizes &sizes) {
+    return double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
+  };
+  SmallVector<ContractionOpInterface> all;
+  Sizes largest{0, 0, 0, 0};
+  double total = 0;
+  for (const Products &stage : stages) {
+    llvm::append_range(all, stage);
+    Sizes sizes = sizesOf(stage);
+    total += work(sizes);
+    if (work(sizes) > work(largest)) largest = sizes;
+  }
+  // What a block looks like follows from the numbers that are multiplied.
+  auto number = [](ContractionOpInterface op) {
+    return commonFactor(op->getOperand(op.getSideOperand(0)), op->getOperand(op.getSideOperand(1)));
+  };
+  auto sums = [](ContractionOpInterface op) { return computeType(elementOf(op->getResult(0))); };
+  for (ContractionOpInterface op : all)
+    if (number(op) != number(all.front()) || sums(op) != sums(all.front()) ||
+        work(sizesOf(op.getContractionDims())) <= 1024)
+      return std::nullopt;
+  // As a batch of the largest.
+  largest.batch = int64_t(std::ceil(double(largest.batch) * total / work(largest)));
+  Choice choice = choose(all, largest, /*mostSplits=*/1, target);
+  return LaunchPrediction{choice.schedule, choice.cycles + launch};
 }
 
 } // namespace sinter::passes::fusion

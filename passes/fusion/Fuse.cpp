@@ -174,12 +174,19 @@ private:
   }
 
   static void scheduleContractions(func::FuncOp func, TargetAttr target) {
-    func.walk([&](FusedOp fused) {
-      if (!isa<ContractionScheduleAttr>(fused.getSchedule())) return;
-      for (Operation &op : fused.getBody().front())
-        if (auto contraction = dyn_cast<ContractionOpInterface>(op))
-          fused.setScheduleAttr(contractionSchedule(contraction, target));
-    });
+    auto productsOf = [](FusedOp fused) {
+      return Products(fused.getBody().front().getOps<ContractionOpInterface>());
+    };
+    for (auto fused : func.getBody().front().getOps<FusedOp>()) {
+      if (isa<ContractionScheduleAttr>(fused.getSchedule()))
+        fused.setScheduleAttr(contractionSchedule(productsOf(fused), target));
+      if (!isa<StagedScheduleAttr>(fused.getSchedule())) continue;
+      std::vector<Products> stages;
+      for (auto stage : fused.getBody().front().getOps<FusedOp>())
+        stages.push_back(productsOf(stage));
+      ContractionScheduleAttr schedule = predictLaunch(stages, target)->schedule;
+      for (auto stage : fused.getBody().front().getOps<FusedOp>()) stage.setScheduleAttr(schedule);
+    }
   }
 
   // The plan is a function of the graph, so each change of the graph asks for a new one.
