@@ -252,11 +252,7 @@ private:
     if (!target || target.getKind() != "cuda") return true;
     auto cycles = [&](ArrayRef<unsigned> which) {
       std::vector<Products> stages;
-      for (const Stage &stage : groups.stagesOf(which)) {
-        Products &products = stages.emplace_back();
-        for (Operation *op : stage.body.ops)
-          if (auto product = dyn_cast<ContractionOpInterface>(op)) products.push_back(product);
-      }
+      for (const Stage &stage : groups.stagesOf(which)) stages.emplace_back(stage.body);
       std::optional<LaunchPrediction> predicted = predictLaunch(stages, target);
       return predicted ? predicted->cycles : std::numeric_limits<double>::infinity();
     };

@@ -160,8 +160,8 @@ struct Choice {
 };
 
 /// For products that one kernel adds up, or whose tiles are of one launch.
-Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, int64_t mostSplits,
-                    TargetAttr target) {
+Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, bool inMemory, const Sizes &sizes,
+                    int64_t mostSplits, TargetAttr target) {
   ContractionOpInterface op = ops.front();
   ContractionDims dims = op.getContractionDims();
   double perLhs = instructionsOf(dims.m, dims.k), perRhs = instructionsOf(dims.n, dims.k),
@@ -181,7 +181,7 @@ Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, in
       best = cycles, chosen = tile, splitK = splits;
     }
   }
-  if (llvm::all_of(ops, [&](auto each) { return suitsWarpgroups(each, target); }))
+  if (inMemory && llvm::all_of(ops, [&](auto each) { return suitsWarpgroups(each, target); }))
     for (const MatrixTile &tile : tilesOfWarpgroups) {
       double cycles = warpgroupCyclesOf(tile, sizes, processors);
       if (best != 0 && cycles >= best) continue;
@@ -193,8 +193,8 @@ Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, in
           best};
 }
 
-Choice choose(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, int64_t mostSplits,
-              TargetAttr target) {
+Choice choose(ArrayRef<ContractionOpInterface> ops, bool inMemory, const Sizes &sizes,
+              int64_t mostSplits, TargetAttr target) {
   ContractionOpInterface op = ops.front();
   auto [batch, m, n, k] = sizes;
   int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
@@ -203,7 +203,7 @@ Choice choose(ArrayRef<ContractionOpInterface> ops, const Sizes &sizes, int64_t 
   if (batch * m * n * k <= 1024 || k < 4)
     return {ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0), startAndEnd};
   if (suitsMatrixUnit(op, target))
-    if (Choice choice = chooseMatrix(ops, sizes, mostSplits, target); choice.schedule)
+    if (Choice choice = chooseMatrix(ops, inMemory, sizes, mostSplits, target); choice.schedule)
       return choice;
   Tile chosen{};
   int64_t splitK = 1;
@@ -297,14 +297,29 @@ void addAlternatives(ModuleOp module, unsigned count) {
   }
 }
 
-ContractionScheduleAttr contractionSchedule(ArrayRef<ContractionOpInterface> products,
-                                            TargetAttr target) {
-  return choose(products, sizesOf(products), mostSplits, target).schedule;
+Products::Products(const KernelBody &body) {
+  llvm::SmallPtrSet<Operation *, 16> inside(body.ops.begin(), body.ops.end());
+  for (Operation *op : body.ops) {
+    auto product = dyn_cast<ContractionOpInterface>(op);
+    if (!product) continue;
+    ops.push_back(product);
+    for (unsigned side : {0u, 1u}) {
+      Operation *def = op->getOperand(product.getSideOperand(side)).getDefiningOp();
+      while (def && isa<ReshapeOp>(def)) def = def->getOperand(0).getDefiningOp();
+      areInMemory &= !def || !inside.contains(def);
+    }
+  }
+}
+
+ContractionScheduleAttr contractionSchedule(const Products &products, TargetAttr target) {
+  return choose(products.ops, products.areInMemory, sizesOf(products.ops), mostSplits, target)
+      .schedule;
 }
 
 std::optional<LaunchPrediction> predictLaunch(ArrayRef<Products> stages, TargetAttr target) {
   if (stages.size() == 1) {
-    Choice choice = choose(stages[0], sizesOf(stages[0]), mostSplits, target);
+    Choice choice =
+        choose(stages[0].ops, stages[0].areInMemory, sizesOf(stages[0].ops), mostSplits, target);
     return LaunchPrediction{choice.schedule, choice.cycles + launch};
   }
   auto work = [](const Sizes &sizes) {
@@ -313,9 +328,10 @@ std::optional<LaunchPrediction> predictLaunch(ArrayRef<Products> stages, TargetA
   SmallVector<ContractionOpInterface> all;
   Sizes largest{0, 0, 0, 0};
   double total = 0;
+  bool inMemory = stages.front().areInMemory;
   for (const Products &stage : stages) {
-    llvm::append_range(all, stage);
-    Sizes sizes = sizesOf(stage);
+    llvm::append_range(all, stage.ops);
+    Sizes sizes = sizesOf(stage.ops);
     total += work(sizes);
     if (work(sizes) > work(largest)) largest = sizes;
   }
@@ -328,9 +344,13 @@ std::optional<LaunchPrediction> predictLaunch(ArrayRef<Products> stages, TargetA
     if (number(op) != number(all.front()) || sums(op) != sums(all.front()) ||
         work(sizesOf(op.getContractionDims())) <= 1024)
       return std::nullopt;
+  // Where warpgroups multiply some, they should not stop at what others need.
+  if (warpgroupsMultiply(target.getMatrix()) &&
+      llvm::any_of(stages, [&](const Products &stage) { return stage.areInMemory != inMemory; }))
+    return std::nullopt;
   // As a batch of the largest.
   largest.batch = int64_t(std::ceil(double(largest.batch) * total / work(largest)));
-  Choice choice = choose(all, largest, /*mostSplits=*/1, target);
+  Choice choice = choose(all, inMemory, largest, /*mostSplits=*/1, target);
   return LaunchPrediction{choice.schedule, choice.cycles + launch};
 }
 

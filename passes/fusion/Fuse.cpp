@@ -175,7 +175,7 @@ private:
 
   static void scheduleContractions(func::FuncOp func, TargetAttr target) {
     auto productsOf = [](FusedOp fused) {
-      return Products(fused.getBody().front().getOps<ContractionOpInterface>());
+      return Products(KernelBody::of(fused.getBody().front()));
     };
     for (auto fused : func.getBody().front().getOps<FusedOp>()) {
       if (isa<ContractionScheduleAttr>(fused.getSchedule()))
@@ -184,8 +184,11 @@ private:
       std::vector<Products> stages;
       for (auto stage : fused.getBody().front().getOps<FusedOp>())
         stages.push_back(productsOf(stage));
-      ContractionScheduleAttr schedule = predictLaunch(stages, target)->schedule;
-      for (auto stage : fused.getBody().front().getOps<FusedOp>()) stage.setScheduleAttr(schedule);
+      // Planning asked before it made them one launch.
+      std::optional<LaunchPrediction> predicted = predictLaunch(stages, target);
+      assert(predicted && "stages that do not go together");
+      for (auto stage : fused.getBody().front().getOps<FusedOp>())
+        stage.setScheduleAttr(predicted->schedule);
     }
   }
 

@@ -51,4 +51,17 @@ func.func @no_parts(%x: tensor<65536x64xbf16>, %d: tensor<65536x64xbf16>, %e: te
   %1 = sinter.matmul %e, %x {transpose_a = true} : (tensor<65536x64xbf16>, tensor<65536x64xbf16>) -> tensor<64x64xbf16>
   return %0, %1 : tensor<64x64xbf16>, tensor<64x64xbf16>
 }
+
+// A weight is cast once, for all products with it: a matrix unit takes bf16 from memory as it lies there.
+// CHECK-LABEL: func.func @weights_are_cast_once
+// CHECK: sinter.fused({{.*}}) schedule(#sinter.pointwise)
+// CHECK: sinter.cast
+// CHECK-NOT: sinter.cast
+// CHECK: return
+func.func @weights_are_cast_once(%x: tensor<1024x768xbf16>, %d: tensor<1024x512xbf16>, %w: tensor<512x768xf32>) -> (tensor<1024x512xbf16>, tensor<1024x768xbf16>) {
+  %0 = sinter.cast %w : (tensor<512x768xf32>) -> tensor<512x768xbf16>
+  %1 = sinter.matmul %x, %0 {transpose_b = true} : (tensor<1024x768xbf16>, tensor<512x768xbf16>) -> tensor<1024x512xbf16>
+  %2 = sinter.matmul %d, %0 : (tensor<1024x512xbf16>, tensor<512x768xbf16>) -> tensor<1024x768xbf16>
+  return %1, %2 : tensor<1024x512xbf16>, tensor<1024x768xbf16>
+}
 }
