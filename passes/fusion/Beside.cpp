@@ -1,9 +1,9 @@
 #include "sinter/passes/fusion/Beside.h"
 
+#include "sinter/ir/Numerics.h"
 #include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/CostModel.h"
 
-#include <limits>
 #include <optional>
 #include <set>
 
@@ -250,13 +250,21 @@ private:
   bool isWorthOneLaunch(unsigned a, unsigned b) const {
     TargetAttr target = targetOf(groups.function());
     if (!target || target.getKind() != "cuda") return true;
-    auto cycles = [&](ArrayRef<unsigned> which) {
-      std::vector<Products> stages;
-      for (const Stage &stage : groups.stagesOf(which)) stages.emplace_back(stage.body);
-      std::optional<LaunchPrediction> predicted = predictLaunch(stages, target);
-      return predicted ? predicted->cycles : std::numeric_limits<double>::infinity();
-    };
-    return cycles({a, b}) < cycles({a}) + cycles({b});
+    std::optional<LaunchPrediction> both = predicted({a, b}), one = predicted(a),
+                                    other = predicted(b);
+    if (!both || both->cycles >= one->cycles + other->cycles) return false;
+    return !isStrict(groups.function()) || (addUpAlike(*one, *both) && addUpAlike(*other, *both));
+  }
+  std::optional<LaunchPrediction> predicted(ArrayRef<unsigned> which) const {
+    std::vector<Products> stages;
+    for (const Stage &stage : groups.stagesOf(which)) stages.emplace_back(stage.body);
+    return predictLaunch(stages, targetOf(groups.function()));
+  }
+  // By one unit, along k from its start.
+  static bool addUpAlike(const LaunchPrediction &x, const LaunchPrediction &y) {
+    ContractionScheduleAttr a = x.schedule, b = y.schedule;
+    return a.getSplitK() == b.getSplitK() && (a.getStages() > 0) == (b.getStages() > 0) &&
+           (a.getTileM() > 1) == (b.getTileM() > 1);
   }
 
   // The one group but updates that reads what `group` makes, if that is scalars alone.

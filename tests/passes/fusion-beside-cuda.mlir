@@ -1,5 +1,6 @@
 // Products that read one value run side by side in one launch of a GPU, each with its own results.
 // RUN: sinter-opt %s --sinter-fusion=ledger=true | FileCheck %s
+// RUN: sinter-opt %s --sinter-fusion=numerics=strict | FileCheck %s --check-prefix=STRICT
 
 module attributes {sinter.target = #sinter.target<kind = "cuda", isa = "sm_90", vectorBytes = 16, l1Bytes = 131072, l2Bytes = 52428800, sharedBytes = 49152, maxThreads = 1024, largeSharedBytes = 232448, matrix = "m16n8k16">} {
 
@@ -50,6 +51,23 @@ func.func @no_parts(%x: tensor<65536x64xbf16>, %d: tensor<65536x64xbf16>, %e: te
   %0 = sinter.matmul %d, %x {transpose_a = true} : (tensor<65536x64xbf16>, tensor<65536x64xbf16>) -> tensor<64x64xbf16>
   %1 = sinter.matmul %e, %x {transpose_a = true} : (tensor<65536x64xbf16>, tensor<65536x64xbf16>) -> tensor<64x64xbf16>
   return %0, %1 : tensor<64x64xbf16>, tensor<64x64xbf16>
+}
+
+// Alone each would add up parts of its sums: strict numerics wants the bits of that.
+// CHECK-LABEL: func.func @no_strict
+// CHECK: #sinter.staged
+// CHECK-NOT: splitK
+// CHECK: return
+// STRICT-LABEL: func.func @projections
+// STRICT: #sinter.staged
+// STRICT-LABEL: func.func @no_strict
+// STRICT-NOT: #sinter.staged
+// STRICT-COUNT-2: splitK = 4
+// STRICT: return
+func.func @no_strict(%x: tensor<4096x256xbf16>, %d: tensor<4096x768xbf16>, %e: tensor<4096x768xbf16>) -> (tensor<256x768xbf16>, tensor<256x768xbf16>) {
+  %0 = sinter.matmul %x, %d {transpose_a = true} : (tensor<4096x256xbf16>, tensor<4096x768xbf16>) -> tensor<256x768xbf16>
+  %1 = sinter.matmul %x, %e {transpose_a = true} : (tensor<4096x256xbf16>, tensor<4096x768xbf16>) -> tensor<256x768xbf16>
+  return %0, %1 : tensor<256x768xbf16>, tensor<256x768xbf16>
 }
 
 // A weight is cast once, for all products with it: a matrix unit takes bf16 from memory as it lies there.
