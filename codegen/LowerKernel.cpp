@@ -1,6 +1,5 @@
 #include "sinter/codegen/CustomKernel.h"
 #include "sinter/ir/KernelKinds.h"
-#include "sinter/ir/Machine.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,7 +23,7 @@ LoweringOptions LoweringOptions::of(TargetAttr target) {
   if (!target) return options;
   options.gpu = target.getKind() == "cuda";
   options.vectorLanes = options.gpu ? 1 : std::max<int64_t>(1, target.getVectorBytes() / 4);
-  options.tiles = multipliesBf16(target.getIsa());
+  options.tiles = target.getIsa() == "amx" || target.getIsa() == "avx512_bf16";
   bool wide = options.tiles || target.getIsa() == "avx512";
   options.registers = wide ? 32 : 16;
   options.maskedTails = wide;

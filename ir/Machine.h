@@ -12,9 +12,6 @@ inline double multiprocessorsOf(int64_t l2Bytes) {
   return std::min(148.0, 72 + 1.2 * double(l2Bytes >> 20));
 }
 
-/// Whether a CPU's instructions multiply numbers of bf16 as such: tiles of them, or pairs.
-inline bool multipliesBf16(llvm::StringRef isa) { return isa == "amx" || isa == "avx512_bf16"; }
-
 // What `matrix` of a #sinter.target says: "m16n8k16" of bf16 and f16 by warps; "m64nNk16" also by warpgroups, from shared
 // memory; and "+tf32" behind it, that f32 is to be rounded to tf32 and multiplied there, too.
 

@@ -2,17 +2,17 @@
 // RUN: sinter-opt %s --sinter-fusion=ledger=true | FileCheck %s
 // RUN: sinter-opt %s --sinter-fusion="numerics=strict ledger=true" | FileCheck %s --check-prefix=STRICT
 
-module attributes {sinter.target = #sinter.target<kind = "cpu", isa = "avx2">} {
+module attributes {sinter.target = #sinter.target<kind = "cuda", isa = "sm_90", vectorBytes = 16, l1Bytes = 131072, l2Bytes = 52428800, sharedBytes = 49152, maxThreads = 1024, largeSharedBytes = 232448, matrix = "m16n8k16">} {
 
 // Of queries, keys and values, and what comes by the residual; groups of queries share keys.
 // CHECK-LABEL: func.func @sum
-// CHECK-COUNT-1: schedule(#sinter.contraction)
+// CHECK-COUNT-1: schedule(#sinter.contraction
 // CHECK-NOT: schedule(
 // CHECK: return
 // STRICT-LABEL: func.func @sum
 // STRICT-SAME: detail = "matmul and matmul: strict numerics adds up each sum by itself"
 // STRICT-SAME: refused = "second_contraction"
-// STRICT-COUNT-3: schedule(#sinter.contraction)
+// STRICT-COUNT-3: schedule(#sinter.contraction
 // STRICT: return
 func.func @sum(%r: tensor<4x32x128xf32>, %q: tensor<128x256xf32>, %k: tensor<128x64xf32>, %v: tensor<128x64xf32>,
                %wq: tensor<256x128xf32>, %wk: tensor<64x128xf32>, %wv: tensor<64x128xf32>) -> tensor<4x32x128xf32> {
@@ -30,7 +30,7 @@ func.func @sum(%r: tensor<4x32x128xf32>, %q: tensor<128x256xf32>, %k: tensor<128
 
 // The same in mixed precision: each product is widened first.
 // CHECK-LABEL: func.func @narrow
-// CHECK-COUNT-1: schedule(#sinter.contraction)
+// CHECK-COUNT-1: schedule(#sinter.contraction
 // CHECK-NOT: schedule(
 // CHECK: return
 func.func @narrow(%q: tensor<128x64xbf16>, %k: tensor<128x64xbf16>, %wq: tensor<64x128xbf16>, %wk: tensor<64x128xbf16>) -> tensor<128x128xf32> {
