@@ -18,6 +18,8 @@ static constexpr size_t maxOps = 160;
 
 // The products of a sum are each done in whole blocks along k of so many terms.
 static constexpr int64_t sumBlock = 64;
+// A launch's parameters have a tensor map for each of their operands.
+static constexpr size_t maxProducts = 8;
 
 // Elements of a contraction's result that one row of windows covers in a picture.
 static constexpr int64_t maxWindowLine = 512;
@@ -244,6 +246,10 @@ private:
       if (isa<ContractionOpInterface>(op)) products.push_back(op);
     if (products.empty()) return refuse(Refusal::different_domain, "no contraction");
     if (products.size() > 1) {
+      if (products.size() > maxProducts)
+        return refuse(Refusal::too_many_operands, Twine(products.size()) +
+                                                      " products that are added up, at most " +
+                                                      Twine(maxProducts));
       if (std::optional<std::string> why = whyNotOneSum(products))
         return refuse(Refusal::second_contraction,
                       word(products[0]) + " and " + word(products[1]) + *why);

@@ -231,11 +231,12 @@ private:
   static constexpr int64_t littleBytes = 1 << 16;
   static constexpr unsigned maxDistance =
       8; // groups between them; what is moved waits for its readers
-  // On a CPU each keeps its panels on the thread's stack.
-  unsigned mostContractions() const {
+  bool isForGpu() const {
     TargetAttr target = targetOf(groups.function());
-    return target && target.getKind() == "cuda" ? 8 : 3;
+    return target && target.getKind() == "cuda";
   }
+  // On a CPU each keeps its panels on the thread's stack; on a GPU each has tensor maps among the parameters.
+  unsigned mostContractions() const { return isForGpu() ? 8 : 3; }
 
   bool mayJoin(unsigned group) const {
     return groups.isKernel(group) && !groups[group].update && !groups.runInOrder(group);
@@ -248,8 +249,7 @@ private:
 
   // On a GPU blocks of one launch are alike and sums are not cut into parts, which may cost more than a launch.
   bool isWorthOneLaunch(unsigned a, unsigned b) const {
-    TargetAttr target = targetOf(groups.function());
-    if (!target || target.getKind() != "cuda") return true;
+    if (!isForGpu()) return true;
     std::optional<LaunchPrediction> both = predicted({a, b}), one = predicted(a),
                                     other = predicted(b);
     if (!both || both->cycles >= one->cycles + other->cycles) return false;
@@ -295,11 +295,11 @@ private:
     });
   }
 
-  // Stages that are contractions; products that one stage adds up are one.
+  // Of a CPU's launch stages that are contractions, though they add up several; of a GPU's, products.
   unsigned contractionsOf(unsigned group) const {
-    auto multiplies = [](ArrayRef<Operation *> ops) {
-      return llvm::any_of(ops, [](Operation *op) { return isa<ContractionOpInterface>(op); });
-    };
+    auto isProduct = [](Operation *op) { return isa<ContractionOpInterface>(op); };
+    auto multiplies = [&](ArrayRef<Operation *> ops) { return llvm::any_of(ops, isProduct); };
+    if (isForGpu()) return llvm::count_if(groups[group].ops, isProduct);
     if (groups[group].kind != KernelKind::Staged) return multiplies(groups[group].ops);
     return llvm::count_if(groups[group].parts,
                           [&](const Group::Part &part) { return multiplies(part.ops); });

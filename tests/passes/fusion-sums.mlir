@@ -99,4 +99,30 @@ func.func @no_chain(%q: tensor<128x128xf32>, %w: tensor<128x128xf32>) -> tensor<
   %2 = sinter.add %0, %1 : tensor<128x128xf32>
   return %2 : tensor<128x128xf32>
 }
+
+// Each operand is a parameter of the launch.
+// CHECK-LABEL: func.func @no_ninth
+// CHECK-SAME: detail = "9 products that are added up, at most 8"
+// CHECK-SAME: refused = "too_many_operands"
+// CHECK: return
+func.func @no_ninth(%a0: tensor<64x64xf32>, %a1: tensor<64x64xf32>, %a2: tensor<64x64xf32>, %a3: tensor<64x64xf32>, %a4: tensor<64x64xf32>, %a5: tensor<64x64xf32>, %a6: tensor<64x64xf32>, %a7: tensor<64x64xf32>, %a8: tensor<64x64xf32>, %w: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %p0 = sinter.matmul %a0, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p1 = sinter.matmul %a1, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p2 = sinter.matmul %a2, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p3 = sinter.matmul %a3, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p4 = sinter.matmul %a4, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p5 = sinter.matmul %a5, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p6 = sinter.matmul %a6, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p7 = sinter.matmul %a7, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p8 = sinter.matmul %a8, %w : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %s1 = sinter.add %p0, %p1 : tensor<64x64xf32>
+  %s2 = sinter.add %s1, %p2 : tensor<64x64xf32>
+  %s3 = sinter.add %s2, %p3 : tensor<64x64xf32>
+  %s4 = sinter.add %s3, %p4 : tensor<64x64xf32>
+  %s5 = sinter.add %s4, %p5 : tensor<64x64xf32>
+  %s6 = sinter.add %s5, %p6 : tensor<64x64xf32>
+  %s7 = sinter.add %s6, %p7 : tensor<64x64xf32>
+  %s8 = sinter.add %s7, %p8 : tensor<64x64xf32>
+  return %s8 : tensor<64x64xf32>
+}
 }
