@@ -1,4 +1,4 @@
-#include "sinter/codegen/KernelFrame.h"
+#include "sinter/codegen/LowerStaged.h"
 #include "sinter/ir/KernelKinds.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,24 +26,17 @@ public:
     for (auto [argument, buffer] : llvm::zip(frame.body().getArguments(), entry.getArguments()))
       buffers[argument] = buffer;
     for (auto [number, output] : llvm::enumerate(frame.yield()->getOperands()))
-      buffers.try_emplace(memoryOf(output), frame.outputBuffer(number));
-    for (Operation &op : frame.body().without_terminator()) {
-      if (isa<ReshapeOp>(op)) continue; // the same memory
-      if (failed(lowerStage(cast<FusedOp>(op)))) return failure();
-    }
+      buffers.try_emplace(stageMemoryOf(output), frame.outputBuffer(number));
+    for (FusedOp stage : frame.body().getOps<FusedOp>()) // reshapes are the same memory
+      if (failed(placeStage(stage))) return failure();
     frame.lowered.range = inOrder ? 1 : chunks;
     frame.lowered.grain = 1;
     return success();
   }
 
 private:
-  static Value memoryOf(Value value) {
-    while (auto reshape = value.getDefiningOp<ReshapeOp>()) value = reshape.getX();
-    return value;
-  }
-
   Value bufferOf(Value value) {
-    Value &buffer = buffers[memoryOf(value)];
+    Value &buffer = buffers[stageMemoryOf(value)];
     if (!buffer) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&entry);
@@ -54,20 +47,8 @@ private:
     return buffer;
   }
 
-  LogicalResult lowerStage(FusedOp stage) {
-    std::string name = (frame.kernel.getSymName() + "_stage" + llvm::Twine(number++)).str();
-    OpBuilder detached(b.getContext());
-    auto kernel = KernelOp::create(detached, stage.getLoc(), name,
-                                   FunctionType::get(b.getContext(), stage.getInputs().getTypes(),
-                                                     stage.getOutputs().getTypes()),
-                                   stage.getSchedule());
-    kernel.getBody().takeBody(stage.getBody());
-    FailureOr<LoweredKernel> lowered = [&] {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(frame.lowered.function);
-      return lowerKernel(kernel, b, frame.options);
-    }();
-    kernel->erase();
+  LogicalResult placeStage(FusedOp stage) {
+    FailureOr<LoweredKernel> lowered = lowerStage(frame, stage, number++);
     if (failed(lowered)) return failure();
     SmallVector<Value> arguments;
     for (Value input : stage.getInputs()) arguments.push_back(bufferOf(input));
@@ -125,6 +106,31 @@ private:
 
 } // namespace
 
-LogicalResult lowerStaged(KernelFrame &frame) { return StagedLowering(frame).run(); }
+FailureOr<LoweredKernel> lowerStage(KernelFrame &frame, FusedOp stage, unsigned number,
+                                    Attribute schedule) {
+  OpBuilder &b = frame.builder;
+  std::string name = (frame.kernel.getSymName() + "_stage" + llvm::Twine(number)).str();
+  OpBuilder detached(b.getContext());
+  auto kernel = KernelOp::create(detached, stage.getLoc(), name,
+                                 FunctionType::get(b.getContext(), stage.getInputs().getTypes(),
+                                                   stage.getOutputs().getTypes()),
+                                 schedule ? schedule : stage.getSchedule());
+  IRMapping map;
+  stage.getBody().cloneInto(&kernel.getBody(), map);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(frame.lowered.function);
+  FailureOr<LoweredKernel> lowered = lowerKernel(kernel, b, frame.options);
+  kernel->erase();
+  return lowered;
+}
+
+Value stageMemoryOf(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>()) value = reshape.getX();
+  return value;
+}
+
+LogicalResult lowerStaged(KernelFrame &frame) {
+  return frame.options.gpu ? lowerStagedOnGpu(frame) : StagedLowering(frame).run();
+}
 
 } // namespace sinter::codegen

@@ -1,4 +1,6 @@
 #include "sinter/ir/KernelKinds.h"
+#include "sinter/ir/Factors.h"
+#include "sinter/ir/Numerics.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -13,6 +15,11 @@ int64_t maxOperands(KernelKind kind, TargetAttr) { return kind == KernelKind::Up
 
 // A kernel keeps what it computes at one point in registers.
 static constexpr size_t maxOps = 160;
+
+// The products of a sum are each done in whole blocks along k of so many terms.
+static constexpr int64_t sumBlock = 64;
+// A launch's parameters have a tensor map for each of their operands.
+static constexpr size_t maxProducts = 8;
 
 // Elements of a contraction's result that one row of windows covers in a picture.
 static constexpr int64_t maxWindowLine = 512;
@@ -175,9 +182,9 @@ private:
     llvm_unreachable("a kind without a check");
   }
 
-  bool onlyElementOps(Operation *except = nullptr) {
+  bool onlyElementOps(ArrayRef<Operation *> except = {}) {
     for (Operation *op : body.ops) {
-      if (op == except || isElement(op)) continue;
+      if (is_contained(except, op) || isElement(op)) continue;
       if (isa<ContractionOpInterface>(op))
         return refuse(Refusal::second_contraction, word(op) + " is a contraction");
       if (fusionKind(op) == FusionKind::Scatter)
@@ -234,23 +241,82 @@ private:
   }
 
   bool checkContraction() {
-    Operation *contraction = nullptr;
+    SmallVector<Operation *> products;
     for (Operation *op : body.ops)
-      if (isa<ContractionOpInterface>(op)) {
-        if (contraction)
-          return refuse(Refusal::second_contraction, word(contraction) + " and " + word(op));
-        contraction = op;
-      }
-    if (!contraction) return refuse(Refusal::different_domain, "no contraction");
-    if (!onlyElementOps(contraction)) return false;
-    markAfter(contraction);
+      if (isa<ContractionOpInterface>(op)) products.push_back(op);
+    if (products.empty()) return refuse(Refusal::different_domain, "no contraction");
+    if (products.size() > 1) {
+      if (products.size() > maxProducts)
+        return refuse(Refusal::too_many_operands, Twine(products.size()) +
+                                                      " products that are added up, at most " +
+                                                      Twine(maxProducts));
+      if (std::optional<std::string> why = whyNotOneSum(products))
+        return refuse(Refusal::second_contraction,
+                      word(products[0]) + " and " + word(products[1]) + *why);
+    }
+    Operation *contraction = products.front();
+    if (!onlyElementOps(products)) return false;
+    markAfter(products);
     for (Value output : body.outputs)
-      if (Operation *def = output.getDefiningOp(); def != contraction && !after.contains(def))
+      if (Operation *def = output.getDefiningOp();
+          !is_contained(products, def) && !after.contains(def))
         return refuse(Refusal::different_domain, "an output that is made before the contraction");
     for (Operation *op : body.ops)
       if (after.contains(op) && fusionKind(op) == FusionKind::Window)
         return checkWindowEnd(contraction, op);
     return checkEpilogue(elements(contraction->getResult(0)), "contraction");
+  }
+
+  // Why these products are not added up as one longer product is; the words follow the names of two of them.
+  std::optional<std::string> whyNotOneSum(ArrayRef<Operation *> products) {
+    auto first = dyn_cast<MatmulOp>(products.front());
+    if (!first) return "";
+    if (!isSummedUp(products)) return "";
+    for (Operation *op : products) {
+      auto product = dyn_cast<MatmulOp>(op);
+      if (!product) return "";
+      if (product.getType() != first.getType() ||
+          product.getTransposeA() != first.getTransposeA() ||
+          product.getTransposeB() != first.getTransposeB() ||
+          declaredFactor(product.getLhs()) != declaredFactor(first.getLhs()) ||
+          declaredFactor(product.getRhs()) != declaredFactor(first.getRhs()) ||
+          elementOf(product.getLhs()) != elementOf(first.getLhs()) ||
+          elementOf(product.getRhs()) != elementOf(first.getRhs()))
+        return ", whose operands lie or are declared in different ways";
+      int64_t depth = product.getContractionDims().k.front();
+      if (depth % sumBlock)
+        return ", whose sums of " + std::to_string(depth) + " terms are no multiple of " +
+               std::to_string(sumBlock);
+    }
+    // Only here: what else keeps them apart says more.
+    if (isStrict(products.front())) return ": strict numerics adds up each sum by itself";
+    return std::nullopt;
+  }
+
+  // Whether the products' results become one value by additions, reshapes and widening casts, and nothing reads a
+  // part of that sum.
+  bool isSummedUp(ArrayRef<Operation *> products) {
+    llvm::SmallDenseMap<Value, unsigned> parts; // how many of the products each value adds up
+    for (Operation *op : body.ops) {
+      Value result = op->getResult(0);
+      unsigned count = is_contained(products, op);
+      for (Value operand : op->getOperands()) {
+        unsigned part = parts.lookup(operand);
+        if (part == 0 || part == products.size()) continue;
+        if (!addsUp(op) || !operand.hasOneUse() || is_contained(body.outputs, operand))
+          return false;
+        count += part;
+      }
+      if (count) parts[result] = count;
+      if (count == products.size()) return true;
+    }
+    return false;
+  }
+  static bool addsUp(Operation *op) {
+    if (auto cast = dyn_cast<CastOp>(op))
+      return isa<FloatType>(elementOf(cast.getX())) &&
+             computeType(elementOf(cast.getX())) == elementOf(cast.getResult());
+    return isa<AddOp, ReshapeOp>(op);
   }
 
   // Pointwise ops on the contraction's result, one pooling, pointwise ops on what it makes.

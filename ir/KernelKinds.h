@@ -79,17 +79,17 @@ int64_t maxOperands(KernelKind kind, TargetAttr target);
 ///  - row: the same, but reductions may follow each other through pointwise ops on the domain or the row
 ///    shape, broadcasts from rows to the domain and reshapes of rows; outputs of the domain or of a row
 ///    shape;
-///  - contraction: one contraction; element ops before it; after it pointwise ops and reshapes, which
-///    with it are the outputs, each with as many elements as its result. Or, after those, one pooling op
-///    whose windows do not overlap (WindowEnd), and pointwise ops and reshapes of its results: then the
-///    outputs are of its shape;
+///  - contraction: one contraction, or matrix products that are added up (not strict); element ops before; after
+///    it pointwise ops and reshapes, which with it are the outputs, each with as many elements as its result. Or,
+///    after those, one pooling op whose windows do not overlap (WindowEnd), and pointwise ops and reshapes of its
+///    results: then the outputs are of its shape;
 ///  - scatter: one op of kind Scatter with element ops before it; outputs are its results;
 ///  - attention: one op of kind Attention with element ops before it; outputs are its results;
 ///  - update: independent components (no value flows from one to another), each a pointwise kernel, or
 ///    sinter.segments;
 ///  - staged: sinter.fused ops of other kinds and reshapes between them. Where one reads another's results,
-///    each is done before the next begins, on one thread, and together they are little work; else they
-///    run side by side. CPU only;
+///    each is done before the next begins, on one thread, and together they are little work (CPU only); else they
+///    run side by side: on a GPU, contractions alone;
 ///  - scan: one op of kind Loop: a sinter.scan, sinter.while or sinter.cond;
 ///  - custom: anything.
 /// Splat constants may stand anywhere. An op "after" another is one that uses its result directly or

@@ -31,10 +31,14 @@ bool runInOrder(Block &stages) {
 
 std::optional<RefusedBecause> whyNotStages(ArrayRef<Stage> stages, bool inOrder, int64_t operands,
                                            TargetAttr target) {
-  if (!target || target.getKind() != "cpu")
+  bool isGpu = target && target.getKind() == "cuda";
+  if (!target || (isGpu ? inOrder : target.getKind() != "cpu"))
     return RefusedBecause{Refusal::no_such_kind, "stages run on one thread of a CPU"};
   int64_t work = 0;
   for (const Stage &stage : stages) {
+    if (isGpu && stage.kind != KernelKind::Contraction)
+      return RefusedBecause{Refusal::no_such_kind,
+                            "contractions alone run side by side in a launch of a GPU"};
     if (stage.kind == KernelKind::Staged || stage.kind == KernelKind::Scan ||
         stage.kind == KernelKind::Attention || stage.kind == KernelKind::Custom)
       return RefusedBecause{Refusal::is_output_of_other_kind,

@@ -1,4 +1,9 @@
 #include "sinter/codegen/contraction/ContractionElements.h"
+#include "sinter/codegen/contraction/PackedPlan.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace sinter::ir;
@@ -6,9 +11,15 @@ using namespace sinter::ir;
 namespace sinter::codegen {
 
 ContractionElements::ContractionElements(KernelFrame &frame) : frame(frame) {
-  for (Operation &each : frame.body())
-    if (auto found = dyn_cast<ContractionOpInterface>(each)) op = found;
+  int64_t terms = 0;
+  for (auto found : frame.body().getOps<ContractionOpInterface>()) {
+    int64_t depth = product(found.getContractionDims().k);
+    all.push_back({found, terms, depth});
+    terms += depth;
+  }
+  op = all.front().op;
   dims = op.getContractionDims();
+  if (isSum()) dims.k = {terms};
   // What pools after the contraction; pooling that feeds it comes before it.
   for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
     if (auto fusible = dyn_cast<FusibleOpInterface>(next);
@@ -50,7 +61,63 @@ ElementAddress ContractionElements::address(Elements &in, unsigned side, ValueRa
                            group(point, 3));
 }
 
+int64_t ContractionElements::commonDepth() const {
+  int64_t common = 0;
+  for (const Product &each : all) common = std::gcd(common, each.depth);
+  return common;
+}
+
+void ContractionElements::ofProduct(unsigned number, function_ref<void()> emit) const {
+  ContractionOpInterface outer = std::exchange(op, all[number].op);
+  bool wasChosen = std::exchange(isChosen, true);
+  emit();
+  op = outer;
+  isChosen = wasChosen;
+}
+
+void ContractionElements::bindSum(Elements &in, Value sum) const {
+  if (!isSum()) return in.bindValue(result(), in.rounded(sum, elementOf(result())));
+  // The additions behind the products are left as they are, with the whole sum in place of one of them. It is no
+  // part, so it is not rounded as one: the additions round.
+  Value zero = constantOf(frame.builder, frame.loc, sum.getType(), 0);
+  for (const Product &each : all) in.bindValue(each.op->getResult(0), zero);
+  in.bindValue(result(), sum);
+}
+
 Value ContractionElements::factor(Elements &in, unsigned side, ValueRange point) const {
+  if (!isSum() || isChosen) return factorOf(in, side, point);
+  if (!in.recorder) return factorOfAny(in, side, point);
+  Value last;
+  for (unsigned number = 0; number < all.size(); ++number)
+    ofProduct(number, [&] { last = factorOf(in, side, point); });
+  return last;
+}
+
+/// Of the product that k lies in, which is found out for each factor.
+Value ContractionElements::factorOfAny(Elements &in, unsigned side, ValueRange point) const {
+  OpBuilder &b = frame.builder;
+  Value k = point.back();
+  Value found = constantOf(b, frame.loc, in.valueType(accumulatorType()), 0);
+  for (auto [number, each] : llvm::enumerate(all)) {
+    SmallVector<Value> own(point);
+    own.back() = in.apply(b.getAffineDimExpr(0) - each.start, k);
+    auto isBelow = [&](int64_t limit) -> Value {
+      return arith::CmpIOp::create(b, frame.loc, arith::CmpIPredicate::slt, k,
+                                   frame.constant(limit));
+    };
+    Value inside = isBelow(each.start + each.depth);
+    if (each.start) {
+      Value before = isBelow(each.start);
+      inside = arith::SelectOp::create(b, frame.loc, before,
+                                       constantIntOf(b, frame.loc, b.getI1Type(), 0), inside);
+    }
+    ofProduct(number,
+              [&] { found = in.guarded(inside, found, [&] { return factorOf(in, side, own); }); });
+  }
+  return found;
+}
+
+Value ContractionElements::factorOf(Elements &in, unsigned side, ValueRange point) const {
   Value from = operand(side);
   Type scalar = computeType(elementOf(from));
   return in.forRun(scalar, point, [&](ValueRange at) -> Value {

@@ -41,13 +41,14 @@ void ContractionTiles::analyse() {
         extents, positions, [&](unsigned dim) { return groupOf[dim] == groupOf[dim + 1]; },
         b.getContext());
   };
+  depth = sizes[3];
   tilesM = llvm::divideCeil(sizes[1], tileM), tilesN = llvm::divideCeil(sizes[2], tileN);
   int64_t steps = llvm::divideCeil(sizes[3], tileK);
   stepsPerSplit = llvm::divideCeil(steps, splits);
   splits = llvm::divideCeil(steps, stepsPerSplit);
   for (unsigned side = 0; side < 2; ++side) analyseSide(side, extents, merge);
   end = merge(frame.trial(extents, [&](Elements &trial, ValueRange indices) {
-    trial.bindValue(points.result(), zero());
+    points.bindSum(trial, zero());
     points.store(trial, indices);
   }));
 }
@@ -172,11 +173,39 @@ ContractionTiles::Place ContractionTiles::placeOf(Elements &elements, const Side
   place.k = elements.apply(d(0) * (tileK / lanesK(side)) + d(1),
                            {step, side.alongK ? item.along : item.across});
   place.inside = both(place.cutMn ? below(place.mn, side.size / lanesMn(side)) : Value(),
-                      place.cutK ? below(place.k, sizes[3] / lanesK(side)) : Value());
+                      place.cutK ? below(place.k, depth / lanesK(side)) : Value());
   return place;
 }
 
+/// Steps of different products have nothing in common but their number.
+void ContractionTiles::ofStepsProduct(Elements &elements, Value step,
+                                      llvm::function_ref<void(unsigned, Value)> emit) {
+  if (!points.isSum()) return emit(0, step);
+  ArrayRef<ContractionElements::Product> products = points.products();
+  auto from = [&](auto &self, unsigned number) -> void {
+    int64_t first = products[number].start / tileK;
+    bool isLast = number + 1 == products.size();
+    auto own = [&] {
+      int64_t steps = stepsPerSplit * splits - first; // of the last, also those beyond its end
+      if (!isLast) steps = products[number].depth / tileK;
+      Value inside = arith::SubIOp::create(b, frame.loc, step, frame.constant(first));
+      elements.variable(inside, 0, steps - 1);
+      depth = products[number].depth;
+      points.ofProduct(number, [&] { emit(number, inside); });
+      depth = sizes[3];
+    };
+    if (isLast) return own();
+    onlyIf(below(step, products[number + 1].start / tileK), own, [&] { self(self, number + 1); });
+  };
+  from(from, 0);
+}
+
 void ContractionTiles::fetch(Elements &elements, unsigned number, Value step, Type stored) {
+  ofStepsProduct(elements, step,
+                 [&](unsigned, Value own) { fetchOwn(elements, number, own, stored); });
+}
+
+void ContractionTiles::fetchOwn(Elements &elements, unsigned number, Value step, Type stored) {
   Side &side = sides[number];
   overItems(elements, side, [&](Value turn, Item item) {
     Place place = placeOf(elements, side, step, item);
@@ -191,7 +220,7 @@ void ContractionTiles::fetch(Elements &elements, unsigned number, Value step, Ty
         [&] {
           Value mnIn =
               place.cutMn ? known(elements, place.mn, side.size / lanesMn(side)) : place.mn;
-          Value kIn = place.cutK ? known(elements, place.k, sizes[3] / lanesK(side)) : place.k;
+          Value kIn = place.cutK ? known(elements, place.k, depth / lanesK(side)) : place.k;
           fill([&](Value lane) {
             auto at = [&](Value index, int64_t lanes) {
               return lanes == 1 ? index : elements.apply(d(0) * lanes + d(1), {index, lane});
@@ -212,7 +241,7 @@ void ContractionTiles::finish(Elements &elements, Value sum, const Point &point,
     AffineExpr at = ((d(0) * sizes[0] + d(1)) * sizes[1] + d(2)) * sizes[2] + d(3);
     return store(sum, scratch, elements.apply(at, {split, point.batch, point.m, point.n}));
   }
-  elements.bindValue(points.result(), elements.rounded(sum, elementOf(points.result())));
+  points.bindSum(elements, sum);
   points.store(elements, originals(elements, end, point));
 }
 

@@ -26,7 +26,8 @@ protected:
     bool guarded = false;       // some elements do not exist: padding
     int64_t lanes = 1;          // neighbours that one thread takes at once
     int64_t rows = 0, size = 0; // of the tile and of the whole, along m or n
-    // Where all neighbours are words of `lanes` elements: the positions read, of (batch, m, n, k).
+    // Where all neighbours are words of `lanes` elements: the positions read, of (batch, m, n, k); of products that
+    // are added up one after another.
     std::vector<mlir::AffineExpr> positions;
     mlir::Value tile, stage; // in shared memory, and on the way there
   };
@@ -65,6 +66,9 @@ protected:
   Place placeOf(Elements &elements, const Side &side, mlir::Value step, Item item);
   int64_t lanesMn(const Side &side) const { return side.alongK ? 1 : side.lanes; }
   int64_t lanesK(const Side &side) const { return side.alongK ? side.lanes : 1; }
+  /// Calls `emit` for the product that step `step` is of, with the step's number in that; `emit` gets the product's.
+  void ofStepsProduct(Elements &elements, mlir::Value step,
+                      llvm::function_ref<void(unsigned, mlir::Value)> emit);
   /// Reads a side's tile of step `step` into the threads' own arrays, whose elements are of `stored` type.
   void fetch(Elements &elements, unsigned number, mlir::Value step, mlir::Type stored);
 
@@ -82,6 +86,7 @@ protected:
   const ContractionElements &points;
   std::array<unsigned, 5> first; // original loop where batch, m, n, k start, and their end
   llvm::SmallVector<int64_t> sizes{1, 1, 1, 1}; // of the groups
+  int64_t depth = 1;                            // along k, of the product being emitted
   Side sides[2];
   MergedDims end; // loops that the results walk through as one
 
@@ -99,6 +104,7 @@ private:
   mlir::ValueRange slice(mlir::ValueRange all, unsigned group) {
     return all.slice(first[group], first[group + 1] - first[group]);
   }
+  void fetchOwn(Elements &elements, unsigned number, mlir::Value step, mlir::Type stored);
   mlir::LogicalResult runSplit();
 };
 

@@ -27,7 +27,7 @@ public:
         frame.trial(extents, [&](Elements &trial, ValueRange indices) {
           points.factor(trial, 0, indices);
           points.factor(trial, 1, indices);
-          trial.bindValue(points.result(), constantOf(b, frame.loc, points.accumulatorType(), 0));
+          points.bindSum(trial, constantOf(b, frame.loc, points.accumulatorType(), 0));
           points.store(trial, indices);
         });
     merged = mergeDims(
@@ -36,13 +36,13 @@ public:
     ArrayRef<int64_t> keptExtents = ArrayRef(merged.extents).take_front(keptMerged);
     ArrayRef<int64_t> sumExtents = ArrayRef(merged.extents).drop_front(keptMerged);
     auto elements = frame.elements();
-    Type accumulator = points.accumulatorType(), declared = elementOf(points.result());
+    Type accumulator = points.accumulatorType();
     emitParallelNest(frame, *elements, keptExtents, /*vectorize=*/true, product(sumExtents),
                      [&](ValueRange point, int64_t) {
                        Value zero = constantOf(b, frame.loc, elements->valueType(accumulator), 0);
                        Value sum =
                            overTerms(*elements, sumExtents, SmallVector<Value>(point), zero, 0);
-                       elements->bindValue(points.result(), elements->rounded(sum, declared));
+                       points.bindSum(*elements, sum);
                        SmallVector<Value> all(point);
                        all.append(sumExtents.size(), elements->index(0));
                        points.store(*elements, originals(*elements, all));

@@ -77,10 +77,16 @@ private:
     return std::max(slots * (tileM + tileN) * tileK * bytes, tileM * (tileN + sumsExtra) * 4);
   }
 
-  /// The kernel's input that a side is copied from, or null.
-  Value copiedFrom(unsigned side) {
-    if (sides[side].lanes != word || sides[side].positions.size() != 1) return nullptr;
-    Value source = points.operand(side);
+  /// The kernel's inputs that a side is copied from, one for each product, or none.
+  SmallVector<Value> copiedFrom(unsigned side) {
+    size_t count = points.products().size();
+    if (sides[side].lanes != word || sides[side].positions.size() != count) return {};
+    SmallVector<Value> sources;
+    for (unsigned number = 0; number < count; ++number)
+      points.ofProduct(number, [&] { sources.push_back(sourceOf(points.operand(side))); });
+    return llvm::is_contained(sources, Value()) ? SmallVector<Value>() : sources;
+  }
+  Value sourceOf(Value source) {
     while (Operation *def =
                source.getDefiningOp()) { // what is only named or widened lies there as it was
       if (!isa<ReshapeOp>(def) && !(isa<CastOp>(def) && elementOf(def->getOperand(0)) == number))
@@ -116,12 +122,17 @@ private:
   }
 
   void copy(Elements &elements, unsigned side, Value step, Value slot) {
+    ofStepsProduct(elements, step, [&](unsigned product, Value own) {
+      copyOwn(elements, side, product, own, slot);
+    });
+  }
+  void copyOwn(Elements &elements, unsigned side, unsigned product, Value step, Value slot) {
     const Side &own = sides[side];
     overItems(elements, own, [&](Value, Item item) {
       Place place = placeOf(elements, own, step, item);
       Value mn = elements.apply(d(0) * lanesMn(own), place.mn),
             k = elements.apply(d(0) * lanesK(own), place.k), none = elements.index(0);
-      Value from = elements.apply(own.positions[0],
+      Value from = elements.apply(own.positions[product],
                                   {batch, side == 0 ? mn : none, side == 1 ? mn : none, k});
       Value to = placeInTile(elements, own, slot, item.across, item.along);
       Value count; // beyond the matrix nothing is read, and zeros are written
@@ -129,7 +140,8 @@ private:
         count = arith::SelectOp::create(b, frame.loc, place.inside, frame.constant(word),
                                         frame.constant(0));
       nvgpu::DeviceAsyncCopyOp::create(b, frame.loc, tokenType(), own.tile, ValueRange(to),
-                                       copied[side], ValueRange(from), b.getIndexAttr(word), count,
+                                       copied[side][product], ValueRange(from),
+                                       b.getIndexAttr(word), count,
                                        /*bypassL1=*/b.getUnitAttr());
     });
   }
@@ -226,7 +238,7 @@ private:
   void emitTiles(Elements &elements, Value scratch) override {
     for (unsigned side : {0u, 1u}) copied[side] = copiedFrom(side);
     // What goes through registers travels beside the products: two slots do.
-    bool copies = copied[0] || copied[1];
+    bool copies = !copied[0].empty() || !copied[1].empty();
     slots = copies ? std::min(stages, std::max<int64_t>(2, stepsPerSplit)) : 2;
     placeBlock(elements);
     int64_t warpsN = tileN / warpN;
@@ -239,7 +251,7 @@ private:
     sums = array({warpM / unit, warpN / columns}, sumType);
     left = array({warpM / unit}, fragmentType(4));
     for (unsigned side : {0u, 1u})
-      if (!copied[side])
+      if (copied[side].empty())
         sides[side].stage = array(
             {int64_t(llvm::divideCeil(itemsOf(sides[side]), threads)), sides[side].lanes}, number);
     Value nothing = arith::ConstantOp::create(b, frame.loc, b.getZeroAttr(sumType));
@@ -270,7 +282,7 @@ private:
                  Value step = elements.apply(d(0) * stepsPerSplit + d(1), {split, inside});
                  slot = elements.apply(d(0) % slots, inside);
                  for (unsigned side : {0u, 1u})
-                   if (copied[side])
+                   if (!copied[side].empty())
                      copy(elements, side, step, slot);
                    else
                      fetch(elements, side, step, number);
@@ -283,10 +295,10 @@ private:
                                                      frame.constant(slots - 1));
                onlyIf(started,
                       [&] { multiply(elements, elements.apply((d(0) + 1) % slots, turn)); });
-               if (!copied[0] || !copied[1])
+               if (copied[0].empty() || copied[1].empty())
                  onlyIf(more, [&] {
                    for (unsigned side : {0u, 1u})
-                     if (!copied[side])
+                     if (copied[side].empty())
                        put(elements, sides[side], elements.apply(d(0) % slots, turn));
                  });
                return next;
@@ -360,7 +372,7 @@ private:
   int64_t warpM = 0, warpN = 0; // of a warp
 
   // Of the kernel being emitted.
-  Value copied[2]; // where a side is copied from; null: through registers
+  SmallVector<Value> copied[2]; // where each product's side is copied from; none: through registers
   Value lane, warpRow, warpColumn, sums, left, finished;
 };
 

@@ -31,6 +31,7 @@ protected:
   void emitUnit(Value unit);
   void emitColumns(Value outer);
   void overBlocks(llvm::function_ref<void()> body);
+  void ofBlocksProduct(llvm::function_ref<void()> pack);
 
   // Panels.
   virtual void packRows();

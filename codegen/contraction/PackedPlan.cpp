@@ -65,7 +65,7 @@ void PackedPlan::analyse() {
         extents, [&](Elements &trial, ValueRange indices) { points.factor(trial, side, indices); });
   endPositions = frame.trial(extents, [&](Elements &trial, ValueRange indices) {
     if (points.window) return points.recordResult(trial, indices);
-    trial.bindValue(points.result(), constantOf(b, frame.loc, type, 0));
+    points.bindSum(trial, constantOf(b, frame.loc, type, 0));
     points.store(trial, indices);
   });
   std::vector<AffineExpr> positions = endPositions;
@@ -344,7 +344,7 @@ void PackedPlan::chooseUnits() {
     }
     units = next;
   }
-  resident = packs && fit(rowsPerUnit);
+  resident = packs && !points.isSum() && fit(rowsPerUnit);
   if (resident)
     while (outerPerUnit < outerColumns && units / outerPerUnit >= 2 * enoughUnits)
       outerPerUnit *= 2;
@@ -368,11 +368,15 @@ void PackedPlan::chooseK() {
   ArrayRef<int64_t> k = groups[3].extents;
   kInnerFirst = k.size();
   kInner = 1;
-  while (kInnerFirst > 0 && kInner * k[kInnerFirst - 1] <= mostK) kInner *= k[--kInnerFirst];
+  while (!points.isSum() && kInnerFirst > 0 && kInner * k[kInnerFirst - 1] <= mostK)
+    kInner *= k[--kInnerFirst];
   kOuter = product(k.take_front(kInnerFirst));
   kPerBlock = std::max<int64_t>(1, mostK / kInner);
   kPerBlock = llvm::divideCeil(kOuter, llvm::divideCeil(kOuter, kPerBlock));
   if (kInner == 1 && kOuter > kPerBlock) kPerBlock = llvm::alignTo(kPerBlock, onTiles ? 2 * W : W);
+  if (points.isSum()) // a block is of one product
+    for (kPerBlock = std::min(mostK, points.commonDepth()); points.commonDepth() % kPerBlock;)
+      --kPerBlock;
   if (kInnerFirst == k.size() && k.size() > 1) { // blocks inside one line of the last dimension
     int64_t inside = kPerBlock;
     while (k.back() % inside) --inside;
@@ -438,13 +442,17 @@ OperandBox PackedPlan::makeBox(unsigned side, const LoopGroup &own, unsigned cut
 /// Whether broadcasts may read the row side's operand where it is: of the sums' type in memory, one
 /// element after the other along k, rows not so far apart that a tile's all fall into few sets of L1.
 bool PackedPlan::readsRowsDirectly() {
-  Value operand = points.operand(rowSide);
-  while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
-  if (!isa<BlockArgument>(operand) || elementOf(operand) != type || !rowsAlongK ||
-      !rowsWalkKAsOne || sidePositions[rowSide].size() != 1)
+  if (!rowsAlongK || !rowsWalkKAsOne || sidePositions[rowSide].size() != points.products().size())
     return false;
-  int64_t rowBytes = groups[3].size() * type.getIntOrFloatBitWidth() / 8;
-  return rows.size() <= tileRows || rowBytes % 4096 != 0;
+  for (auto [number, product] : llvm::enumerate(points.products())) {
+    Value operand;
+    points.ofProduct(number, [&] { operand = points.operand(rowSide); });
+    while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
+    if (!isa<BlockArgument>(operand) || elementOf(operand) != type) return false;
+    int64_t rowBytes = product.depth * type.getIntOrFloatBitWidth() / 8;
+    if (rows.size() > tileRows && rowBytes % 4096 == 0) return false;
+  }
+  return true;
 }
 
 } // namespace sinter::codegen

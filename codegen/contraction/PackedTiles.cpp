@@ -169,7 +169,7 @@ void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64
                     ? Value(vector::LoadOp::create(b, frame.loc,
                                                    VectorType::get(runWidth, plan.type), sums, at))
                     : Value(memref::LoadOp::create(b, frame.loc, sums, at));
-    elements->bindValue(points.result(), elements->rounded(sum, elementOf(points.result())));
+    points.bindSum(*elements, sum);
     points.store(*elements, point(rowPoint, columnIndices(column), {}));
   });
 }

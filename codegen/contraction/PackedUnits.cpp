@@ -85,11 +85,32 @@ void PackedEmitter::overBlocks(llvm::function_ref<void()> body) {
   });
 }
 
+/// What `pack` emits for the product that the block of k lies in, with k counted from its start.
+void PackedEmitter::ofBlocksProduct(llvm::function_ref<void()> pack) {
+  if (!points.isSum()) return pack();
+  Value first = kBase;
+  for (auto [number, each] : llvm::enumerate(points.products())) {
+    Value own = subtract(first, constant(each.start));
+    // Blocks before the product's start are far beyond its end, as unsigned numbers.
+    onlyIf(compare(arith::CmpIPredicate::ult, own, constant(each.depth)), [&] {
+      kBase = add(own, constant(0));
+      elements->variable(kBase, 0, each.depth - 1);
+      points.ofProduct(number, pack);
+    });
+  }
+  kBase = first;
+}
+
 /// A unit's rows and columns at one point of the outer columns.
 void PackedEmitter::emitColumns(Value outer) {
   outerPoint = delinearized(outer, ArrayRef(plan.columns.extents).take_front(plan.suffixFirst));
   auto compute = [&] {
-    packColumns();
+    if (plan.direct) // tiles read rows of their own product
+      return ofBlocksProduct([&] {
+        packColumns();
+        tiles();
+      });
+    ofBlocksProduct([&] { packColumns(); });
     tiles();
   };
   auto overK = [&](llvm::function_ref<void()> body) {
@@ -109,7 +130,7 @@ void PackedEmitter::emitColumns(Value outer) {
       if (points.window) finishWindows();
     });
   overK([&] {
-    packRows();
+    ofBlocksProduct([&] { packRows(); });
     overBlocks(compute);
   });
   if (points.window) overBlocks([&] { finishWindows(); });

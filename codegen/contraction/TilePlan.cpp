@@ -118,7 +118,7 @@ void PackedPlan::chooseTileUnits() {
   }
   int64_t l2 = std::min<int64_t>(frame.options.l2Bytes, 2 << 20);
   int64_t fit = l2 * 9 / 16 / (2 * (groups[3].size() + 4 * W));
-  resident = direct || (!rowsBoxed && fit >= std::min<int64_t>(m, 128));
+  resident = direct || (!rowsBoxed && !points.isSum() && fit >= std::min<int64_t>(m, 128));
   // A box has whole channels.
   int64_t channel = rowsBoxed ? product(ArrayRef(rows.extents).drop_front()) : 1;
   int64_t rowMultiple = rowsBoxed ? channel : W;

@@ -49,16 +49,26 @@ LogicalResult WarpgroupEmitter::run() {
 // --- Operands.
 
 bool WarpgroupEmitter::describe(unsigned side) {
+  size_t count = points.products().size();
+  if (sides[side].lanes != bulkElements || sides[side].positions.size() != count) return false;
+  bool all = true;
+  for (unsigned product = 0; product < count; ++product)
+    points.ofProduct(product, [&] { all &= describe(side, product); });
+  return all;
+}
+
+bool WarpgroupEmitter::describe(unsigned side, unsigned product) {
   const Side &own = sides[side];
-  if (own.lanes != bulkElements || own.positions.size() != 1) return false;
   Value source = points.operand(side);
   while (auto reshape = source.getDefiningOp<ReshapeOp>()) source = reshape.getX();
   auto argument = dyn_cast<BlockArgument>(source);
   if (!argument) return false;
   unsigned mn = side + 1;
-  auto tensor = BulkTensor::of(own.positions[0], sizes, own.alongK ? 3 : mn, own.alongK ? mn : 3,
-                               argument.getArgNumber());
-  if (tensor) tensors[side] = *tensor;
+  SmallVector<int64_t> extents(sizes);
+  extents[3] = points.products()[product].depth;
+  auto tensor = BulkTensor::of(own.positions[product], extents, own.alongK ? 3 : mn,
+                               own.alongK ? mn : 3, argument.getArgNumber());
+  if (tensor) tensors[side].push_back(*tensor);
   return tensor.has_value();
 }
 
@@ -72,7 +82,7 @@ bool WarpgroupEmitter::describeResult() {
   });
   if (position.size() != 1) return false;
   auto tensor = BulkTensor::of(position[0], sizes, 2, 1, frame.body().getNumArguments());
-  if (tensor) tensors[2] = *tensor;
+  if (tensor) tensors[2] = {*tensor};
   return tensor.has_value();
 }
 

@@ -44,6 +44,7 @@ private:
   // --- What is copied (WarpgroupContraction.cpp).
 
   bool describe(unsigned side);
+  bool describe(unsigned side, unsigned product);
   bool describeResult();
   void chooseCluster(int64_t blocks);
   /// The side whose tile the blocks of a cluster share: rhs where their tiles are neighbours along m.
@@ -101,7 +102,7 @@ private:
   void makeBarriers(Elements &elements);
   void syncBlocks();
   void produce(Elements &elements);
-  void sendFor(Elements &elements, unsigned side, Value step, Value slot);
+  void sendFor(Elements &elements, unsigned side, unsigned product, Value step, Value slot);
   void consume(Elements &elements);
   /// Says that this warp is done with a slot.
   void release(Value slot);
@@ -127,10 +128,12 @@ private:
   bool alongM = true;       // their tiles are neighbours along m, else along n
   bool sumsInParts = false; // the blocks of a cluster have the same tile, and parts of k
   bool leavesInBulk = false;
-  BulkTensor tensors[3]; // of both sides, and of the result where that leaves in bulk
+  // Of both sides of each product, and of the result where that leaves in bulk.
+  llvm::SmallVector<BulkTensor, 1> tensors[3];
 
   // Of the kernel being emitted.
-  Value maps[3], tiles[2], staging, leaving, full, empty, sums;
+  llvm::SmallVector<Value, 1> maps[3];
+  Value tiles[2], staging, leaving, full, empty, sums;
   Value member; // this block's number in its cluster
   // Of a thread that multiplies: its number among these, its warpgroup's, its own in that and in its warp, whether it tells
   // a block that its warp is done with a slot.

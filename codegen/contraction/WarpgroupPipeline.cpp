@@ -110,10 +110,11 @@ void WarpgroupEmitter::emit(Elements &elements) {
   elements.variable(thread, 0, frame.lowered.block - 1);
   markAligned();
   for (unsigned side : {0u, 1u})
-    maps[side] = tensors[side].addMap(frame.lowered.function, edge, edge, /*swizzle=*/3);
+    for (const BulkTensor &tensor : tensors[side])
+      maps[side].push_back(tensor.addMap(frame.lowered.function, edge, edge, /*swizzle=*/3));
   if (leavesInBulk) {
-    maps[2] = tensors[2].addMap(frame.lowered.function, edge, chunk, /*swizzle=*/0);
-    frame.lowered.function.setArgAttr(tensors[2].argument, writtenAttr, b.getUnitAttr());
+    maps[2] = {tensors[2][0].addMap(frame.lowered.function, edge, chunk, /*swizzle=*/0)};
+    frame.lowered.function.setArgAttr(tensors[2][0].argument, writtenAttr, b.getUnitAttr());
   }
   divideShared();
   sums = array({edge * tileN / warpgroup}, b.getF32Type());
@@ -162,13 +163,17 @@ void WarpgroupEmitter::produce(Elements &elements) {
       else
         barrierCall("barrierWait", {empty, slot, flipped(parity)});
       barrierCall("barrierExpect", {full, slot, constant(slotBytes())});
-      for (unsigned side : {0u, 1u}) sendFor(elements, side, step, slot);
+      if (sumsInParts) step = elements.apply(d(0) * stepsPerSplit + d(1), {member, step});
+      ofStepsProduct(elements, step, [&](unsigned product, Value own) {
+        for (unsigned side : {0u, 1u}) sendFor(elements, side, product, own, slot);
+      });
     });
   });
 }
 
 /// Of a side that blocks share, each sends for its own part, to all of them.
-void WarpgroupEmitter::sendFor(Elements &elements, unsigned side, Value step, Value slot) {
+void WarpgroupEmitter::sendFor(Elements &elements, unsigned side, unsigned product, Value step,
+                               Value slot) {
   int64_t blocks = tileElements(side) / blockElements,
           owned = isShared(side) ? blocks / cluster : blocks;
   Value tile = side == 0 ? blockM : blockN;
@@ -177,12 +182,12 @@ void WarpgroupEmitter::sendFor(Elements &elements, unsigned side, Value step, Va
     if (isShared(side)) i = elements.apply(d(0) * owned + d(1), {member, i});
     Value to = elements.apply(d(0) * tileElements(side) + d(1) * blockElements, {slot, i});
     Value mn = elements.apply(d(0) * (blocks * edge) + d(1) * edge, {tile, i}),
-          k = sumsInParts ? elements.apply((d(0) * stepsPerSplit + d(1)) * tileK, {member, step})
-                          : elements.apply(d(0) * tileK, step);
+          k = elements.apply(d(0) * tileK, step);
     bool alongK = sides[side].alongK;
-    Value ofBatch = tensors[side].batches > 1 ? batch : constant(0);
-    SmallVector<Value> operands{tiles[side],     to,     maps[side], full, slot, alongK ? k : mn,
-                                alongK ? mn : k, ofBatch};
+    Value ofBatch = tensors[side][product].batches > 1 ? batch : constant(0);
+    SmallVector<Value> operands{
+        tiles[side],     to,     maps[side][product], full, slot, alongK ? k : mn,
+        alongK ? mn : k, ofBatch};
     if (isShared(side))
       clusterCall(everywhere, operands);
     else

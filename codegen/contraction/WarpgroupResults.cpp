@@ -11,7 +11,7 @@ namespace sinter::codegen {
 /// Whether anything but the result itself lies along a loop behind the products.
 bool WarpgroupEmitter::readsAlong(unsigned loop) {
   std::vector<AffineExpr> touched = frame.trial(sizes, [&](Elements &trial, ValueRange at) {
-    trial.bindValue(points.result(), zero());
+    points.bindSum(trial, zero());
     points.store(trial, originals(trial, end, {at[0], at[1], at[2], {}}));
   });
   return llvm::count_if(touched, [&](AffineExpr place) { return dependsOn(place, loop); }) > 1;
@@ -83,7 +83,7 @@ void WarpgroupEmitter::sendResults(Elements &elements, Value part) {
         n = elements.apply(d(0) * tileN + d(1) * chunk, {blockN, part}),
         from = elements.apply(d(0) * leavingElements, group);
   call("bulkStore", "sinter/bulk.cuh",
-       {maps[2], leaving, from, n, m, tensors[2].batches > 1 ? batch : constant(0)});
+       {maps[2][0], leaving, from, n, m, tensors[2][0].batches > 1 ? batch : constant(0)});
   call("bulkCommit", "sinter/bulk.cuh", {});
 }
 

@@ -155,6 +155,8 @@ std::string comment(ir::KernelOp kernel, const LoweredKernel &lowered) {
     for (Operation &op : block.without_terminator()) {
       if (auto segments = dyn_cast<ir::SegmentsOp>(op))
         self(self, segments.getBody().front());
+      else if (auto stage = dyn_cast<ir::FusedOp>(op))
+        self(self, stage.getBody().front());
       else if (!isa<ir::ConstantOp>(op))
         text += " " + op.getName().stripDialect().str();
     }

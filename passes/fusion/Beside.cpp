@@ -1,5 +1,7 @@
 #include "sinter/passes/fusion/Beside.h"
 
+#include "sinter/ir/Numerics.h"
+#include "sinter/passes/fusion/ContractionSchedule.h"
 #include "sinter/passes/fusion/CostModel.h"
 
 #include <optional>
@@ -211,12 +213,13 @@ public:
       if (!mayJoin(group) || contractionsOf(group) == 0) continue;
       for (unsigned other : groups.siblingsOf(group)) {
         if (!mayJoin(other) || contractionsOf(other) == 0 ||
-            contractionsOf(group) + contractionsOf(other) > maxContractions)
+            contractionsOf(group) + contractionsOf(other) > mostContractions())
           continue;
         bool inOrder = liveness.placeOf(group) < liveness.placeOf(other);
         unsigned earlier = inOrder ? group : other, later = inOrder ? other : group;
         if (liveness.placeOf(later) - liveness.placeOf(earlier) > maxDistance ||
-            !liveness.mergesWithin(earlier, later, /*apply=*/false) || !fit(group, other))
+            !liveness.mergesWithin(earlier, later, /*apply=*/false) || !fit(group, other) ||
+            !isWorthOneLaunch(group, other))
           continue;
         liveness.mergesWithin(earlier, later, /*apply=*/true);
         groups.mergeAsStages(group, other);
@@ -228,7 +231,12 @@ private:
   static constexpr int64_t littleBytes = 1 << 16;
   static constexpr unsigned maxDistance =
       8; // groups between them; what is moved waits for its readers
-  static constexpr unsigned maxContractions = 3; // each keeps its panels on the thread's stack
+  bool isForGpu() const {
+    TargetAttr target = targetOf(groups.function());
+    return target && target.getKind() == "cuda";
+  }
+  // On a CPU each keeps its panels on the thread's stack; on a GPU each has tensor maps among the parameters.
+  unsigned mostContractions() const { return isForGpu() ? 8 : 3; }
 
   bool mayJoin(unsigned group) const {
     return groups.isKernel(group) && !groups[group].update && !groups.runInOrder(group);
@@ -237,6 +245,26 @@ private:
   bool fit(unsigned a, unsigned b) const {
     return !groups.connected(a, b) && !groups.whyNotStages({a, b}) &&
            !groups.wouldCreateCycle(a, b);
+  }
+
+  // On a GPU blocks of one launch are alike and sums are not cut into parts, which may cost more than a launch.
+  bool isWorthOneLaunch(unsigned a, unsigned b) const {
+    if (!isForGpu()) return true;
+    std::optional<LaunchPrediction> both = predicted({a, b}), one = predicted(a),
+                                    other = predicted(b);
+    if (!both || both->cycles >= one->cycles + other->cycles) return false;
+    return !isStrict(groups.function()) || (addUpAlike(*one, *both) && addUpAlike(*other, *both));
+  }
+  std::optional<LaunchPrediction> predicted(ArrayRef<unsigned> which) const {
+    std::vector<Products> stages;
+    for (const Stage &stage : groups.stagesOf(which)) stages.emplace_back(stage.body);
+    return predictLaunch(stages, targetOf(groups.function()));
+  }
+  // By one unit, along k from its start.
+  static bool addUpAlike(const LaunchPrediction &x, const LaunchPrediction &y) {
+    ContractionScheduleAttr a = x.schedule, b = y.schedule;
+    return a.getSplitK() == b.getSplitK() && (a.getStages() > 0) == (b.getStages() > 0) &&
+           (a.getTileM() > 1) == (b.getTileM() > 1);
   }
 
   // The one group but updates that reads what `group` makes, if that is scalars alone.
@@ -267,9 +295,14 @@ private:
     });
   }
 
+  // Of a CPU's launch stages that are contractions, though they add up several; of a GPU's, products.
   unsigned contractionsOf(unsigned group) const {
-    return llvm::count_if(groups[group].ops,
-                          [](Operation *op) { return isa<ContractionOpInterface>(op); });
+    auto isProduct = [](Operation *op) { return isa<ContractionOpInterface>(op); };
+    auto multiplies = [&](ArrayRef<Operation *> ops) { return llvm::any_of(ops, isProduct); };
+    if (isForGpu()) return llvm::count_if(groups[group].ops, isProduct);
+    if (groups[group].kind != KernelKind::Staged) return multiplies(groups[group].ops);
+    return llvm::count_if(groups[group].parts,
+                          [&](const Group::Part &part) { return multiplies(part.ops); });
   }
 
   Groups &groups;

@@ -201,10 +201,17 @@ bool fits(const MatrixTile &tile, TargetAttr target, double bytes) {
   return shared <= target.getLargeSharedBytes() && tile.threads <= target.getMaxThreads();
 }
 
-/// Null where no tile fits.
-ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr target) {
+struct Choice {
+  ContractionScheduleAttr schedule; // null where no tile fits
+  double cycles = 0;
+};
+
+/// For products that one kernel adds up, or whose tiles are of one launch: those have one kind of block, so that their
+/// sums have no parts (`mostSplits` is 1), and none are of clusters.
+Choice chooseMatrix(ArrayRef<ContractionOpInterface> ops, bool inMemory, const Sizes &sizes,
+                    int64_t mostSplits, TargetAttr target) {
+  ContractionOpInterface op = ops.front();
   ContractionDims dims = op.getContractionDims();
-  Sizes sizes = sizesOf(dims);
   double perLhs = instructionsOf(dims.m, dims.k), perRhs = instructionsOf(dims.n, dims.k),
          processors = multiprocessorsOf(target), best = 0;
   MatrixTile chosen{};
@@ -212,7 +219,7 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
   for (MatrixTile tile : tilesOfUnits) {
     if (sizes.k <= 16) tile.k = 16;
     if (!fits(tile, target, bytesOf(op))) continue;
-    for (int64_t splits = 1; splits <= 64; splits *= 2) {
+    for (int64_t splits = 1; splits <= mostSplits; splits *= 2) {
       bool worthwhile = sizes.k / splits >= 4 * tile.k &&
                         splits * sizes.batch * sizes.m * sizes.n * 4 <= (8 << 20);
       if (splits > 1 && !worthwhile) break;
@@ -222,22 +229,72 @@ ContractionScheduleAttr matrixSchedule(ContractionOpInterface op, TargetAttr tar
       best = cycles, chosen = tile, splitK = splits;
     }
   }
-  if (suitsWarpgroups(op, target))
+  if (inMemory && llvm::all_of(ops, [&](auto each) { return suitsWarpgroups(each, target); })) {
     for (const MatrixTile &tile : tilesOfWarpgroups) {
-      if (!suitsWarpgroups(tile, sizes, processors)) continue;
+      if (!suitsWarpgroups(tile, sizes, processors) ||
+          (mostSplits == 1 && tile.threads > threadsOfWarpgroups))
+        continue;
       double cycles = warpgroupCyclesOf(tile, sizes, processors);
       if (best != 0 && cycles >= best) continue;
       best = cycles, chosen = tile, splitK = 1;
     }
-  if (suitsWarpgroups(op, target))
     for (int64_t parts : {2, 4, 8}) {
       double cycles = partsCyclesOf(parts, sizes, processors);
-      if (cycles == 0 || (best != 0 && cycles >= best)) continue;
+      if (parts > mostSplits || cycles == 0 || (best != 0 && cycles >= best)) continue;
       best = cycles, chosen = tileOfParts, chosen.threads *= parts, splitK = parts;
     }
-  if (best == 0) return nullptr;
-  return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
-                                      chosen.threads, mostMatrixStages);
+  }
+  if (best == 0) return {};
+  return {ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
+                                       chosen.threads, mostMatrixStages),
+          best};
+}
+
+Choice choose(ArrayRef<ContractionOpInterface> ops, bool inMemory, const Sizes &sizes,
+              int64_t mostSplits, TargetAttr target) {
+  ContractionOpInterface op = ops.front();
+  auto [batch, m, n, k] = sizes;
+  int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
+  double processors = multiprocessorsOf(target), best = 0;
+  // So little work, or so little to share, that tiles would be mostly empty.
+  if (batch * m * n * k <= 1024 || k < 4)
+    return {ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0), startAndEnd};
+  if (suitsMatrixUnit(op, target))
+    if (Choice choice = chooseMatrix(ops, inMemory, sizes, mostSplits, target); choice.schedule)
+      return choice;
+  Tile chosen{};
+  int64_t splitK = 1;
+  for (const Tile &tile : tiles) {
+    int64_t stages = k > tile.k ? 2 : 1;
+    if (stages * tile.k * (tile.m + tile.n + 8) * bytes > target.getSharedBytes() ||
+        tile.threads > target.getMaxThreads())
+      continue;
+    if (bytes > 4 && tile.m * tile.n / tile.threads > 16) continue; // two registers a sum
+    for (int64_t splits = 1; splits <= mostSplits; splits *= 2) {
+      bool worthwhile = k / splits >= 8 * tile.k && splits * batch * m * n * bytes <= (8 << 20);
+      if (splits > 1 && !worthwhile) break;
+      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch), double(splits),
+                               double(bytes), processors);
+      if (best != 0 && cycles >= best) continue;
+      best = cycles, chosen = tile, splitK = splits;
+    }
+  }
+  return {ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
+                                       chosen.threads, 0),
+          best};
+}
+
+constexpr int64_t mostSplits = 64;
+
+/// Of products that are added up: as one with all their terms.
+Sizes sizesOf(ArrayRef<ContractionOpInterface> products) {
+  Sizes sizes{0, 0, 0, 0};
+  for (ContractionOpInterface product : products) {
+    int64_t k = sizes.k;
+    sizes = sizesOf(product.getContractionDims());
+    sizes.k += k;
+  }
+  return sizes;
 }
 
 } // namespace
@@ -270,7 +327,7 @@ void addAlternatives(ModuleOp module, unsigned count) {
   for (auto kernel : module.getOps<KernelOp>()) {
     auto chosen = dyn_cast<ContractionScheduleAttr>(kernel.getSchedule());
     auto ops = kernel.getBody().front().getOps<ContractionOpInterface>();
-    if (!chosen || chosen.getStages() == 0 || ops.empty()) continue;
+    if (!chosen || chosen.getStages() == 0 || !llvm::hasSingleElement(ops)) continue;
     ContractionOpInterface op = *ops.begin();
     TargetAttr target = targetOf(kernel);
     SmallVector<std::pair<double, ContractionScheduleAttr>> ranked;
@@ -301,34 +358,61 @@ void addAlternatives(ModuleOp module, unsigned count) {
   }
 }
 
-ContractionScheduleAttr contractionSchedule(ContractionOpInterface op, TargetAttr target) {
-  auto [batch, m, n, k] = sizesOf(op.getContractionDims());
-  int64_t bytes = computeType(elementOf(op->getResult(0))).getIntOrFloatBitWidth() / 8;
-  // So little work, or so little to share, that tiles would be mostly empty.
-  if (batch * m * n * k <= 1024 || k < 4)
-    return ContractionScheduleAttr::get(op.getContext(), 1, 1, 1, 1, 256, 0);
-  double processors = multiprocessorsOf(target), best = 0;
-  if (suitsMatrixUnit(op, target))
-    if (auto schedule = matrixSchedule(op, target)) return schedule;
-  Tile chosen{};
-  int64_t splitK = 1;
-  for (const Tile &tile : tiles) {
-    int64_t stages = k > tile.k ? 2 : 1;
-    if (stages * tile.k * (tile.m + tile.n + 8) * bytes > target.getSharedBytes() ||
-        tile.threads > target.getMaxThreads())
-      continue;
-    if (bytes > 4 && tile.m * tile.n / tile.threads > 16) continue; // two registers a sum
-    for (int64_t splits = 1; splits <= 64; splits *= 2) {
-      bool worthwhile = k / splits >= 8 * tile.k && splits * batch * m * n * bytes <= (8 << 20);
-      if (splits > 1 && !worthwhile) break;
-      double cycles = cyclesOf(tile, double(m), double(n), double(k), double(batch), double(splits),
-                               double(bytes), processors);
-      if (best != 0 && cycles >= best) continue;
-      best = cycles, chosen = tile, splitK = splits;
+Products::Products(const KernelBody &body) {
+  llvm::SmallPtrSet<Operation *, 16> inside(body.ops.begin(), body.ops.end());
+  for (Operation *op : body.ops) {
+    auto product = dyn_cast<ContractionOpInterface>(op);
+    if (!product) continue;
+    ops.push_back(product);
+    for (unsigned side : {0u, 1u}) {
+      Operation *def = op->getOperand(product.getSideOperand(side)).getDefiningOp();
+      while (def && isa<ReshapeOp>(def)) def = def->getOperand(0).getDefiningOp();
+      areInMemory &= !def || !inside.contains(def);
     }
   }
-  return ContractionScheduleAttr::get(op.getContext(), chosen.m, chosen.n, chosen.k, splitK,
-                                      chosen.threads, 0);
+}
+
+ContractionScheduleAttr contractionSchedule(const Products &products, TargetAttr target) {
+  return choose(products.ops, products.areInMemory, sizesOf(products.ops), mostSplits, target)
+      .schedule;
+}
+
+std::optional<LaunchPrediction> predictLaunch(ArrayRef<Products> stages, TargetAttr target) {
+  if (stages.size() == 1) {
+    Choice choice =
+        choose(stages[0].ops, stages[0].areInMemory, sizesOf(stages[0].ops), mostSplits, target);
+    return LaunchPrediction{choice.schedule, choice.cycles + launch};
+  }
+  auto work = [](const Sizes &sizes) {
+    return double(sizes.batch) * double(sizes.m) * double(sizes.n) * double(sizes.k);
+  };
+  SmallVector<ContractionOpInterface> all;
+  Sizes largest{0, 0, 0, 0};
+  double total = 0;
+  bool inMemory = stages.front().areInMemory;
+  for (const Products &stage : stages) {
+    llvm::append_range(all, stage.ops);
+    Sizes sizes = sizesOf(stage.ops);
+    total += work(sizes);
+    if (work(sizes) > work(largest)) largest = sizes;
+  }
+  // What a block looks like follows from the numbers that are multiplied.
+  auto number = [](ContractionOpInterface op) {
+    return commonFactor(op->getOperand(op.getSideOperand(0)), op->getOperand(op.getSideOperand(1)));
+  };
+  auto sums = [](ContractionOpInterface op) { return computeType(elementOf(op->getResult(0))); };
+  for (ContractionOpInterface op : all)
+    if (number(op) != number(all.front()) || sums(op) != sums(all.front()) ||
+        work(sizesOf(op.getContractionDims())) <= 1024)
+      return std::nullopt;
+  // Where warpgroups multiply some, they should not stop at what others need.
+  if (warpgroupsMultiply(target.getMatrix()) &&
+      llvm::any_of(stages, [&](const Products &stage) { return stage.areInMemory != inMemory; }))
+    return std::nullopt;
+  // As a batch of the largest.
+  largest.batch = int64_t(std::ceil(double(largest.batch) * total / work(largest)));
+  Choice choice = choose(all, inMemory, largest, /*mostSplits=*/1, target);
+  return LaunchPrediction{choice.schedule, choice.cycles + launch};
 }
 
 } // namespace sinter::passes::fusion

@@ -1,16 +1,34 @@
 #pragma once
 
-#include "sinter/ir/Sinter.h"
+#include "sinter/ir/KernelKinds.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <optional>
+
 namespace sinter::passes::fusion {
+
+/// A contraction of a launch: products that are added up, or one; and whether all factors lie in memory.
+struct Products {
+  /// Those of a kernel.
+  explicit Products(const ir::KernelBody &body);
+  llvm::SmallVector<ir::ContractionOpInterface, 1> ops;
+  bool areInMemory = true;
+};
 
 /// Tiles, threads and parts of the sum for a contraction on a GPU, by a model of its machine: operations,
 /// bytes from L2, shared memory and the latency of a step, for each tile that fits, over the number of
-/// blocks that run at once. 1x1 tiles mean one thread a result.
-ir::ContractionScheduleAttr contractionSchedule(ir::ContractionOpInterface op,
-                                                ir::TargetAttr target);
+/// blocks that run at once. 1x1 tiles mean one thread a result. Several products are added up in one kernel.
+ir::ContractionScheduleAttr contractionSchedule(const Products &products, ir::TargetAttr target);
+
+/// What the model says of a launch on a GPU whose stages run side by side, and the schedule that all of them have,
+/// so that a block is the same for each. None where that cannot be.
+struct LaunchPrediction {
+  ir::ContractionScheduleAttr schedule;
+  double cycles;
+};
+std::optional<LaunchPrediction> predictLaunch(llvm::ArrayRef<Products> stages,
+                                              ir::TargetAttr target);
 
 /// A tile for a matrix unit: rows, columns, steps of k, and threads of a block, or of the blocks of a cluster.
 struct MatrixTile {

@@ -66,6 +66,20 @@ void Copies::copyFreeOps() {
   }
 }
 
+// A matrix unit's asynchronous and bulk copies take numbers from memory as they lie there: weights are cast once, for
+// all products with them.
+static bool isForMatrixUnit(const Groups &groups, unsigned producer, ArrayRef<unsigned> readers) {
+  TargetAttr target = targetOf(groups.function());
+  if (!target || target.getKind() != "cuda" || target.getMatrix() == "none") return false;
+  return llvm::all_of(groups[producer].ops,
+                      [](Operation *op) {
+                        return isa<CastOp>(op) && isa<BlockArgument>(op->getOperand(0));
+                      }) &&
+         llvm::all_of(readers, [&](unsigned reader) {
+           return groups[reader].kind == KernelKind::Contraction;
+         });
+}
+
 bool Copies::copyProducers(const Groups &groups, const Legality &legality) {
   struct Plan {
     Producer producer;
@@ -79,7 +93,9 @@ bool Copies::copyProducers(const Groups &groups, const Legality &legality) {
         involved.contains(group))
       continue;
     SmallVector<unsigned> readers = groups.consumersOf(group);
-    if (readers.size() < 2 || readers.size() > maxReaders) continue;
+    if (readers.size() < 2 || readers.size() > maxReaders ||
+        isForMatrixUnit(groups, group, readers))
+      continue;
     // Only direct readers in the function: no alias, no result.
     const KernelBody &body = groups.bodyOf(group);
     bool direct = llvm::all_of(body.outputs, [&](Value output) {

@@ -174,12 +174,22 @@ private:
   }
 
   static void scheduleContractions(func::FuncOp func, TargetAttr target) {
-    func.walk([&](FusedOp fused) {
-      if (!isa<ContractionScheduleAttr>(fused.getSchedule())) return;
-      for (Operation &op : fused.getBody().front())
-        if (auto contraction = dyn_cast<ContractionOpInterface>(op))
-          fused.setScheduleAttr(contractionSchedule(contraction, target));
-    });
+    auto productsOf = [](FusedOp fused) {
+      return Products(KernelBody::of(fused.getBody().front()));
+    };
+    for (auto fused : func.getBody().front().getOps<FusedOp>()) {
+      if (isa<ContractionScheduleAttr>(fused.getSchedule()))
+        fused.setScheduleAttr(contractionSchedule(productsOf(fused), target));
+      if (!isa<StagedScheduleAttr>(fused.getSchedule())) continue;
+      std::vector<Products> stages;
+      for (auto stage : fused.getBody().front().getOps<FusedOp>())
+        stages.push_back(productsOf(stage));
+      // Planning asked before it made them one launch.
+      std::optional<LaunchPrediction> predicted = predictLaunch(stages, target);
+      assert(predicted && "stages that do not go together");
+      for (auto stage : fused.getBody().front().getOps<FusedOp>())
+        stage.setScheduleAttr(predicted->schedule);
+    }
   }
 
   // The plan is a function of the graph, so each change of the graph asks for a new one.

@@ -38,6 +38,45 @@ TEST_F(Contraction, Matmul) {
   matmul("16x600x81", "16x110x600", "16x81x110", "{transpose_a = true, transpose_b = true}");
 }
 
+// Products that are added up, with what is added to them besides; in f32 a row of a product may be read where it is.
+TEST_F(Contraction, SumsOfProducts) {
+  struct Sizes {
+    std::vector<int64_t> depths;
+    int64_t m, n;
+    const char *element;
+  };
+  for (const Sizes &s : {Sizes{{64, 64}, 5, 7, "f32"},
+                         {{64, 128, 64}, 72, 80, "f32"},
+                         {{768, 256, 256}, 33, 100, "f32"},
+                         {{128, 128, 128}, 130, 260, "f32"},
+                         {{512, 1024}, 40, 90, "f32"},
+                         {{64, 192}, 50, 40, "f64"},
+                         {{64, 128, 64}, 72, 80, "bf16"},
+                         {{768, 256, 256}, 40, 100, "bf16"},
+                         {{384, 384, 384}, 96, 130, "bf16"},
+                         {{192, 64}, 30, 50, "f16"}})
+    for (bool a : {false, true})
+      for (bool b : {false, true}) {
+        auto type = [&](int64_t x, int64_t y) {
+          return fmt::format("tensor<{}x{}x{}>", x, y, s.element);
+        };
+        std::string result = type(s.m, s.n), arguments = "%x: " + result, body, sum = "%x";
+        for (auto [i, k] : llvm::enumerate(s.depths)) {
+          std::string lhs = a ? type(k, s.m) : type(s.m, k), rhs = b ? type(s.n, k) : type(k, s.n);
+          arguments += fmt::format(", %a{}: {}, %b{}: {}", i, lhs, i, rhs);
+          body += fmt::format("  %p{0} = sinter.matmul %a{0}, %b{0} {{transpose_a = {1}, "
+                              "transpose_b = {2}}} : ({3}, {4}) -> {5}\n",
+                              i, a, b, lhs, rhs, result);
+        }
+        for (size_t i = 0; i < s.depths.size(); ++i) {
+          body += fmt::format("  %s{0} = sinter.add {1}, %p{0} : {2}\n", i, sum, result);
+          sum = fmt::format("%s{}", i);
+        }
+        body += fmt::format("  %t = sinter.tanh {} : {}\n  yield %t", sum, result);
+        expectAgrees(kernel("contraction", arguments, body, result));
+      }
+}
+
 // Where there is a matrix unit these go through its tiles: blocks of rows, columns and k, whole or not, and
 // operands that lie along either of their dimensions.
 TEST_F(Contraction, MatmulOfBf16) {

@@ -116,6 +116,36 @@ TEST(Strict, MaximumAndComparisonAreOneKernel) {
   EXPECT_EQ(program->kernels.size(), 1u);
 }
 
+/// Queries, keys and values of one x, the gradients of their weights, and of x: products of one launch, and added up.
+std::string projections(const std::string &element) {
+  auto type = [&](const char *shape) { return fmt::format("tensor<{}x{}>", shape, element); };
+  std::string x = type("512x64"), w = type("64x64"), body, sum;
+  for (int i = 0; i < 3; ++i) {
+    body +=
+        fmt::format(R"(  %y{0} = sinter.matmul %x, %w{0} {{transpose_b = true}} : ({1}, {2}) -> {1}
+  %t{0} = sinter.tanh %y{0} : {1}
+  %g{0} = sinter.matmul %t{0}, %x {{transpose_a = true}} : ({1}, {1}) -> {2}
+  %d{0} = sinter.matmul %t{0}, %w{0} : ({1}, {2}) -> {1}
+)",
+                    i, x, w);
+    if (i) body += fmt::format("  %s{0} = sinter.add {1}, %d{0} : {2}\n", i, sum, x);
+    sum = i ? fmt::format("%s{}", i) : "%d0";
+  }
+  return fmt::format(
+      "func.func @f(%x: {0}, %w0: {1}, %w1: {1}, %w2: {1}) -> ({0}, {1}, {1}, {1}) {{\n"
+      "{2}  return {3}, %g0, %g1, %g2 : {0}, {1}, {1}, {1}\n}}\n",
+      x, w, body, sum);
+}
+
+void expectSameProducts(const std::string &device) {
+  for (const char *element : {"f32", "bf16", "f64"})
+    EXPECT_EQ(difference(projections(element), device, "strict"), "") << element;
+}
+TEST(Strict, ProductsDoNotDependOnWhatIsBesideThem) { expectSameProducts("cpu"); }
+TEST(Strict, ProductsDoNotDependOnWhatIsBesideThemOnCudaEmulated) {
+  expectSameProducts("cuda-emulated");
+}
+
 /// A function that reduces what a producer makes of its input.
 struct Case {
   const char *from;     // the input's shape

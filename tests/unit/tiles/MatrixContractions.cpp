@@ -69,7 +69,29 @@ const TileCase cases[] = {
      "tensor<12x2x3x3xbf16>\n"},
     {"weightGradWhole", "tensor<2x8x10x10xf16>, tensor<2x16x8x8xf16>", "tensor<16x8x3x3xf16>",
      "%r = sinter.conv2d_weight_grad %0, %1 : (tensor<2x8x10x10xf16>, tensor<2x16x8x8xf16>) -> "
-     "tensor<16x8x3x3xf16>\n"}};
+     "tensor<16x8x3x3xf16>\n"},
+    // Products that are added up are one with all their terms; of one depth and of several.
+    {"sum",
+     "tensor<72x64xbf16>, tensor<64x88xbf16>, tensor<72x64xbf16>, tensor<64x88xbf16>, "
+     "tensor<72x64xbf16>, tensor<64x88xbf16>, tensor<72x88xf32>",
+     "tensor<72x88xf32>",
+     "%pa = sinter.matmul %0, %1 : (tensor<72x64xbf16>, tensor<64x88xbf16>) -> tensor<72x88xbf16>\n"
+     "%fa = sinter.cast %pa : (tensor<72x88xbf16>) -> tensor<72x88xf32>\n"
+     "%pb = sinter.matmul %2, %3 : (tensor<72x64xbf16>, tensor<64x88xbf16>) -> tensor<72x88xbf16>\n"
+     "%fb = sinter.cast %pb : (tensor<72x88xbf16>) -> tensor<72x88xf32>\n"
+     "%pc = sinter.matmul %4, %5 : (tensor<72x64xbf16>, tensor<64x88xbf16>) -> tensor<72x88xbf16>\n"
+     "%fc = sinter.cast %pc : (tensor<72x88xbf16>) -> tensor<72x88xf32>\n"
+     "%s = sinter.add %6, %fa : tensor<72x88xf32>\n"
+     "%qb = sinter.add %s, %fb : tensor<72x88xf32>\n"
+     "%r = sinter.add %qb, %fc : tensor<72x88xf32>\n"},
+    {"sumTransposed",
+     "tensor<128x40xf16>, tensor<56x128xf16>, tensor<64x40xf16>, tensor<56x64xf16>",
+     "tensor<40x56xf16>",
+     "%pa = sinter.matmul %0, %1 {transpose_a = true, transpose_b = true} : (tensor<128x40xf16>, "
+     "tensor<56x128xf16>) -> tensor<40x56xf16>\n"
+     "%pb = sinter.matmul %2, %3 {transpose_a = true, transpose_b = true} : (tensor<64x40xf16>, "
+     "tensor<56x64xf16>) -> tensor<40x56xf16>\n"
+     "%r = sinter.add %pa, %pb : tensor<40x56xf16>\n"}};
 
 class MatrixTiles : public testing::TestWithParam<std::tuple<size_t, size_t>> {};
 
@@ -89,7 +111,8 @@ const Tile tf32Tiles[] = {{64, 64, 32, 1, 128, 4, 0, true},
 std::vector<size_t> plainCases() {
   std::vector<size_t> plain;
   for (size_t i = 0; i < std::size(cases); ++i)
-    if (std::string(cases[i].name) != "producer") plain.push_back(i);
+    if (std::string name = cases[i].name; name != "producer" && !name.starts_with("sum"))
+      plain.push_back(i);
   return plain;
 }
 

@@ -52,6 +52,42 @@ void expectWholeHeaders(const runtime::Program &program) {
   }
 }
 
+/// Uniform numbers in (-1, 1), for each argument.
+std::vector<std::vector<double>> numbersFor(mlir::func::FuncOp function) {
+  std::mt19937 random(7);
+  std::vector<std::vector<double>> all;
+  for (mlir::Type type : function.getArgumentTypes()) {
+    auto &numbers = all.emplace_back(llvm::cast<mlir::RankedTensorType>(type).getNumElements());
+    for (double &number : numbers) number = std::uniform_real_distribution<double>(-1, 1)(random);
+  }
+  return all;
+}
+
+/// Runs @f on the emulated device and compares all results with what is expected.
+void compare(runtime::Program program, mlir::ModuleOp reference,
+             const std::vector<HostTensor> &inputs, const std::vector<HostTensor> &expected,
+             const std::string &text) {
+  auto device = runtime::emulatedCudaDevice({.schedules = 2, .seed = 1});
+  ASSERT_TRUE(device.ok()) << device.error().message;
+  auto executor = runtime::Executor::create(
+      std::make_shared<const runtime::Program>(std::move(program)), *device);
+  ASSERT_TRUE(executor.ok()) << executor.error().message;
+  std::vector<std::vector<uint8_t>> in, out;
+  std::vector<const void *> addresses;
+  std::vector<void *> outAddresses;
+  for (const HostTensor &input : inputs) in.push_back(codegen::toBytes(input));
+  for (const auto &bytes : in) addresses.push_back(bytes.data());
+  auto types = resultTypes(reference, "f");
+  for (auto type : types) out.emplace_back(codegen::tensorTypeOf(type).numBytes(), uint8_t(0xA5));
+  for (auto &bytes : out) outAddresses.push_back(bytes.data());
+  runtime::Status status = (*executor)->run(0, addresses, outAddresses);
+  ASSERT_TRUE(status.ok()) << status.error().message << "\n" << text;
+  std::vector<HostTensor> results;
+  for (size_t i = 0; i < types.size(); ++i)
+    results.push_back(codegen::fromBytes(types[i], out[i].data()));
+  EXPECT_EQ(disagreement(expected, results), "") << text;
+}
+
 } // namespace
 
 std::string nameOf(const TileCase &c, const Tile &tile) {
@@ -93,11 +129,9 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
   if (tile.splits > 1 && tile.threads < 384) { EXPECT_THAT(text, HasSubstr("_parts(")); }
 
   auto function = Ir::function(*reference, "f");
-  std::mt19937 random(7);
   std::vector<HostTensor> inputs, factors; // what the device gets, and what it is to multiply
-  for (mlir::Type type : function.getArgumentTypes()) {
-    std::vector<double> numbers(llvm::cast<mlir::RankedTensorType>(type).getNumElements());
-    for (double &number : numbers) number = std::uniform_real_distribution<double>(-1, 1)(random);
+  std::vector<std::vector<double>> all = numbersFor(function);
+  for (auto [type, numbers] : llvm::zip(function.getArgumentTypes(), all)) {
     inputs.push_back(codegen::fromNumbers(llvm::cast<mlir::RankedTensorType>(type), numbers));
     if (tile.tf32 && inputs.size() <= 2)
       for (double &number : numbers) number = asTf32(float(number));
@@ -106,22 +140,41 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
   auto expected = codegen::evaluate(function, factors);
   ASSERT_TRUE(succeeded(expected)) << ir.errors;
 
-  auto device = runtime::emulatedCudaDevice({.schedules = 2, .seed = 1});
-  ASSERT_TRUE(device.ok()) << device.error().message;
-  auto executor = runtime::Executor::create(
-      std::make_shared<const runtime::Program>(std::move(*program)), *device);
-  ASSERT_TRUE(executor.ok()) << executor.error().message;
-  std::vector<std::vector<uint8_t>> in;
-  std::vector<const void *> addresses;
-  for (const HostTensor &input : inputs) in.push_back(codegen::toBytes(input));
-  for (const auto &bytes : in) addresses.push_back(bytes.data());
-  auto type = resultTypes(*reference, "f")[0];
-  std::vector<uint8_t> out(codegen::tensorTypeOf(type).numBytes(), uint8_t(0xA5));
-  void *outAddress = out.data();
-  runtime::Status status = (*executor)->run(0, addresses, {&outAddress, 1});
-  ASSERT_TRUE(status.ok()) << status.error().message << "\n" << text;
-  std::vector<HostTensor> results(expected->begin(), expected->end());
-  EXPECT_EQ(disagreement(results, {codegen::fromBytes(type, out.data())}), "") << text;
+  compare(std::move(*program), *reference, inputs, {expected->begin(), expected->end()}, text);
+}
+
+void checkStages(const std::string &function, const std::string &architecture, const Tile *tile,
+                 std::string &text) {
+  Ir ir;
+  auto module = ir.parse(function), reference = ir.parse(function);
+  ASSERT_TRUE(module) << ir.errors;
+  sinter::detail::ModuleOptions options;
+  options.device = "cuda";
+  options.architecture = architecture;
+  ASSERT_TRUE(succeeded(sinter::detail::planModule(*module, options))) << ir.errors;
+  int stages = 0;
+  module->walk([&](ir::FusedOp stage) {
+    if (tile)
+      stage.setScheduleAttr(ir::ContractionScheduleAttr::get(
+          &ir.context, tile->m, tile->n, tile->k, tile->splits, tile->threads, tile->stages));
+    ++stages;
+  });
+  EXPECT_GT(stages, 1);
+  codegen::CodegenOptions codegenOptions;
+  codegenOptions.target = runtime::TargetKind::cuda;
+  auto program = codegen::compileToProgram(*module, codegenOptions);
+  ASSERT_TRUE(succeeded(program)) << ir.errors;
+  expectWholeHeaders(*program);
+  for (const runtime::Kernel &kernel : program->kernels) text += kernel.source;
+  EXPECT_EQ(program->entries[0].body.size(), 1U) << text;
+  auto evaluated = Ir::function(*reference, "f");
+  std::vector<HostTensor> inputs;
+  std::vector<std::vector<double>> all = numbersFor(evaluated);
+  for (auto [type, numbers] : llvm::zip(evaluated.getArgumentTypes(), all))
+    inputs.push_back(codegen::fromNumbers(llvm::cast<mlir::RankedTensorType>(type), numbers));
+  auto expected = codegen::evaluate(evaluated, inputs);
+  ASSERT_TRUE(succeeded(expected)) << ir.errors;
+  compare(std::move(*program), *reference, inputs, {expected->begin(), expected->end()}, text);
 }
 
 } // namespace sinter::test

@@ -26,4 +26,9 @@ std::string nameOf(const TileCase &c, const Tile &tile);
 void checkTile(const TileCase &c, const Tile &tile, std::string &text,
                const std::function<void(std::string &source)> &edit = nullptr);
 
+/// Compiles a module's @f for CUDA, expects one launch of several stages, runs it on the emulated device and compares
+/// with the evaluator. `tile`, if given, is what all stages have in place of what was chosen; `text` gets the kernel.
+void checkStages(const std::string &function, const std::string &architecture, const Tile *tile,
+                 std::string &text);
+
 } // namespace sinter::test

@@ -48,6 +48,26 @@ const TileCase cases[] = {
      "= "
      "array<i64: 2, 2>} : (tensor<2x4x13x11xf32>, tensor<2x12x7x6xf32>) -> "
      "tensor<12x2x3x3xf32>\n"},
+    {"sum",
+     "tensor<37x64xf32>, tensor<45x64xf32>, tensor<37x192xf32>, tensor<45x192xf32>, "
+     "tensor<37x64xf32>, tensor<45x64xf32>, tensor<37x45xf32>",
+     "tensor<37x45xf32>",
+     "%pa = sinter.matmul %0, %1 {transpose_b = true} : (tensor<37x64xf32>, tensor<45x64xf32>) -> "
+     "tensor<37x45xf32>\n"
+     "%pb = sinter.matmul %2, %3 {transpose_b = true} : (tensor<37x192xf32>, tensor<45x192xf32>) "
+     "-> tensor<37x45xf32>\n"
+     "%pc = sinter.matmul %4, %5 {transpose_b = true} : (tensor<37x64xf32>, tensor<45x64xf32>) -> "
+     "tensor<37x45xf32>\n"
+     "%s = sinter.add %6, %pa : tensor<37x45xf32>\n"
+     "%qb = sinter.add %s, %pb : tensor<37x45xf32>\n"
+     "%r = sinter.add %qb, %pc : tensor<37x45xf32>\n"},
+    {"sumTransposed", "tensor<64x40xf32>, tensor<64x52xf32>, tensor<64x40xf32>, tensor<64x52xf32>",
+     "tensor<40x52xf32>",
+     "%pa = sinter.matmul %0, %1 {transpose_a = true} : (tensor<64x40xf32>, tensor<64x52xf32>) -> "
+     "tensor<40x52xf32>\n"
+     "%pb = sinter.matmul %2, %3 {transpose_a = true} : (tensor<64x40xf32>, tensor<64x52xf32>) -> "
+     "tensor<40x52xf32>\n"
+     "%r = sinter.add %pa, %pb : tensor<40x52xf32>\n"},
 };
 
 class Tiles : public testing::TestWithParam<std::tuple<size_t, size_t>> {};

@@ -53,7 +53,32 @@ const TileCase cases[] = {
      "%r = sinter.matmul %0, %1 : (tensor<1x96xbf16>, tensor<96x40xbf16>) -> tensor<1x40xbf16>\n"},
     {"manyRows", "tensor<1160x64xbf16>, tensor<64x264xbf16>", "tensor<1160x264xbf16>",
      "%r = sinter.matmul %0, %1 : (tensor<1160x64xbf16>, tensor<64x264xbf16>) -> "
-     "tensor<1160x264xbf16>\n"}};
+     "tensor<1160x264xbf16>\n"},
+    {"sum",
+     "tensor<136x128xbf16>, tensor<200x128xbf16>, tensor<136x64xbf16>, "
+     "tensor<200x64xbf16>, tensor<136x192xbf16>, tensor<200x192xbf16>, "
+     "tensor<136x200xf32>",
+     "tensor<136x200xf32>",
+     "%pa = sinter.matmul %0, %1 {transpose_b = true} : (tensor<136x128xbf16>, "
+     "tensor<200x128xbf16>) -> tensor<136x200xbf16>\n"
+     "%fa = sinter.cast %pa : (tensor<136x200xbf16>) -> tensor<136x200xf32>\n"
+     "%pb = sinter.matmul %2, %3 {transpose_b = true} : (tensor<136x64xbf16>, tensor<200x64xbf16>) "
+     "-> tensor<136x200xbf16>\n"
+     "%fb = sinter.cast %pb : (tensor<136x200xbf16>) -> tensor<136x200xf32>\n"
+     "%pc = sinter.matmul %4, %5 {transpose_b = true} : (tensor<136x192xbf16>, "
+     "tensor<200x192xbf16>) -> tensor<136x200xbf16>\n"
+     "%fc = sinter.cast %pc : (tensor<136x200xbf16>) -> tensor<136x200xf32>\n"
+     "%s = sinter.add %6, %fa : tensor<136x200xf32>\n"
+     "%qb = sinter.add %s, %fb : tensor<136x200xf32>\n"
+     "%r = sinter.add %qb, %fc : tensor<136x200xf32>\n"},
+    {"sumTransposed",
+     "tensor<64x136xf16>, tensor<64x72xf16>, tensor<128x136xf16>, tensor<128x72xf16>",
+     "tensor<136x72xf16>",
+     "%pa = sinter.matmul %0, %1 {transpose_a = true} : (tensor<64x136xf16>, tensor<64x72xf16>) -> "
+     "tensor<136x72xf16>\n"
+     "%pb = sinter.matmul %2, %3 {transpose_a = true} : (tensor<128x136xf16>, tensor<128x72xf16>) "
+     "-> tensor<136x72xf16>\n"
+     "%r = sinter.add %pa, %pb : tensor<136x72xf16>\n"}};
 
 /// Whether a case's tiles come out even along m, or along n.
 bool areEven(const TileCase &c, const Tile &tile) {
