@@ -1,3 +1,4 @@
+#include "sinter/codegen/BufferArray.h"
 #include "sinter/codegen/KernelFrame.h"
 #include "sinter/ir/KernelKinds.h"
 
@@ -62,6 +63,7 @@ private:
                                                      stage.getOutputs().getTypes()),
                                    stage.getSchedule());
     kernel.getBody().takeBody(stage.getBody());
+    kernel->setAttr(stageAttr, detached.getUnitAttr());
     FailureOr<LoweredKernel> lowered = [&] {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(frame.lowered.function);
