@@ -1,5 +1,6 @@
 #include "sinter/codegen/BuildProgram.h"
 
+#include "sinter/codegen/Effects.h"
 #include "sinter/codegen/StepPlaces.h"
 #include "sinter/codegen/cpu/CpuBackend.h"
 #include "sinter/codegen/cuda/CudaBackend.h"
@@ -29,6 +30,7 @@ runtime::TensorType typeOf(Type type) { return tensorTypeOf(cast<RankedTensorTyp
 std::string sourceOf(Location location) {
   std::string name, place;
   location->walk([&](Location part) {
+    if (!name.empty() && !place.empty()) return WalkResult::interrupt();
     if (auto named = dyn_cast<NameLoc>(part); named && name.empty()) name = named.getName().str();
     if (auto file = dyn_cast<FileLineColLoc>(part); file && place.empty())
       place =
@@ -39,19 +41,22 @@ std::string sourceOf(Location location) {
   return name.empty() ? place : place + " " + name;
 }
 
-bool overlap(const runtime::Location &a, const runtime::Location &b) {
-  if (a.space != b.space || (a.space != runtime::Space::arena && a.index != b.index)) return false;
-  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-}
+/// What the entries of a program have in common: symbols of the module, places in the program's lists.
+struct Known {
+  explicit Known(ModuleOp module) : symbols(module) {}
+
+  SymbolTable symbols;
+  std::map<std::string, uint32_t> constants; // by their bytes
+  llvm::StringMap<uint32_t> states;
+};
 
 /// One function on its way to an entry.
 class EntryBuilder {
 public:
   EntryBuilder(runtime::Program &program, func::FuncOp function,
-               const llvm::DenseMap<Operation *, CompiledKernel> &kernels,
-               std::map<std::string, uint32_t> &constants, bool isStep = false)
-      : program(program), function(function), kernels(kernels), constants(constants),
-        isStep(isStep) {}
+               const llvm::DenseMap<Operation *, CompiledKernel> &kernels, Known &known,
+               bool isStep = false)
+      : program(program), function(function), kernels(kernels), known(known), isStep(isStep) {}
 
   LogicalResult build() {
     FailureOr<runtime::Entry> made = make();
@@ -90,25 +95,23 @@ private:
   }
 
   FailureOr<uint32_t> stateIndex(BlockArgument argument, const runtime::TensorType &type) {
-    unsigned number = argument.getArgNumber();
-    auto name = function.getArgAttrOfType<StringAttr>(number, nameAttr);
+    unsigned at = argument.getArgNumber();
+    auto name = function.getArgAttrOfType<StringAttr>(at, nameAttr);
     if (!name) {
       function.emitOpError("argument ")
-          << number << " of role '" << roleOf(argument) << "' has no sinter.name";
+          << at << " of role '" << roleOf(argument) << "' has no sinter.name";
       return failure();
     }
-    int known = program.findState(name.getValue());
-    if (known < 0) {
-      program.state.push_back({name.str(), type, stateRoleOf(roleOf(argument))});
-      return program.state.size() - 1;
-    }
-    if (program.state[known].type != type) {
+    auto [place, isNew] = known.states.try_emplace(name.getValue(), program.state.size());
+    uint32_t number = place->second;
+    if (isNew) program.state.push_back({name.str(), type, stateRoleOf(roleOf(argument))});
+    if (program.state[number].type != type) {
       function.emitOpError("variable '")
           << name.getValue() << "' is " << type.text() << " here and "
-          << program.state[known].type.text() << " in another entry";
+          << program.state[number].type.text() << " in another entry";
       return failure();
     }
-    return known;
+    return number;
   }
 
   /// Gives arguments and results their places.
@@ -154,10 +157,10 @@ private:
   LogicalResult addConstant(ConstantOp op) {
     std::vector<uint8_t> bytes = toBytes(fromAttribute(op.getValue()));
     std::string key(bytes.begin(), bytes.end());
-    auto [known, isNew] = constants.try_emplace(key, program.constants.size());
+    auto [same, isNew] = known.constants.try_emplace(key, program.constants.size());
     int64_t size = int64_t(bytes.size());
     if (isNew) program.constants.push_back(std::move(bytes));
-    place[op.getResult()] = {runtime::Space::constant, known->second, 0, size};
+    place[op.getResult()] = {runtime::Space::constant, same->second, 0, size};
     return success();
   }
 
@@ -182,7 +185,7 @@ private:
   }
   bool mayOverwrite(LaunchOp launch, unsigned result, const runtime::Location &location) {
     if (isNeededLater(location, launch)) return false;
-    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    auto kernel = known.symbols.lookup<KernelOp>(launch.getKernel());
     KernelBody body = KernelBody::of(kernel.getBody().front());
     for (auto [number, input] : llvm::enumerate(launch.getInputs()))
       if (place.lookup(input) == location &&
@@ -211,7 +214,7 @@ private:
   }
 
   LogicalResult addLaunch(LaunchOp op) {
-    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(op, op.getKernelAttr());
+    auto kernel = known.symbols.lookup<KernelOp>(op.getKernel());
     if (isa<ScanScheduleAttr>(kernel.getSchedule())) return addControl(op, kernel);
     const CompiledKernel &compiled = kernels.at(kernel);
     runtime::Launch launch;
@@ -230,11 +233,13 @@ private:
       launch.params.push_back(runtime::PointerParam{location, true});
       if (location.space == runtime::Space::arena) {
         entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
-        std::string what;
-        llvm::raw_string_ostream stream(what);
-        stream << op.getResult(number).getType() << "  "
-               << (launch.source.empty() ? launch.label : launch.source);
-        entry.largest.push_back({location.bytes, what});
+        noteLarge(location.bytes, [&] {
+          std::string what;
+          llvm::raw_string_ostream stream(what);
+          stream << op.getResult(number).getType() << "  "
+                 << (launch.source.empty() ? launch.label : launch.source);
+          return what;
+        });
       }
     }
     for (const CompiledMap &map : compiled.maps) {
@@ -245,7 +250,7 @@ private:
     }
     if (compiled.first) {
       runtime::Location scratch = placeScratch(compiled.scratchBytes);
-      entry.largest.push_back({scratch.bytes, "parts of the sums of " + launch.label});
+      noteLarge(scratch.bytes, [&] { return "parts of the sums of " + launch.label; });
       first.kernel = compiled.first->kernel;
       first.shape = compiled.first->shape;
       first.cycles = compiled.first->cycles;
@@ -274,7 +279,7 @@ private:
         step = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, cast<SymbolRefAttr>(name));
       if (!step) return op.emitOpError("runs a region that is no function"), failure();
       FailureOr<runtime::Entry> made =
-          EntryBuilder(program, step, kernels, constants, /*isStep=*/true).make();
+          EntryBuilder(program, step, kernels, known, /*isStep=*/true).make();
       if (failed(made)) return failure();
       steps.push_back(std::move(*made));
     }
@@ -305,7 +310,7 @@ private:
       location = place[op.getResult(number)] = placeResult(op, number);
       if (location.space != runtime::Space::arena) continue;
       entry.arenaBytes = std::max(entry.arenaBytes, location.offset + location.bytes);
-      entry.largest.push_back({location.bytes, typeOf(value.getType()).text() + "  " + source});
+      noteLarge(location.bytes, [&] { return typeOf(value.getType()).text() + "  " + source; });
     }
     // What nobody reads lies with the memory of a step.
     int64_t scratchBytes = 0;
@@ -325,7 +330,7 @@ private:
     if (scratchBytes > 0) {
       scratch = placeScratch(scratchBytes);
       writes.push_back(scratch);
-      entry.largest.push_back({scratch.bytes, "one step of " + op.getKernel().str()});
+      noteLarge(scratch.bytes, [&] { return "one step of " + op.getKernel().str(); });
     }
     for (unsigned number : unread) {
       outputs[number].space = runtime::Space::arena;
@@ -408,38 +413,18 @@ private:
                                   const std::vector<runtime::Location> &writes) {
     runtime::Instruction instruction;
     instruction.op = std::move(op);
-    uint32_t number = uint32_t(entry.body.size());
-    std::set<uint32_t> after;
-    for (const runtime::Location &read : reads)
-      for (const Effect &effect : effectsIn(read))
-        if (effect.writes && overlap(effect.location, read)) after.insert(effect.instruction);
-    for (const runtime::Location &write : writes) {
-      std::vector<Effect> &known = effectsIn(write);
-      for (const Effect &effect : known)
-        if (overlap(effect.location, write)) after.insert(effect.instruction);
-      // Whoever waits for what is covered waits for this instruction, which has waited.
-      llvm::erase_if(known, [&](const Effect &effect) {
-        return write.offset <= effect.location.offset &&
-               effect.location.offset + effect.location.bytes <= write.offset + write.bytes;
-      });
-    }
-    for (const runtime::Location &read : reads) effectsIn(read).push_back({number, read, false});
-    for (const runtime::Location &write : writes) effectsIn(write).push_back({number, write, true});
-    instruction.dependencies.assign(after.begin(), after.end());
-    effects.push_back({reads, writes});
+    instruction.dependencies = effects.add(uint32_t(entry.body.size()), reads, writes);
+    touched.push_back({reads, writes});
     entry.body.push_back(std::move(instruction));
   }
 
-  /// What an instruction did to a place, as long as no later one has written all of it.
-  struct Effect {
-    uint32_t instruction;
-    runtime::Location location;
-    bool writes;
-  };
-  /// Those in the same memory: locations of two lists do not overlap.
-  std::vector<Effect> &effectsIn(const runtime::Location &location) {
-    bool arena = location.space == runtime::Space::arena;
-    return uncovered[{int(location.space), arena ? 0 : location.index}];
+  /// Keeps the largest tensors of the arena, of equal ones the first.
+  void noteLarge(int64_t bytes, llvm::function_ref<std::string()> label) {
+    constexpr size_t most = 8;
+    auto smaller = llvm::find_if(entry.largest, [&](const auto &one) { return one.bytes < bytes; });
+    if (smaller == entry.largest.end() && entry.largest.size() == most) return;
+    entry.largest.insert(smaller, {bytes, label()});
+    if (entry.largest.size() > most) entry.largest.pop_back();
   }
 
   void finishSizes() {
@@ -449,23 +434,20 @@ private:
       entry.lowerBoundBytes = bound.getInt();
     else
       entry.lowerBoundBytes = mostLiveBytes();
-    llvm::stable_sort(entry.largest,
-                      [](const auto &a, const auto &b) { return a.bytes > b.bytes; });
-    if (entry.largest.size() > 8) entry.largest.resize(8);
   }
 
   /// Most bytes of the arena that are live at once, each place from its first to its last instruction.
   int64_t mostLiveBytes() {
     std::map<std::pair<int64_t, int64_t>, std::pair<size_t, size_t>> lives;
-    for (size_t i = 0; i < effects.size(); ++i)
-      for (auto *list : {&effects[i].first, &effects[i].second})
+    for (size_t i = 0; i < touched.size(); ++i)
+      for (auto *list : {&touched[i].first, &touched[i].second})
         for (const runtime::Location &location : *list)
           if (location.space == runtime::Space::arena) {
             auto [life, isNew] = lives.try_emplace({location.offset, location.bytes}, i, i);
             life->second.second = i;
           }
     int64_t most = 0;
-    for (size_t i = 0; i < effects.size(); ++i) {
+    for (size_t i = 0; i < touched.size(); ++i) {
       int64_t live = 0;
       for (auto &[range, life] : lives)
         if (life.first <= i && i <= life.second) live += range.second;
@@ -477,14 +459,15 @@ private:
   runtime::Program &program;
   func::FuncOp function;
   const llvm::DenseMap<Operation *, CompiledKernel> &kernels;
-  std::map<std::string, uint32_t> &constants;
+  Known &known;
   bool isStep;
   runtime::Entry entry;
   llvm::MapVector<Value, runtime::Location> place;
   std::vector<runtime::Location> results; // where each of the function's results ends
   std::set<int64_t> written;              // results that a launch writes in place
-  std::map<std::pair<int, uint32_t>, std::vector<Effect>> uncovered;
-  std::vector<std::pair<std::vector<runtime::Location>, std::vector<runtime::Location>>> effects;
+  Effects effects;
+  /// What each instruction reads and writes.
+  std::vector<std::pair<std::vector<runtime::Location>, std::vector<runtime::Location>>> touched;
 };
 
 } // namespace
@@ -500,10 +483,10 @@ FailureOr<runtime::Program> buildProgram(ModuleOp module, Backend &backend) {
   if (failed(compiled)) return failure();
   llvm::DenseMap<Operation *, CompiledKernel> compiledOf;
   for (auto [kernel, result] : llvm::zip_equal(kernels, *compiled)) compiledOf[kernel] = result;
-  std::map<std::string, uint32_t> constants;
+  Known known(module);
   for (auto function : module.getOps<func::FuncOp>())
     if (function.isPublic() && !function.isExternal())
-      if (failed(EntryBuilder(program, function, compiledOf, constants).build())) return failure();
+      if (failed(EntryBuilder(program, function, compiledOf, known).build())) return failure();
   if (runtime::Status status = runtime::checkProgram(program); !status) {
     module.emitError() << status.error().message;
     return failure();

@@ -1,4 +1,5 @@
 #include "sinter/codegen/LowerStaged.h"
+#include "sinter/codegen/BufferArray.h"
 #include "sinter/ir/KernelKinds.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -117,6 +118,7 @@ FailureOr<LoweredKernel> lowerStage(KernelFrame &frame, FusedOp stage, unsigned 
                                  schedule ? schedule : stage.getSchedule());
   IRMapping map;
   stage.getBody().cloneInto(&kernel.getBody(), map);
+  kernel->setAttr(stageAttr, detached.getUnitAttr());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(frame.lowered.function);
   FailureOr<LoweredKernel> lowered = lowerKernel(kernel, b, frame.options);

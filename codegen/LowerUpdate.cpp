@@ -1,3 +1,4 @@
+#include "sinter/codegen/BufferArray.h"
 #include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/Points.h"
 
@@ -8,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -17,6 +19,14 @@ namespace sinter::codegen {
 namespace {
 
 constexpr int64_t blockElements = 4096;
+
+/// LLVM would make vectors of a loop over what is left of vectors.
+void leaveAsItIs(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
+  loop->setAttr("llvm.loop_annotation",
+                LLVM::LoopAnnotationAttr::get(context, BoolAttr::get(context, true), {}, {}, {}, {},
+                                              {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
+}
 
 /// The segments of one sinter.segments: a function of the body, and a call of it for each segment.
 class Segments {
@@ -34,47 +44,109 @@ public:
     return units;
   }
 
-  /// Where the frame's builder is. `block` is the block's number on a GPU.
+  /// Where the frame's builder is: what a segment's units are to do, one segment after the other. `block` is the block's
+  /// number on a GPU.
   void emitCalls(Value block) {
+    unitSize = frame.constant(blockElements);
+    int64_t next = first;
+    for (Segment &segment : segments) {
+      for (auto [operand, buffer] : llvm::enumerate(segment.buffers))
+        if (buffer.use_empty()) buffer.setType(typeOf(unsigned(operand))); // it is the body's alone
+      Value start = frame.constant(next), end = frame.constant(next += segment.units);
+      emitCall(block, start, end, frame.constant(segment.elements),
+               [&](unsigned operand) { return as(segment.buffers[operand], typeOf(operand)); });
+    }
+  }
+
+  /// The same as a loop over the segments, whose buffers lie in the array `all` that has every one of the kernel's.
+  void emitLoopOfCalls(Value all) {
     OpBuilder &b = frame.builder;
     Location loc = frame.loc;
-    int64_t next = first;
+    std::vector<int64_t> starts{first}, elements, places;
     for (const Segment &segment : segments) {
-      Value start = frame.constant(next), end = frame.constant(next += segment.units);
-      Value from, to, mine; // units of this segment
-      if (frame.options.gpu) {
-        mine = arith::AndIOp::create(
-            b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, block, start),
-            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, block, end));
-      } else {
-        from = arith::MaxUIOp::create(b, loc, frame.begin(), start);
-        to = arith::MinUIOp::create(b, loc, frame.end(), end);
-        mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, from, to);
-      }
-      auto branch = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(branch.thenBlock());
-      if (frame.options.gpu) {
-        from = block;
-        to = arith::AddIOp::create(b, loc, block, frame.constant(1));
-      }
-      Value size = frame.constant(blockElements);
-      auto element = [&](Value unit) -> Value {
-        if (next != segment.units) unit = arith::SubIOp::create(b, loc, unit, start);
-        return arith::MulIOp::create(b, loc, unit, size);
-      };
-      SmallVector<Value> arguments;
-      for (auto [buffer, type] : llvm::zip(segment.buffers, function.getArgumentTypes()))
-        arguments.push_back(as(buffer, cast<MemRefType>(type)));
-      arguments.push_back(element(from));
-      arguments.push_back(
-          arith::MinUIOp::create(b, loc, element(to), frame.constant(segment.elements)));
-      func::CallOp::create(b, loc, function, arguments);
+      starts.push_back(starts.back() + segment.units);
+      elements.push_back(segment.elements);
+      for (Value buffer : segment.buffers)
+        places.push_back(cast<BlockArgument>(buffer).getArgNumber());
     }
+    int64_t each = int64_t(segments.front().buffers.size());
+    unitSize = frame.constant(blockElements);
+    Value startOf = table("starts", starts), elementsOf = table("elements", elements),
+          placeOf = table("buffers", places);
+    emitLoop(b, loc, frame.constant(0), frame.constant(int64_t(segments.size())), frame.constant(1),
+             {}, [&](Value segment, ValueRange) {
+               auto entry = [&](Value table, Value at) -> Value {
+                 return arith::IndexCastOp::create(b, loc, b.getIndexType(),
+                                                   memref::LoadOp::create(b, loc, table, at));
+               };
+               Value after = arith::AddIOp::create(b, loc, segment, frame.constant(1));
+               Value firstPlace = arith::MulIOp::create(b, loc, segment, frame.constant(each));
+               emitCall({}, entry(startOf, segment), entry(startOf, after),
+                        entry(elementsOf, segment), [&](unsigned operand) {
+                          Value at =
+                              arith::AddIOp::create(b, loc, firstPlace, frame.constant(operand));
+                          return bufferAt(b, loc, all, entry(placeOf, at), typeOf(operand));
+                        });
+               return SmallVector<Value>();
+             });
   }
 
 private:
   Segments(KernelFrame &frame, SegmentsOp op, int64_t first) : frame(frame), op(op), first(first) {}
+
+  MemRefType typeOf(unsigned operand) {
+    return cast<MemRefType>(function.getArgumentTypes()[operand]);
+  }
+
+  /// Calls the body for those of the units [start, end), a segment's, that are to be done.
+  void emitCall(Value block, Value start, Value end, Value elements,
+                function_ref<Value(unsigned)> buffer) {
+    OpBuilder &b = frame.builder;
+    Location loc = frame.loc;
+    Value from, to, mine; // units
+    if (frame.options.gpu) {
+      from = block;
+      mine = arith::AndIOp::create(
+          b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, block, start),
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, block, end));
+    } else {
+      from = arith::MaxUIOp::create(b, loc, frame.begin(), start);
+      to = arith::MinUIOp::create(b, loc, frame.end(), end);
+      mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, from, to);
+    }
+    auto branch = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    auto element = [&](Value unit) -> Value { // of the segment
+      if (!matchPattern(start, m_Zero())) unit = arith::SubIOp::create(b, loc, unit, start);
+      return arith::MulIOp::create(b, loc, unit, unitSize);
+    };
+    SmallVector<Value> arguments;
+    for (unsigned operand = 0; operand + 2 < function.getNumArguments(); ++operand)
+      arguments.push_back(buffer(operand));
+    Value begin = element(from);
+    Value past = to ? element(to) : arith::AddIOp::create(b, loc, begin, unitSize).getResult();
+    arguments.push_back(begin);
+    arguments.push_back(arith::MinUIOp::create(b, loc, past, elements));
+    func::CallOp::create(b, loc, function, arguments);
+  }
+
+  /// A constant of the module.
+  Value table(StringRef what, ArrayRef<int64_t> values) {
+    OpBuilder &b = frame.builder;
+    Type i64 = b.getI64Type();
+    auto type = MemRefType::get(int64_t(values.size()), i64);
+    auto tensor = RankedTensorType::get(int64_t(values.size()), i64);
+    std::string name = (function.getName() + "_" + what).str();
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(frame.lowered.function);
+      memref::GlobalOp::create(b, frame.loc, b.getStringAttr(name), b.getStringAttr("private"),
+                               TypeAttr::get(type), DenseElementsAttr::get(tensor, values),
+                               b.getUnitAttr(), IntegerAttr());
+    }
+    return memref::GetGlobalOp::create(b, frame.loc, type, name);
+  }
 
   LogicalResult findBuffers() {
     llvm::DenseMap<Value, unsigned> outputs;
@@ -147,6 +219,7 @@ private:
         loop(body.begin(), middle, lanes, lanes);
       }
       loop(middle, body.end(), 1, 1);
+      if (lanes > 1) leaveAsItIs(cast<scf::ForOp>(std::prev(b.getInsertionPoint())));
     }
     return failure(elements->failed());
   }
@@ -229,6 +302,7 @@ private:
   int64_t first, longest = 0;
   SmallVector<Segment> segments;
   func::FuncOp function;
+  Value unitSize; // in elements
 };
 
 } // namespace
@@ -359,7 +433,15 @@ LogicalResult lowerUpdate(KernelFrame &frame) {
       return SmallVector<Value>();
     });
   }
-  for (Segments &one : segments) one.emitCalls(block);
+  if (frame.options.gpu || frame.kernel->hasAttr(stageAttr)) {
+    for (Segments &one : segments) one.emitCalls(block);
+    func::FuncOp function = frame.lowered.function;
+    function.setType(b.getFunctionType(function.getBody().getArgumentTypes(), {}));
+  } else if (!segments.empty()) {
+    Value all = takeBufferArray(frame);
+    for (Segments &one : segments) one.emitLoopOfCalls(all);
+    leaveOutOtherBuffers(frame);
+  }
   return failure(elements->failed());
 }
 

@@ -1,5 +1,7 @@
 #include "sinter/codegen/cpu/CompileObject.h"
+#include "sinter/codegen/BufferArray.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
@@ -58,8 +60,8 @@ std::unique_ptr<TargetMachine> targetMachine(const Isa &isa) {
 }
 
 /// Public `void name(void *const *buffers, const int64_t *scalars, int64_t begin, int64_t end)` around
-/// the kernel, which becomes internal.
-void addEntry(Module &module, const std::string &name) {
+/// the kernel, which becomes internal. `taken` lists the buffers that it takes, -1 for the array itself.
+void addEntry(Module &module, const std::string &name, ArrayRef<int64_t> taken) {
   Function *kernel = module.getFunction(name);
   LLVMContext &context = module.getContext();
   kernel->setName(name + ".body");
@@ -72,8 +74,12 @@ void addEntry(Module &module, const std::string &name) {
   IRBuilder<> b(BasicBlock::Create(context, "entry", entry));
   SmallVector<Value *> arguments;
   MDNode *empty = MDNode::get(context, {});
-  for (unsigned i = 0; i + 2 < kernel->arg_size(); ++i) {
-    Value *slot = b.CreateConstInBoundsGEP1_64(pointer, entry->getArg(0), i);
+  for (int64_t number : taken) {
+    if (number < 0) {
+      arguments.push_back(entry->getArg(0));
+      continue;
+    }
+    Value *slot = b.CreateConstInBoundsGEP1_64(pointer, entry->getArg(0), uint64_t(number));
     LoadInst *buffer = b.CreateLoad(pointer, slot);
     buffer->setMetadata(LLVMContext::MD_invariant_load, empty);
     arguments.push_back(buffer);
@@ -82,6 +88,14 @@ void addEntry(Module &module, const std::string &name) {
   arguments.push_back(entry->getArg(3));
   b.CreateCall(kernel, arguments);
   b.CreateRetVoid();
+}
+
+/// The numbers of the buffers that a kernel takes: all, unless it says which.
+SmallVector<int64_t> buffersOf(mlir::ModuleOp module, const std::string &name, Module &translated) {
+  auto function = module.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name);
+  if (auto taken = function->getAttrOfType<mlir::DenseI64ArrayAttr>(buffersAttr))
+    return SmallVector<int64_t>(taken.asArrayRef());
+  return to_vector(seq<int64_t>(0, int64_t(translated.getFunction(name)->arg_size()) - 2));
 }
 
 /// The lane that is stored under `mask` if it is known to be just one.
@@ -153,7 +167,8 @@ std::unique_ptr<Module> translateAndOptimize(mlir::ModuleOp module, ArrayRef<std
   }
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
-  for (const std::string &name : kernels) addEntry(*translated, name);
+  for (const std::string &name : kernels)
+    addEntry(*translated, name, buffersOf(module, name, *translated));
   Machine description = machineOf(options.isa);
   for (Function &function : *translated) {
     if (function.isDeclaration()) continue;

@@ -210,7 +210,8 @@ LogicalResult expandMath(ModuleOp module, const Isa &isa, bool strict) {
   populateMathToLibmConversionPatterns(patterns);
   ConversionTarget target(*context);
   target.addLegalDialect<amx::AMXDialect, arith::ArithDialect, BuiltinDialect, func::FuncDialect,
-                         memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+                         LLVM::LLVMDialect, memref::MemRefDialect, scf::SCFDialect,
+                         vector::VectorDialect>();
   target.addDynamicallyLegalDialect<math::MathDialect>(
       [](Operation *op) { return isInstruction(op); });
   return applyPartialConversion(module, target, std::move(patterns));
@@ -253,7 +254,12 @@ LogicalResult lowerToLlvm(ModuleOp module, const Isa &isa, bool strict) {
   populateAMXLegalizeForLLVMExportPatterns(converter, patterns);
   LLVMConversionTarget target(*context);
   target.addLegalOp<ModuleOp>();
-  return applyFullConversion(module, target, std::move(patterns));
+  if (failed(applyFullConversion(module, target, std::move(patterns)))) return failure();
+  // Descriptors that code generation made by itself (BufferArray.h) are what their memrefs have become.
+  SmallVector<UnrealizedConversionCastOp> casts;
+  module.walk([&](UnrealizedConversionCastOp cast) { casts.push_back(cast); });
+  reconcileUnrealizedCasts(casts);
+  return success();
 }
 
 } // namespace sinter::codegen::cpu

@@ -67,14 +67,17 @@ std::optional<RefusedBecause> Legality::heavyWork(unsigned a, unsigned b, const 
             (op->getName().stripDialect() + " would be computed for each head or row").str()};
   }
   if (kind == KernelKind::Contraction) {
+    // From the contraction upwards: a constant may have users all over the function.
     llvm::SmallPtrSet<Operation *, 16> inLoads;
+    auto loadsOf = [&](Operation *op) {
+      for (Value operand : op->getOperands())
+        if (Operation *def = operand.getDefiningOp()) inLoads.insert(def);
+    };
+    for (Operation *op : body.ops)
+      if (isa<ContractionOpInterface>(op)) loadsOf(op);
     for (Operation *op : llvm::reverse(body.ops)) {
-      bool feeds = llvm::any_of(op->getUsers(), [&](Operation *user) {
-        return inLoads.contains(user) ||
-               (isa<ContractionOpInterface>(user) && is_contained(body.ops, user));
-      });
-      if (!feeds) continue;
-      inLoads.insert(op);
+      if (!inLoads.contains(op)) continue;
+      loadsOf(op);
       if (!isCheapLoad(op, costs) &&
           times.lookup(op) > 1.01 * double(tensorType(op->getResult(0)).getNumElements()))
         return RefusedBecause{

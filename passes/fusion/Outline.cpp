@@ -51,8 +51,9 @@ public:
       llvm::StringMap<std::string> renamed;
       bool hasLedger = func->hasAttr(ledgerAttr);
       // Those of the function; stages stay inside their kernel.
-      auto regions = llvm::to_vector(func.getBody().front().getOps<FusedOp>());
-      for (FusedOp fused : regions) {
+      for (Operation &op : llvm::make_early_inc_range(func.getBody().front())) {
+        auto fused = dyn_cast<FusedOp>(op);
+        if (!fused) continue;
         SmallVector<KernelOp> &candidates = kernels[size_t(hashOf(fused))];
         auto *known =
             llvm::find_if(candidates, [&](KernelOp kernel) { return sameKernel(fused, kernel); });

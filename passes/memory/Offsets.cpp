@@ -39,6 +39,7 @@ public:
     if (all < extents.size() * extents.size() / 4) listNeighbours();
     std::vector<int64_t> moments;
     for (const Extent &extent : extents) {
+      mostBytes = std::max(mostBytes, extent.bytes);
       moments.push_back(extent.first);
       moments.push_back(extent.last + 1);
     }
@@ -59,13 +60,17 @@ public:
     Placement result{std::vector<int64_t>(extents.size(), -1), 0};
     // Up to where each section is full: no gap lies below the highest of an item's.
     std::vector<int64_t> full(sections, 0);
-    std::vector<Placed> placed, near; // by where they begin
+    std::vector<int64_t> ends(extents.size(), -1); // of what is placed
+    std::vector<Placed> placed, near;              // by where they begin
     auto byFrom = [](const Placed &a, const Placed &b) { return a.from < b.from; };
     for (int item : order) {
       Placed own{0, 0, spans[item].first, spans[item].second};
       auto begin = full.begin() + std::ptrdiff_t(own.first),
            stop = full.begin() + std::ptrdiff_t(own.last);
       int64_t end = begin == stop ? 0 : *std::max_element(begin, stop), best = -1, bestGap = 0;
+      // What ends at or below it is no neighbour of a gap: nothing that begins a whole extent below.
+      auto above =
+          std::upper_bound(placed.begin(), placed.end(), Placed{end - mostBytes, 0, 0, 0}, byFrom);
       auto pass = [&](const Placed &other) { // whether to go on
         int64_t gap = other.from - end;
         if (gap >= extents[item].bytes && (best < 0 || gap < bestGap)) {
@@ -76,15 +81,15 @@ public:
         end = std::max(end, other.to);
         return true;
       };
-      if (neighbours.empty() || neighbours[item].size() > placed.size() / 4) {
-        for (const Placed &other : placed)
-          if (other.to > end && other.first < own.last && own.first < other.last && !pass(other))
+      if (neighbours.empty() || neighbours[item].size() > size_t(placed.end() - above) / 4) {
+        for (; above != placed.end(); ++above)
+          if (above->to > end && above->first < own.last && own.first < above->last &&
+              !pass(*above))
             break;
       } else {
         near.clear();
         for (int other : neighbours[item])
-          if (int64_t from = result.offsets[other]; from >= 0)
-            near.push_back({from, from + extents[other].bytes, 0, 0});
+          if (ends[other] > end) near.push_back({result.offsets[other], ends[other], 0, 0});
         std::sort(near.begin(), near.end(), byFrom);
         for (const Placed &other : near)
           if (other.to > end && !pass(other)) break;
@@ -92,7 +97,7 @@ public:
       if (best < 0) best = end;
       result.offsets[item] = best;
       own.from = best;
-      own.to = best + extents[item].bytes;
+      own.to = ends[item] = best + extents[item].bytes;
       placed.insert(std::upper_bound(placed.begin(), placed.end(), own, byFrom), own);
       for (auto section = begin; section != stop; ++section)
         if (*section == best) *section = own.to;
@@ -141,6 +146,7 @@ private:
   }
 
   std::vector<std::vector<int>> neighbours; // where they are few
+  int64_t mostBytes = 0;                    // of one extent
   size_t sections = 0;
   std::vector<std::pair<size_t, size_t>> spans; // of sections, one for each extent
 };

@@ -1,7 +1,10 @@
 #include "KernelRun.h"
 
+#include "sinter/codegen/cpu/CpuBackend.h"
 #include "sinter/ir/Segments.h"
 #include "sinter/runtime/cpu/KernelImage.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 namespace sinter::test {
 namespace {
@@ -148,6 +151,26 @@ TEST_F(Update, ASegmentsResultMayTakeItsOwnInput) {
     EXPECT_FALSE(may(0, input + 3)) << input; // and the other way
   }
   EXPECT_FALSE(may(0, 0)); // what all read
+}
+
+// A loop over the segments, with what differs in tables: not a line of code for each.
+TEST_F(Update, CodeDoesNotGrowWithSegments) {
+  auto instructions = [&](size_t count) -> int64_t {
+    unsigned segments = 0;
+    std::string text =
+        gathered(momentum(std::vector<std::string>(count, "90x100"), "f32"), segments);
+    EXPECT_EQ(segments, count);
+    auto module = ir.parse(text);
+    auto assembly = codegen::cpuText(*module->getOps<ir::KernelOp>().begin(),
+                                     codegen::CpuText::assembly, "generic");
+    EXPECT_TRUE(succeeded(assembly)) << ir.errors;
+    if (failed(assembly)) return 0;
+    return llvm::count_if(llvm::split(*assembly, '\n'), [](llvm::StringRef line) {
+      return line.starts_with("\t") && !line.starts_with("\t.");
+    });
+  };
+  EXPECT_GT(instructions(30), 0);
+  EXPECT_EQ(instructions(30), instructions(60));
 }
 
 } // namespace

@@ -63,6 +63,37 @@ TEST(Offsets, ExtentsThatTouchInTimeStayApart) {
   EXPECT_EQ(place(extents).height, 128);
 }
 
+// What many layers keep from their forward to their backward pass, with what each needs for a moment.
+TEST(Offsets, StacksOfLayersLieAtTheirBound) {
+  constexpr int64_t layers = 700;
+  std::vector<Extent> extents;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    int64_t mirrored = 2 * layers - 1 - layer;
+    extents.push_back({512, layer, mirrored});
+    extents.push_back({2048, layer, layer + 1});
+    extents.push_back({1024, mirrored, mirrored});
+  }
+  Placement placement = place(extents);
+  expectApart(extents, placement);
+  EXPECT_LE(double(placement.height), 1.001 * double(lowerBound(extents)));
+}
+
+// So many that what is placed is looked up in a tree.
+TEST(Offsets, ManyExtentsStayApart) {
+  std::mt19937 random(11);
+  for (int64_t longest : {4, 60, 600}) {
+    std::vector<Extent> extents;
+    for (int i = 0; i < 700; ++i) {
+      int64_t first = int64_t(random() % 500);
+      extents.push_back(
+          {64 * int64_t(random() % 40), first, first + int64_t(random() % uint64_t(longest))});
+    }
+    Placement placement = place(extents);
+    expectApart(extents, placement);
+    EXPECT_LE(double(placement.height), 1.3 * double(lowerBound(extents))) << longest;
+  }
+}
+
 TEST(Offsets, CutRectanglesAreRebuilt) {
   std::mt19937 random(7);
   double sum = 0;

@@ -1,5 +1,6 @@
 #include "../../support/LayerStack.h"
 #include "../../support/OnDevice.h"
+#include "ProcessorTime.h"
 
 #include "sinter/codegen/cpu/CpuBackend.h"
 
@@ -7,9 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include <ctime>
 #include <map>
-#include <vector>
+#include <string>
 
 // Compile time against the number of layers. A stage may take t(4n) <= 5.3 t(n): 4 and what a logarithm and
 // caches cost.
@@ -18,19 +18,6 @@ namespace sinter::test {
 namespace {
 
 using Seconds = std::map<std::string, double>;
-
-/// What this process has worked so far: other work on the machine does not count.
-double processorSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
-}
-
-/// Drives what a stage's IR is in out of the caches: few layers would find theirs there, many would not.
-void coolCaches() {
-  static std::vector<uint8_t> other(size_t(256) << 20);
-  for (size_t at = 0; at < other.size(); at += 64) ++other[at];
-}
 
 /// Runs each stage, and keeps its time where that is the least so far: what caches are taken away only adds.
 void runStages(const std::string &text, Seconds &least) {
