@@ -31,8 +31,8 @@
 ///   - memref: load, store, alloca (rank 1 or 2, static; in memory space 0 thread-private, on the GPU also
 ///     in #gpu.address_space<workgroup>: one per block), get_global of a private constant memref.global;
 ///   - CPU only: vector.load/store/maskedload/maskedstore/broadcast/shuffle/extract/from_elements/bitcast/fma and arith and
-///     math ops on rank-1 vectors; with tiles, amx.tile_zero/load/store/mulf of 16 rows of 64 bytes and
-///     memref.prefetch; LLVM intrinsics none;
+///     math ops on rank-1 vectors; memref.prefetch; with tiles, amx.tile_zero/load/store/mulf of 16 rows of 64 bytes;
+///     LLVM intrinsics none;
 ///   - GPU only: gpu.block_id/thread_id (x), gpu.barrier, gpu.shuffle (xor, down); a loop with
 ///     `sinter.unroll` is unrolled whole, in a function with `sinter.narrow` no index passes 32 bits;
 ///   - GPUs with a matrix unit: one gpu.dynamic_shared_memory of `sharedBytes` and memref.view of it;

@@ -115,8 +115,8 @@ private:
 
 // Packed contractions are after Goto and van de Geijn, "Anatomy of high-performance matrix
 // multiplication", TOMS 2008, with three changes: a unit of work packs for itself (nothing is shared
-// between threads), the row side is kept [row][k] because broadcasts do not care, and the column panel is
-// [k][column] so that convolution packs whole image rows.
+// between threads), the row side is read where it is if it lies along k (broadcasts do not care), and the
+// column panel is [k][column] so that convolution packs whole image rows.
 //
 // One operand is the row side (its elements are broadcast), the other the column side (its elements fill
 // vectors); the result's transpose is computed where that packs better.

@@ -8,8 +8,8 @@
 namespace sinter::codegen {
 
 /// Writes the code of a packed contraction as its plan says: units (PackedUnits.cpp), panels
-/// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), all from the loops over
-/// k of PackedLoops.cpp. TileEmitter has other panels and other products.
+/// (PackedPanels.cpp), register tiles and what follows them (PackedTiles.cpp), what they ask for ahead
+/// (ReadAhead.cpp), all from the loops over k of PackedLoops.cpp. TileEmitter has other panels and other products.
 class PackedEmitter : protected ContractionLoops {
 public:
   PackedEmitter(KernelFrame &frame, const ContractionElements &points, const PackedPlan &plan);
@@ -55,9 +55,11 @@ protected:
   /// The column's first `count` tiles of all rows.
   virtual void wholeTiles(Value count, Value column, int64_t vectors);
   virtual void registerTile(Value row, int64_t count, Value column, int64_t vectors);
+  void fetchAhead(Value column, Value tile);
   void finishTile(Value row, int64_t count, Value column, int64_t vectors);
   void finishTileRow(Value row, Value r, Value column, int64_t vectors);
-  Value rowElement(Value row, Value k, llvm::ArrayRef<Value> indices);
+  Value rowPanelAt(Value row, int64_t r, Value k);
+  Value rowElement(Value start, int64_t r, Value k, llvm::ArrayRef<Value> indices);
   Value sumAt(Value row, int64_t r, Value column, int64_t v);
   Value multiplyAdd(Value lhs, Value rhs, Value sum);
   void finishRow(Value row, Value base, Value from, Value to, int64_t most);
@@ -67,6 +69,7 @@ protected:
   Indices point(llvm::ArrayRef<Value> row, llvm::ArrayRef<Value> column, llvm::ArrayRef<Value> k);
   Indices rowIndices(Value local);
   Indices columnIndices(Value local);
+  Indices suffixIndices(Value flat);
   Value factor(unsigned side, mlir::ValueRange point) {
     return points.factor(*elements, side, point);
   }
@@ -86,7 +89,7 @@ protected:
   const PackedPlan &plan;
 
   Value rowPanel, columnPanel, columnBoxPanel, sums;
-  int64_t ldb = 0, ldc = 0, rowStride = 0, rowKStride = 0;
+  int64_t ldb = 0, ldc = 0, rowStride = 0, rowGroup = 0;
   bool tileAtOnce = true; // a tile's sums go on from it; else the unit's are kept together
 
   // Of the unit being emitted.

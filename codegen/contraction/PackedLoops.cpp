@@ -31,9 +31,13 @@ PackedEmitter::Indices PackedEmitter::rowIndices(Value local) {
 PackedEmitter::Indices PackedEmitter::columnIndices(Value local) {
   Indices indices(outerPoint);
   Value flat = affine(d(0) * plan.lineSize + d(1), {lineBase, local});
-  llvm::append_range(
-      indices, delinearized(flat, ArrayRef(plan.columns.extents).drop_front(plan.suffixFirst)));
+  llvm::append_range(indices, suffixIndices(flat));
   return indices;
+}
+
+/// Indices of the dimensions that are a block's, from all columns of one point of the outer ones.
+PackedEmitter::Indices PackedEmitter::suffixIndices(Value flat) {
+  return delinearized(flat, ArrayRef(plan.columns.extents).drop_front(plan.suffixFirst));
 }
 
 /// Loops over the block's points of k, of the dimensions before `until`: `body(indices, offset)`.

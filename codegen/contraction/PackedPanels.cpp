@@ -21,6 +21,14 @@ Value PackedEmitter::panelAt(Value k, Value column) {
                 {k, column});
 }
 
+/// Where element k of row `r` after `row`, of the same tile, is in the row panel.
+Value PackedEmitter::rowPanelAt(Value row, int64_t r, Value k) {
+  if (!plan.rowsAlongRow) return affine((d(0) + r) * rowStride + d(1), {row, k});
+  return affine(d(0).floorDiv(rowGroup) * (rowGroup * (plan.kInRows + 1)) + d(1) * rowGroup +
+                    d(0) % rowGroup + r,
+                {row, k});
+}
+
 /// Stores to a panel: what lies beyond a masked run's end is written over by the next run, or is padding.
 void PackedEmitter::put(Value value, Value panel, Value at) {
   value = narrowed(value, cast<MemRefType>(panel.getType()).getElementType());
@@ -59,7 +67,9 @@ void PackedEmitter::packRows() {
     return overInnerK(allOfK, [&](Indices k, Value offset) {
       runs(rowBase, add(rowBase, rowCount), total, whole, [&](Value row) {
         Value value = factor(plan.rowSide, point({row}, {}, k));
-        put(value, rowPanel, affine(d(0) * rowKStride + d(1) - d(2), {offset, row, rowBase}));
+        Value local = subtract(row, rowBase);
+        elements->variable(local, 0, plan.rowsPerUnit - 1);
+        put(value, rowPanel, rowPanelAt(local, 0, offset));
       });
     });
   }
@@ -67,7 +77,7 @@ void PackedEmitter::packRows() {
     Indices row = rowIndices(local);
     auto pack = [&](Indices k, Value offset) {
       Value value = factor(plan.rowSide, point(row, {}, k));
-      put(value, rowPanel, affine(d(0) * rowStride + d(1), {local, offset}));
+      put(value, rowPanel, rowPanelAt(local, 0, offset));
     };
     if (plan.rowsAlongK)
       alongK(pack);

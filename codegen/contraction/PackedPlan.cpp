@@ -45,6 +45,7 @@ PackedPlan::PackedPlan(KernelFrame &frame, const ContractionElements &points)
   else
     chooseUnits();
   chooseK();
+  if (!onTiles) chooseAhead();
   if (rowsBoxed)
     rowBox = makeBox(rowSide, rows, 0, rowsPerUnit / product(ArrayRef(rows.extents).drop_front()),
                      rowBlocks);
@@ -303,8 +304,9 @@ void PackedPlan::chooseUnits() {
   // several blocks of columns.
   int64_t bytes = type.getIntOrFloatBitWidth() / 8;
   auto fit = [&](int64_t count) { return count * (groups[3].size() + W) * bytes <= 192 * 1024; };
-  int64_t mostColumns = 240, mostRows = 256;
   tiled = lineSize == 1;
+  // Four tiles' columns: what is asked for ahead has room beside a block's panels and sums.
+  int64_t mostColumns = tiled ? 192 : 240, mostRows = 256;
   bool packs = !direct && !rowsBoxed;
   bool shared = packs && tiled && !points.window && !fit(std::min(m, mostRows));
   if (shared) mostRows = 2048 / bytes; // half of L2
@@ -440,17 +442,15 @@ OperandBox PackedPlan::makeBox(unsigned side, const LoopGroup &own, unsigned cut
 }
 
 /// Whether broadcasts may read the row side's operand where it is: of the sums' type in memory, one
-/// element after the other along k, rows not so far apart that a tile's all fall into few sets of L1.
+/// element after the other along k.
 bool PackedPlan::readsRowsDirectly() {
   if (!rowsAlongK || !rowsWalkKAsOne || sidePositions[rowSide].size() != points.products().size())
     return false;
-  for (auto [number, product] : llvm::enumerate(points.products())) {
+  for (unsigned number = 0; number < points.products().size(); ++number) {
     Value operand;
     points.ofProduct(number, [&] { operand = points.operand(rowSide); });
     while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
     if (!isa<BlockArgument>(operand) || elementOf(operand) != type) return false;
-    int64_t rowBytes = product.depth * type.getIntOrFloatBitWidth() / 8;
-    if (rows.size() > tileRows && rowBytes % 4096 == 0) return false;
   }
   return true;
 }

@@ -46,6 +46,12 @@ struct OperandInPlace {
   int64_t start = 0;
 };
 
+/// A side whose factors a block reads from a rectangle of memory, in runs along its own dimension.
+struct ReadAhead {
+  unsigned side = 0;
+  OperandInPlace place;
+};
+
 /// How a packed contraction is cut: which operand is the row side, the shape of a unit of work, of its
 /// blocks along k and of the register tile. Decided from how the operands and the results lie in
 /// memory and from the sizes alone; emits nothing.
@@ -86,6 +92,8 @@ struct PackedPlan {
   std::optional<OperandBox> rowBox;          // the row side is a box, not packed as a matrix
   std::optional<OperandBox> columnBox;       // the column panel is packed from a box
 
+  llvm::SmallVector<ReadAhead> ahead; // sides whose next block is asked for beside the products
+
   // Of k's dimensions those from `kInnerFirst` on are whole in a block; blocks are cut from what is outside.
   unsigned kInnerFirst = 0;
   int64_t kInner = 1, kOuter = 1, kPerBlock = 1, kBlocks = 1, kMost = 1, kInRows = 1;
@@ -101,6 +109,7 @@ private:
   bool tileRowBoxSuits(unsigned side, const LoopGroup &own);
   double tilePackCost(unsigned side, const LoopGroup &own, bool columnSide);
   void chooseTileK();
+  std::optional<OperandInPlace> inPlace(unsigned side);
   std::optional<OperandInPlace> tileRowsInPlace();
   void chooseTileUnits();
   void analyse();
@@ -118,6 +127,7 @@ private:
   void chooseUnits();
   void chooseK();
   bool readsRowsDirectly();
+  void chooseAhead();
 
   KernelFrame &frame;
   const ContractionElements &points;

@@ -63,12 +63,15 @@ void PackedEmitter::tileColumn(Value column, int64_t vectors) {
 
 void PackedEmitter::wholeTiles(Value count, Value column, int64_t vectors) {
   int64_t tileRows = plan.tileRows;
-  loop(constant(0), count, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows),
-       [&](Value tile) { registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors); });
+  loop(constant(0), count, 1, llvm::divideCeil(plan.rowsPerUnit, tileRows), [&](Value tile) {
+    fetchAhead(column, tile);
+    registerTile(affine(d(0) * tileRows, tile), tileRows, column, vectors);
+  });
 }
 
-/// Element `k` of the block (at `indices` of the box), in `row` of the unit.
-Value PackedEmitter::rowElement(Value row, Value k, ArrayRef<Value> indices) {
+/// Element `k` of the block (at `indices` of the box), in row `r` of the tile that starts at `start` in the unit.
+Value PackedEmitter::rowElement(Value start, int64_t r, Value k, ArrayRef<Value> indices) {
+  Value row = affine(d(0) + r, start);
   if (plan.rowBox) {
     const OperandBox &box = *plan.rowBox;
     Indices place = delinearized(row, plan.rows.extents);
@@ -87,8 +90,7 @@ Value PackedEmitter::rowElement(Value row, Value k, ArrayRef<Value> indices) {
                   point(rowIndices(row), {}, delinearized(linear, plan.groups[3].extents)));
   }
   Value inPanel = plan.resident ? affine(d(0) * plan.kInner + d(1), {kBase, k}) : k;
-  return memref::LoadOp::create(b, frame.loc, rowPanel,
-                                affine(d(0) * rowStride + d(1) * rowKStride, {row, inPanel}));
+  return memref::LoadOp::create(b, frame.loc, rowPanel, rowPanelAt(start, r, inPanel));
 }
 
 /// Sums of `count` rows times `vectors` vectors of columns, in registers.
@@ -114,7 +116,7 @@ void PackedEmitter::registerTile(Value row, int64_t count, Value column, int64_t
           plan.tiled ? affine(d(1) * (plan.kMost + W) + d(0) * width + v * W, {k, column})
                      : affine(d(0) * ldb + d(1) + v * W, {k, column})));
     for (int64_t r = 0; r < count; ++r) {
-      Value left = rowElement(affine(d(0) + r, row), k, indices);
+      Value left = rowElement(row, r, k, indices);
       left = vector::BroadcastOp::create(b, frame.loc, vectorType(), left);
       for (int64_t v = 0; v < vectors; ++v)
         next.push_back(multiplyAdd(left, right[v], carried[r * vectors + v]));
@@ -163,14 +165,25 @@ Value PackedEmitter::multiplyAdd(Value lhs, Value rhs, Value sum) {
 void PackedEmitter::finishRow(Value row, Value base, Value from, Value to, int64_t most) {
   Indices rowPoint = rowIndices(row);
   bool whole = plan.blockColumns % runWidth == 0 && plan.lines % plan.linesPerBlock == 0;
-  runs(from, to, most, whole, [&](Value column) {
-    Value at = affine(d(0) + d(1), {base, column});
+  auto finish = [&](Value at, Indices columnPoint) {
     Value sum = elements->lanes() > 1
                     ? Value(vector::LoadOp::create(b, frame.loc,
                                                    VectorType::get(runWidth, plan.type), sums, at))
                     : Value(memref::LoadOp::create(b, frame.loc, sums, at));
     points.bindSum(*elements, sum);
-    points.store(*elements, point(rowPoint, columnIndices(column), {}));
+    points.store(*elements, point(rowPoint, columnPoint, {}));
+  };
+  if (plan.columnBlocks == 1 || plan.blockColumns % runWidth)
+    return runs(from, to, most, whole, [&](Value column) {
+      finish(affine(d(0) + d(1), {base, column}), columnIndices(column));
+    });
+  // Counted among all columns, none is known to lie beyond the last one: a block's start and a place in it
+  // together might, and what is read through a reshape would be looked for lane by lane.
+  Value first = mul(lineBase, plan.lineSize);
+  runs(add(first, from), add(first, to), plan.lines * plan.lineSize, whole, [&](Value column) {
+    Indices columnPoint(outerPoint);
+    llvm::append_range(columnPoint, suffixIndices(column));
+    finish(affine(d(0) + d(1) - d(2), {base, column, first}), columnPoint);
   });
 }
 

@@ -26,14 +26,18 @@ void PackedEmitter::allocatePanels() {
   int64_t W = plan.W;
   ldb = llvm::alignTo(plan.blockColumns, W) + W;
   bool rowsByRow = !plan.rowsAlongRow; // [row][k]
-  rowStride = rowsByRow ? plan.kInRows + W : 1;
-  rowKStride = rowsByRow ? 1 : llvm::alignTo(plan.rowsPerUnit, W) + W;
+  rowStride = plan.kInRows + W;
+  // Vectors of rows one after another, each [k][row]: a tile's are neighbours then, in few pages.
+  int64_t allRows = llvm::alignTo(plan.rowsPerUnit, W);
+  rowGroup = W % plan.tileRows ? allRows + W : W;
   if (plan.columnBox) columnBoxPanel = elements->temporary(plan.columnBox->size() + W, plan.type);
   if (plan.rowBox)
     rowPanel = elements->temporary(plan.rowBox->size() + W, plan.type);
   else if (!plan.direct)
-    rowPanel = elements->temporary(
-        rowsByRow ? plan.rowsPerUnit * rowStride : (plan.kInRows + 1) * rowKStride, plan.type);
+    rowPanel = elements->temporary(rowsByRow ? plan.rowsPerUnit * rowStride
+                                             : int64_t(llvm::alignTo(allRows, rowGroup)) *
+                                                   (plan.kInRows + 1),
+                                   plan.type);
   int64_t width = plan.tiled ? llvm::alignTo(plan.blockColumns, plan.tileVectors * W) : ldb;
   columnPanel = elements->temporary((plan.kMost + W) * width, plan.type);
   ldc = tileAtOnce ? plan.tileVectors * W : llvm::alignTo(plan.blockColumns, W) + W;

@@ -32,40 +32,15 @@ void PackedPlan::chooseTileK() {
 /// Tiles of rows are loaded from where they are: bf16, neighbours along k, whole tiles, whole lines of a cache, and
 /// all of k at once.
 std::optional<OperandInPlace> PackedPlan::tileRowsInPlace() {
-  Value operand = points.operand(rowSide);
-  while (auto reshape = operand.getDefiningOp<ReshapeOp>()) operand = reshape.getX();
-  auto argument = dyn_cast<BlockArgument>(operand);
   const LoopGroup &k = groups[3];
   int64_t tileK = 2 * W;
-  if (!argument || guarded[rowSide] || sidePositions[rowSide].size() != 1 ||
-      k.extents.size() != 1 || rows.extents.size() != 1 || k.size() % tileK || k.size() > mostK ||
+  if (k.extents.size() != 1 || rows.extents.size() != 1 || k.size() % tileK || k.size() > mostK ||
       rows.size() % W)
     return std::nullopt;
-  unsigned loops = merged.extents.size();
-  SmallVector<std::optional<IndexRange>> ranges;
-  for (int64_t extent : merged.extents) ranges.push_back(IndexRange{0, extent - 1});
-  AffineExpr position =
-      simplifyIndex(sidePositions[rowSide].front().replaceDims(merged.exprs), ranges);
-  bool linear = true;
-  position.walk([&](AffineExpr part) {
-    linear &= part.getKind() != AffineExprKind::FloorDiv && part.getKind() != AffineExprKind::Mod &&
-              part.getKind() != AffineExprKind::CeilDiv;
-  });
-  if (!linear) return std::nullopt;
-  auto at = [&](std::optional<unsigned> loop) {
-    SmallVector<AffineExpr> point(loops, frame.builder.getAffineConstantExpr(0));
-    if (loop) point[*loop] = frame.builder.getAffineConstantExpr(1);
-    return cast<AffineConstantExpr>(position.replaceDims(point)).getValue();
-  };
-  OperandInPlace place;
-  place.argument = argument.getArgNumber();
-  place.start = at(std::nullopt);
-  bool lines = place.start % tileK == 0;
-  for (unsigned loop = 0; loop < loops; ++loop) {
-    place.strides.push_back(at(loop) - place.start);
-    lines &= loop == k.first || place.strides.back() % tileK == 0;
-  }
-  if (!lines || place.strides[k.first] != 1) return std::nullopt;
+  std::optional<OperandInPlace> place = inPlace(rowSide);
+  if (!place || place->strides[k.first] != 1 || place->start % tileK) return std::nullopt;
+  for (auto [loop, stride] : llvm::enumerate(place->strides))
+    if (loop != k.first && stride % tileK) return std::nullopt;
   return place;
 }
 

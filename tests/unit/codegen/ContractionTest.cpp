@@ -77,6 +77,25 @@ TEST_F(Contraction, SumsOfProducts) {
       }
 }
 
+// Several blocks of rows, of columns and of k, the last of each not whole, and operands that lie along either of
+// their dimensions; rows a multiple of 4096 bytes apart.
+TEST_F(Contraction, MatmulInBlocks) {
+  struct Sizes {
+    int64_t m, k, n;
+  };
+  for (Sizes s : {Sizes{300, 600, 500}, {70, 1024, 410}, {1030, 300, 50}, {40, 2048, 200}})
+    for (const char *attributes : {"", "{transpose_a = true}", "{transpose_b = true}",
+                                   "{transpose_a = true, transpose_b = true}"}) {
+      bool a = std::string(attributes).find("_a") != std::string::npos,
+           b = std::string(attributes).find("_b") != std::string::npos;
+      auto shape = [](int64_t x, int64_t y) { return fmt::format("{}x{}", x, y); };
+      for (const char *element : {"f32", "f16"})
+        matmul(a ? shape(s.k, s.m) : shape(s.m, s.k), b ? shape(s.n, s.k) : shape(s.k, s.n),
+               shape(s.m, s.n), attributes, element);
+    }
+  matmul("2x300x600", "2x600x500", "2x300x500");
+}
+
 // Where there is a matrix unit these go through its tiles: blocks of rows, columns and k, whole or not, and
 // operands that lie along either of their dimensions.
 TEST_F(Contraction, MatmulOfBf16) {
@@ -176,6 +195,24 @@ TEST_F(Contraction, MatmulWithProducersAndEpilogue) {
                       "  %d = sinter.add %c, %bb : tensor<65x50xf32>\n  %e = sinter.gelu %d : "
                       "tensor<65x50xf32>\n  yield %e, %d",
                       "tensor<65x50xf32>, tensor<65x50xf32>"));
+}
+
+// What follows several blocks of columns, the last of them not whole, is read through a reshape.
+TEST_F(Contraction, EpilogueThroughAReshape) {
+  for (int64_t n : {400, 405, 768}) {
+    std::string c = fmt::format("tensor<60x{}xf32>", n), r = fmt::format("tensor<3x20x{}xf32>", n),
+                b = fmt::format("tensor<{}xf32>", n), w = fmt::format("tensor<{}x300xf32>", n);
+    expectAgrees(kernel("contraction",
+                        fmt::format("%x: tensor<60x300xf32>, %w: {}, %b: {}, %s: {}", w, b, r),
+                        fmt::format("  %c = sinter.matmul %x, %w {{transpose_b = true}} : "
+                                    "(tensor<60x300xf32>, {0}) -> {1}\n"
+                                    "  %bb = sinter.broadcast %b : ({2}) -> {1}\n"
+                                    "  %d = sinter.add %c, %bb : {1}\n"
+                                    "  %e = sinter.reshape %d : ({1}) -> {3}\n"
+                                    "  %f = sinter.mul %e, %s : {3}\n  yield %e, %f",
+                                    w, c, b, r),
+                        r + ", " + r));
+  }
 }
 
 struct Conv {
