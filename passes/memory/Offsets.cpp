@@ -31,6 +31,62 @@ using Order = std::vector<int>;
 /// Visits of a section that a search within the compiler may take: some ten milliseconds.
 constexpr int64_t searchWork = 1'000'000;
 
+/// Up to where each section of time is full from the bottom. What lives long spans most of them: they are looked at in
+/// blocks, of which most are level.
+class Full {
+public:
+  explicit Full(size_t sections) : full(sections, 0), blocks(sections / size + 1) {}
+
+  /// The highest of [first, last).
+  int64_t highest(size_t first, size_t last) const {
+    int64_t most = 0;
+    for (size_t at = first; at < last;) {
+      const Block &block = blocks[at / size];
+      size_t end = std::min(last, (at / size + 1) * size);
+      if (block.level || (at % size == 0 && end - at == size)) {
+        most = std::max(most, block.most);
+        at = end;
+      }
+      for (; at < end; ++at) most = std::max(most, full[at]);
+    }
+    return most;
+  }
+
+  /// Those of [first, last) that are full up to `from` are now up to `to`, which is no lower.
+  void raise(size_t first, size_t last, int64_t from, int64_t to) {
+    for (size_t at = first; at < last;) {
+      Block &block = blocks[at / size];
+      size_t start = at / size * size, end = std::min(last, start + size);
+      bool whole = at == start && end - at == size;
+      if (block.most < from || (block.level && block.most > from)) {
+        at = end;
+      } else if (block.level && whole) {
+        block.most = to;
+        at = end;
+      } else {
+        if (block.level)
+          std::fill_n(full.begin() + std::ptrdiff_t(start), std::min(size, full.size() - start),
+                      block.most);
+        block.level = whole;
+        for (; at < end; ++at) {
+          if (full[at] == from) full[at] = to;
+          block.most = std::max(block.most, full[at]);
+          block.level &= full[at] == full[start];
+        }
+      }
+    }
+  }
+
+private:
+  static constexpr size_t size = 16;
+  struct Block {
+    int64_t most = 0;
+    bool level = true; // all are at `most`, whatever `full` says
+  };
+  std::vector<int64_t> full; // of each section
+  std::vector<Block> blocks;
+};
+
 class Placer {
 public:
   explicit Placer(const std::vector<Extent> &extents) : extents(extents) {
@@ -59,15 +115,13 @@ public:
   Placement run(const Order &order, bool tightest, int64_t limit) const {
     Placement result{std::vector<int64_t>(extents.size(), -1), 0};
     // Up to where each section is full: no gap lies below the highest of an item's.
-    std::vector<int64_t> full(sections, 0);
+    Full full(sections);
     std::vector<int64_t> ends(extents.size(), -1); // of what is placed
     std::vector<Placed> placed, near;              // by where they begin
     auto byFrom = [](const Placed &a, const Placed &b) { return a.from < b.from; };
     for (int item : order) {
       Placed own{0, 0, spans[item].first, spans[item].second};
-      auto begin = full.begin() + std::ptrdiff_t(own.first),
-           stop = full.begin() + std::ptrdiff_t(own.last);
-      int64_t end = begin == stop ? 0 : *std::max_element(begin, stop), best = -1, bestGap = 0;
+      int64_t end = full.highest(own.first, own.last), best = -1, bestGap = 0;
       // What ends at or below it is no neighbour of a gap: nothing that begins a whole extent below.
       auto above =
           std::upper_bound(placed.begin(), placed.end(), Placed{end - mostBytes, 0, 0, 0}, byFrom);
@@ -99,8 +153,7 @@ public:
       own.from = best;
       own.to = ends[item] = best + extents[item].bytes;
       placed.insert(std::upper_bound(placed.begin(), placed.end(), own, byFrom), own);
-      for (auto section = begin; section != stop; ++section)
-        if (*section == best) *section = own.to;
+      full.raise(own.first, own.last, own.from, own.to);
       result.height = std::max(result.height, own.to);
       if (result.height >= limit) return result;
     }
