@@ -44,7 +44,7 @@ total(SINTER_GLOBAL_CONST(f32) w, SINTER_GLOBAL(f32) out0) {
   sum.shape.block = {64, 1, 1};
   sum.params = {PointerParam{at(Space::state, 0, 0, 32), false},
                 PointerParam{at(Space::output, 0, 0, 4), true}};
-  step.body.push_back({Loop{4, {{0, 0, 32}}, body}, {}});
+  step.body.push_back({Loop{4, {{{0}, 0, 32}}, body}, {}});
   step.body.push_back({Fill{at(Space::output, 0, 0, 4), {0, 0, 0x80, 0x3f}, ""}, {}}); // 1.0f
   step.body.push_back({sum, {0, 1}});
   program.entries = {step};

@@ -215,7 +215,7 @@ TEST_P(WholeStep, loopsAreUnrolledIntoTheGraph) {
   Entry &entry = program.entries[0];
   entry.arenaBytes = 6 * bytes;
   entry.body = {{Fill{{Space::arena, 0, 0, 4 * bytes}, {0, 0, 0x80, 0x3f}, "model.cpp:5"}, {}},
-                {Loop{4, {{0, 0, bytes}}, body}, {0}},
+                {Loop{4, {{{0}, 0, bytes}}, body}, {0}},
                 {affineLaunch(input(), arena(5), 3, 1, "model.cpp:1"), {}},
                 {Copy{arena(5), output(), "model.cpp:3"}, {2}}};
   FakeGpu gpu(program);
