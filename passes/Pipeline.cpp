@@ -39,18 +39,18 @@ static std::vector<Stage> ownStages(const PipelineOptions &options) {
   // Forward and backward composites share parts (a softmax and its gradient): one copy of each.
   onFunctions("share", simplify);
   // On primitives, while every op still stands for itself: what asks for another order gets it.
-  onFunctions("layout", [] { return createLayout(); });
+  add("layout", [](OpPassManager &pm) {
+    pm.addNestedPass<func::FuncOp>(createLayout());
+    // A step of a scan is a function of its own from here on: fused, outlined and planned once.
+    pm.addPass(createOutlineControl());
+  });
   // Decides what one kernel computes; everything before has looked at whole ops.
   FusionOptions fusion;
   fusion.ledger = options.ledger;
   fusion.singletons = !options.fuse;
   fusion.numerics = options.numerics;
   fusion.budget = options.memoryBudget;
-  add("fusion", [fusion](OpPassManager &pm) {
-    // A step of a scan is a function of its own from here on: fused, outlined and planned once.
-    pm.addPass(createOutlineControl());
-    pm.addPass(createFusion(fusion));
-  });
+  add("fusion", [fusion](OpPassManager &pm) { pm.addPass(createFusion(fusion)); });
   // Equal regions become one kernel.
   add("outline", [](OpPassManager &pm) { pm.addPass(createOutline()); });
   // Last: it orders launches and fixes addresses, and with its copies their number is final.
