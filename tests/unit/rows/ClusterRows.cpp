@@ -1,5 +1,6 @@
 // Rows that a block's registers do not hold, by clusters of blocks: two, four and eight of them, extents that no part
 // divides, reductions of every width. On the emulated device against the evaluator's bounds.
+#include "../../support/NvrtcOrSkip.h"
 #include "../../support/OnDevice.h"
 
 #include "sinter/codegen/BuildProgram.h"
@@ -94,7 +95,7 @@ TEST_P(ClusterRows, AgreeWithTheEvaluator) {
   ASSERT_TRUE(succeeded(expected)) << ir.errors;
 
   auto device = runtime::emulatedCudaDevice({.schedules = 2});
-  if (!device.ok()) GTEST_SKIP() << device.error().message;
+  ASSERT_TRUE(device.ok()) << device.error().message;
   auto executor = runtime::Executor::create(
       std::make_shared<const runtime::Program>(std::move(*program)), *device);
   ASSERT_TRUE(executor.ok()) << executor.error().message;
@@ -125,8 +126,7 @@ TEST(ClusterRowsInPtx, ReadTheirRowOnce) {
   auto program = compiled(ir, *module, "sm_90");
   ASSERT_TRUE(program) << ir.errors;
   ASSERT_EQ(program->kernels.size(), 1u);
-  auto nvrtc = runtime::cuda::Nvrtc::open();
-  if (!nvrtc.ok()) GTEST_SKIP() << nvrtc.error().message;
+  SINTER_NVRTC_OR_SKIP(nvrtc);
   auto request = runtime::cuda::requestFor(*program, program->kernels[0], "compute_90");
   auto ptx = (*nvrtc)->compile(request);
   ASSERT_TRUE(ptx.ok()) << ptx.error().message;
