@@ -63,6 +63,15 @@ std::vector<std::vector<double>> numbersFor(mlir::func::FuncOp function) {
   return all;
 }
 
+/// The CUDA program of a planned module; its kernels bring all headers that they include.
+mlir::FailureOr<runtime::Program> programOf(mlir::ModuleOp module) {
+  codegen::CodegenOptions options;
+  options.target = runtime::TargetKind::cuda;
+  auto program = codegen::compileToProgram(module, options);
+  if (succeeded(program)) expectWholeHeaders(*program);
+  return program;
+}
+
 /// Runs @f on the emulated device and compares all results with what is expected.
 void compare(runtime::Program program, mlir::ModuleOp reference,
              const std::vector<HostTensor> &inputs, const std::vector<HostTensor> &expected,
@@ -113,11 +122,8 @@ void checkTile(const TileCase &c, const Tile &tile, std::string &text,
     ++contractions;
   });
   ASSERT_EQ(contractions, 1);
-  codegen::CodegenOptions codegenOptions;
-  codegenOptions.target = runtime::TargetKind::cuda;
-  auto program = codegen::compileToProgram(*module, codegenOptions);
+  auto program = programOf(*module);
   ASSERT_TRUE(succeeded(program)) << ir.errors;
-  expectWholeHeaders(*program);
   for (runtime::Kernel &kernel : program->kernels) {
     if (edit) edit(kernel.source);
     text += kernel.source;
@@ -160,11 +166,8 @@ void checkStages(const std::string &function, const std::string &architecture, c
     ++stages;
   });
   EXPECT_GT(stages, 1);
-  codegen::CodegenOptions codegenOptions;
-  codegenOptions.target = runtime::TargetKind::cuda;
-  auto program = codegen::compileToProgram(*module, codegenOptions);
+  auto program = programOf(*module);
   ASSERT_TRUE(succeeded(program)) << ir.errors;
-  expectWholeHeaders(*program);
   for (const runtime::Kernel &kernel : program->kernels) text += kernel.source;
   EXPECT_EQ(program->entries[0].body.size(), 1U) << text;
   auto evaluated = Ir::function(*reference, "f");
