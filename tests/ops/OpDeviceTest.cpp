@@ -29,6 +29,7 @@ std::vector<Entry> entriesOf(const OpRow &row, const std::string &dtype, std::st
   std::vector<Entry> entries;
   for (size_t i = 0; i < row.cases.size(); ++i) {
     const OpCase &c = row.cases[i];
+    if (!c.runsOnDevices(dtype)) continue;
     entries.push_back({&c, "value" + std::to_string(i), false});
     text += functionText(c, dtype, entries.back().name);
     if (c.gradientResults == 0 || differentiableInputs(c, dtype).empty()) continue;

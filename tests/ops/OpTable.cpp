@@ -8,6 +8,10 @@
 
 namespace sinter::test {
 
+bool OpCase::runsOnDevices(const std::string &dtype) const {
+  return onDevices.empty() || std::count(onDevices.begin(), onDevices.end(), dtype) > 0;
+}
+
 bool OpRow::differentiable() const {
   return std::any_of(cases.begin(), cases.end(),
                      [](const OpCase &c) { return c.gradientResults > 0; });

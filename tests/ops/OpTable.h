@@ -30,6 +30,11 @@ struct OpCase {
   /// Whether central differences see the gradient: not through a rounding, nor where it is zero by
   /// decree.
   bool differences = true;
+  /// The types that devices are tried with, where those are not all of the row's: large cases whose kernels
+  /// differ between some types in the name of the type alone.
+  std::vector<std::string> onDevices{};
+
+  bool runsOnDevices(const std::string &dtype) const;
 };
 
 /// The cases of one op.
