@@ -3,7 +3,8 @@
 
 Each training step is forward, loss, backward and optimiser update with everything already in memory,
 at PyTorch's faster memory format of the two (both are timed, the better one is reported and named).
-Each is timed in a process of its own, whose resident memory is noted before the first step and at its peak.
+Each is timed in a process of its own, whose resident memory is noted before the model is made, before the first step
+and at its peak.
 """
 import argparse
 import json
@@ -55,15 +56,17 @@ def resident():
 
 
 def measure_apart(make):
-    """`measure` and the growth of resident memory in bytes, in a child: what one benchmark leaves with the allocator
-    would be free for the next."""
+    """`measure`, and the growth of resident memory in bytes from the first step on and from before the model (its
+    parameters are in the second alone), in a child: what one benchmark leaves with the allocator would be free for the
+    next."""
     receive, send = os.pipe()
     if os.fork() == 0:
+        bare = resident()
         step = make()
         before = resident()
         times = measure(step)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        os.write(send, json.dumps([times, peak - before]).encode())
+        os.write(send, json.dumps([times, peak - before, peak - bare]).encode())
         os._exit(0)
     os.close(send)
     with os.fdopen(receive) as stream:
@@ -73,11 +76,11 @@ def measure_apart(make):
 
 
 def report(name, results):
-    setting, ((median, least, processor, runs), growth) = min(results, key=lambda r: r[1][0][0])
+    setting, ((median, least, processor, runs), growth, whole) = min(results, key=lambda r: r[1][0][0])
     print(json.dumps({"name": name, "peer": f"torch {torch.__version__}", "setting": setting,
                       "precision": args.precision, "threads": args.threads, "median_ms": median,
                       "min_ms": least, "median_cpu_ms": processor, "runs": runs,
-                      "resident_growth_bytes": growth}), flush=True)
+                      "resident_growth_bytes": growth, "resident_whole_bytes": whole}), flush=True)
 
 
 class Convolutional(nn.Module):
