@@ -1,5 +1,6 @@
 // op_programs: the op table as Programs for CUDA, each with inputs, the evaluator's values and its bounds,
-// for machines that have a GPU and no compiler. One folder per op and type:
+// for machines that have a GPU and no compiler. One folder per op and type, for sm_90; where sm_90a has other kernels
+// (warpgroups, clusters), one for that, too, named with it:
 //   program.sinter, ENTRY.inN.npy, ENTRY.outN.npy (numbers as f64), ENTRY.boundN.npy (f64)
 // With --module instead files of IR, each function an entry, and beside NAME.sinter what NAME's entries cost at least
 // (NAME.cost.json).
@@ -63,6 +64,20 @@ bool writeEntry(Ir &ir, mlir::ModuleOp reference, const OpCase &c, const std::st
   return true;
 }
 
+mlir::FailureOr<runtime::Program> compiledFor(mlir::ModuleOp module, const char *architecture) {
+  sinter::detail::ModuleOptions options;
+  options.device = "cuda";
+  options.architecture = architecture;
+  mlir::OwningOpRef<mlir::ModuleOp> copy(module.clone());
+  return sinter::detail::compileModule(*copy, options);
+}
+
+bool sameKernels(const runtime::Program &one, const runtime::Program &other) {
+  return std::equal(one.kernels.begin(), one.kernels.end(), other.kernels.begin(),
+                    other.kernels.end(),
+                    [](const auto &a, const auto &b) { return a.source == b.source; });
+}
+
 bool writeRow(const OpRow &row, const std::string &dtype, const std::string &folder) {
   std::string text;
   std::vector<std::pair<const OpCase *, bool>> entries;
@@ -78,18 +93,20 @@ bool writeRow(const OpRow &row, const std::string &dtype, const std::string &fol
   auto module = ir.parse(text), reference = ir.parse(text);
   if (!module || !runPasses(ir, *reference, "func.func(sinter-autodiff)"))
     return fail(row.op + ": " + ir.errors), false;
-  sinter::detail::ModuleOptions options;
-  options.device = "cuda";
-  options.architecture = "sm_90";
-  auto program = sinter::detail::compileModule(*module, options);
-  if (failed(program)) return fail(row.op + " in " + dtype + ": " + ir.errors), false;
-  std::filesystem::create_directories(folder);
-  runtime::Status saved = runtime::saveProgram(*program, folder + "/program.sinter");
-  if (!saved.ok()) return fail(saved.error().message), false;
-  for (size_t i = 0; i < entries.size(); ++i)
-    if (!writeEntry(ir, *reference, *entries[i].first, dtype, nameOf(i), entries[i].second, folder))
-      return false;
-  return true;
+  auto plain = compiledFor(*module, "sm_90"), accelerated = compiledFor(*module, "sm_90a");
+  if (failed(plain) || failed(accelerated))
+    return fail(row.op + " in " + dtype + ": " + ir.errors), false;
+  auto writeAll = [&](const runtime::Program &program, const std::string &to) {
+    std::filesystem::create_directories(to);
+    runtime::Status saved = runtime::saveProgram(program, to + "/program.sinter");
+    if (!saved.ok()) return fail(saved.error().message), false;
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (!writeEntry(ir, *reference, *entries[i].first, dtype, nameOf(i), entries[i].second, to))
+        return false;
+    return true;
+  };
+  return writeAll(*plain, folder) &&
+         (sameKernels(*plain, *accelerated) || writeAll(*accelerated, folder + "_sm_90a"));
 }
 
 /// Operations of the products in a region: what a matrix unit has to do.
