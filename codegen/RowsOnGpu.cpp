@@ -182,7 +182,8 @@ private:
       block = walk.threads;
     }
     walk.unroll = walk.threads * heldByThread >= reducedElements;
-    if (!walk.unroll && readsAgain() && hasClusters()) return inCluster(walk);
+    if (!walk.unroll && readsAgain() && hasClusters(frame.options.largeSharedBytes))
+      return inCluster(walk);
     if (!walk.unroll && canSplit() && rows < enoughBlocks) return inParts(walk, rows, block);
     int64_t rowsOfBlock = block / walk.threads;
     frame.lowered.block = block;
@@ -208,8 +209,6 @@ private:
   bool readsAgain() {
     return passes.size() > 1 || (!domainOutputs().empty() && !storesWhileFolding);
   }
-  /// Clusters came with blocks of 227 KiB (sm_90).
-  bool hasClusters() const { return frame.options.largeSharedBytes >= 227 * 1024; }
 
   void inCluster(Walk walk) {
     int64_t blocks = 2;

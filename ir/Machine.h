@@ -12,6 +12,9 @@ inline double multiprocessorsOf(int64_t l2Bytes) {
   return std::min(148.0, 72 + 1.2 * double(l2Bytes >> 20));
 }
 
+/// Clusters of blocks came with blocks of 227 KiB of shared memory (sm_90).
+inline bool hasClusters(int64_t largeSharedBytes) { return largeSharedBytes >= (227 << 10); }
+
 // What `matrix` of a #sinter.target says: "m16n8k16" of bf16 and f16 by warps; "m64nNk16" also by warpgroups, from shared
 // memory; and "+tf32" behind it, that f32 is to be rounded to tf32 and multiplied there, too.
 
