@@ -21,6 +21,7 @@
 #include <ctime>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <random>
 #include <regex>
 #include <thread>
@@ -182,13 +183,18 @@ public:
     });
   }
 
-  template <class Model> void inference(const std::string &name, Array x) {
-    Model model;
-    model.eval();
-    operation(
-        name,
-        [&](const std::vector<Tensor> &in) { return std::vector<Tensor>{model.forward(in[0])}; },
-        {x});
+  /// `arguments` are those of the model's constructor.
+  template <class Model, class... Arguments>
+  void inference(const std::string &name, Array x, Arguments... arguments) {
+    std::unique_ptr<Model>
+        model; // made when it is asked for, lives as long as what is compiled of it
+    operation(name,
+              [&](const std::vector<Tensor> &in) {
+                model = std::make_unique<Model>(arguments...);
+                model->eval();
+                return std::vector<Tensor>{model->forward(in[0])};
+              },
+              {x});
   }
 
   /// Says what there is when the filter left nothing.
@@ -217,6 +223,15 @@ private:
   int matched = 0;
 };
 
+/// Inference of one example, and of as many as are trained on at a time.
+template <class Model, class... Arguments>
+void inference(Bench &bench, const std::string &name, int64_t batch,
+               const std::function<Array(int64_t count)> &inputs, Arguments... arguments) {
+  for (int64_t count : {int64_t(1), batch})
+    bench.inference<Model>("infer_" + name + "_b" + std::to_string(count), inputs(count),
+                           arguments...);
+}
+
 template <class Model>
 void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape image) {
   auto batched = [&](int64_t count) {
@@ -226,8 +241,7 @@ void model(Bench &bench, const std::string &name, int64_t batch, sinter::Shape i
   };
   bench.training<Model>("train_" + name + "_b" + std::to_string(batch), batched(batch),
                         labels(batch), sinter::cross_entropy, sinter::optim::Adam{.lr = 1e-3});
-  for (int64_t count : {int64_t(1), batch})
-    bench.inference<Model>("infer_" + name + "_b" + std::to_string(count), batched(count));
+  inference<Model>(bench, name, batch, batched);
 }
 
 /// Ten classes from the last state of an LSTM.
@@ -250,30 +264,37 @@ Array numbers(sinter::Shape shape, int64_t first, int64_t below) {
 
 /// Models that people start from; tests/benchmarks/torch_peer.py has the same.
 void largerModels(Bench &bench) {
-  bench.training<examples::ResNet>(
-      "train_resnet18_cifar_b64", random({64, 3, 32, 32}), labels(64), sinter::cross_entropy,
-      sinter::optim::SGD{.lr = 0.01, .momentum = 0.9},
-      examples::ResNetOptions{.depth = 18, .classes = 10, .small_stem = true});
+  auto images = [](int64_t count) { return random({count, 3, 32, 32}); };
+  examples::ResNetOptions resnet{.depth = 18, .classes = 10, .small_stem = true};
+  bench.training<examples::ResNet>("train_resnet18_cifar_b64", images(64), labels(64),
+                                   sinter::cross_entropy,
+                                   sinter::optim::SGD{.lr = 0.01, .momentum = 0.9}, resnet);
+  inference<examples::ResNet>(bench, "resnet18_cifar", 64, images, resnet);
   examples::BertConfig bert{.num_hidden_layers = 2,
                             .hidden_dropout_prob = 0,
                             .attention_probs_dropout_prob = 0,
                             .labels = std::vector<std::string>(9, "O")};
+  auto words = [&](int64_t count) { return numbers({count, 128}, 1, bert.vocab_size); };
   bench.training<examples::BertForTokenClassification>(
-      "train_bert_base_l2_s128_b8", numbers({8, 128}, 1, bert.vocab_size), numbers({8, 128}, 0, 9),
-      examples::tokenLoss(), sinter::optim::AdamW{.lr = 2e-5}, bert);
+      "train_bert_base_l2_s128_b8", words(8), numbers({8, 128}, 0, 9), examples::tokenLoss(),
+      sinter::optim::AdamW{.lr = 2e-5}, bert);
+  inference<examples::BertForTokenClassification>(bench, "bert_base_l2_s128", 8, words, bert);
   int64_t characters = 65; // Shakespeare's
+  auto text = [&](int64_t count) { return numbers({count, 256}, 0, characters); };
+  examples::CharGpt::Options gpt{
+      .characters = characters, .block = 256, .layers = 6, .width = 384, .heads = 6};
   bench.training<examples::CharGpt>(
-      "train_char_gpt_l6_w384_t256_b8", numbers({8, 256}, 0, characters),
-      numbers({8, 256}, 0, characters),
+      "train_char_gpt_l6_w384_t256_b8", text(8), text(8),
       [](const Tensor &logits, const Tensor &next) {
         int64_t count = next.size(0) * next.size(1);
         return cross_entropy(reshape(logits, {count, logits.size(-1)}), reshape(next, {count}));
       },
-      sinter::optim::AdamW{.lr = 1e-3},
-      examples::CharGpt::Options{
-          .characters = characters, .block = 256, .layers = 6, .width = 384, .heads = 6});
-  bench.training<Lstm>("train_lstm128_t128_b32", random({32, 128, 128}), labels(32),
-                       sinter::cross_entropy, sinter::optim::AdamW{.lr = 1e-3});
+      sinter::optim::AdamW{.lr = 1e-3}, gpt);
+  inference<examples::CharGpt>(bench, "char_gpt_l6_w384_t256", 8, text, gpt);
+  auto series = [](int64_t count) { return random({count, 128, 128}); };
+  bench.training<Lstm>("train_lstm128_t128_b32", series(32), labels(32), sinter::cross_entropy,
+                       sinter::optim::AdamW{.lr = 1e-3});
+  inference<Lstm>(bench, "lstm128_t128", 32, series);
 }
 
 } // namespace

@@ -10,8 +10,8 @@ For training steps also memory: all of ours (arena, parameters, optimiser's stat
 its steps, its parameters and inputs not counted, and by how much with those.
 
 Against Debian's PyTorch and OpenBLAS ratios are held to floors (below): one above is marked, and with --gate the exit
-status is 1. With --current, PyTorch's and JAX's current releases take their turns too (current_peers.py, which says where
-they come from); no floor is held against those.
+status is 1. With --current, PyTorch's, JAX's and ONNX Runtime's current releases take their turns too (current_peers.py,
+which says where they come from); no floor is held against those.
 """
 import argparse
 import json
@@ -80,7 +80,7 @@ def measured(options, environment):
     """Rounds of all by turns: ours by name, the peers' by name and peer."""
     commands = [[args.python, os.path.join(here, script)] for script in ("torch_peer.py", "openblas_peer.py")]
     if args.current:
-        commands += [[args.python, os.path.join(here, "current_peers.py"), args.current, peer] for peer in ("torch", "jax")]
+        commands += [[args.python, os.path.join(here, "current_peers.py"), args.current, peer] for peer in ("torch", "jax", "onnxruntime")]
     ours, peers = {}, {}
     for _ in range(args.rounds):
         for row in lines([args.bench, *options], environment):

@@ -132,9 +132,10 @@ def training(make, shape, batch, channels_last):
     return step
 
 
-def inference(make, shape, batch, channels_last):
+def inference(make, shape, batch, channels_last=False, below=0):
+    """`below`: of integers less than that."""
     model = make().eval()
-    x = torch.rand(batch, *shape)
+    x = torch.randint(0, below, (batch, *shape)) if below else torch.rand(batch, *shape)
     if channels_last:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 
@@ -144,9 +145,14 @@ def inference(make, shape, batch, channels_last):
     return step
 
 
+def resnet():
+    """With CIFAR's stem."""
+    return make_models.ResNet(make_models.Block, [2, 2, 2, 2], 10, 64, True)
+
+
 def resnet18(channels_last):
-    """CIFAR's stem and images, SGD with momentum."""
-    model = make_models.ResNet(make_models.Block, [2, 2, 2, 2], 10, 64, True)
+    """CIFAR's images, SGD with momentum."""
+    model = resnet()
     x, y = torch.rand(64, 3, 32, 32), torch.randint(0, 10, (64,))
     if channels_last:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -154,11 +160,15 @@ def resnet18(channels_last):
                     torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
 
 
-def bert(layers):
-    """BERT-base's sizes with fewer layers, nine classes for each of 128 tokens, without dropout."""
+def bert_base(layers):
+    """Its sizes with fewer layers, nine classes for each of 128 tokens, without dropout."""
     config = {**make_models.CONFIG, "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": layers,
               "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}
-    model = make_models.bert(config, 9)
+    return make_models.bert(config, 9)
+
+
+def bert(layers):
+    model = bert_base(layers)
     x, y = torch.randint(1, 30522, (8, 128)), torch.randint(0, 9, (8, 128))
     return stepping(model, x, lambda logits: F.cross_entropy(logits.transpose(1, 2), y),
                     torch.optim.AdamW(model.parameters(), lr=2e-5))
@@ -208,10 +218,14 @@ def char_gpt(additive):
                     torch.optim.AdamW(model.parameters(), lr=1e-3))
 
 
+def last_state():
+    """128 hidden numbers from 128 at each step, ten classes from the last."""
+    return make_models.Part(lambda self, x: self.fc(self.lstm(x)[1][0][-1]), lstm=nn.LSTM(128, 128, batch_first=True),
+                            fc=nn.Linear(128, 10))
+
+
 def lstm():
-    """128 steps of 128 numbers, 128 hidden ones, ten classes from the last."""
-    model = make_models.Part(lambda self, x: self.fc(self.lstm(x)[1][0][-1]), lstm=nn.LSTM(128, 128, batch_first=True),
-                             fc=nn.Linear(128, 10))
+    model = last_state()
     x, y = torch.rand(32, 128, 128), torch.randint(0, 10, (32,))
     return stepping(model, x, lambda logits: F.cross_entropy(logits, y), torch.optim.AdamW(model.parameters(), lr=1e-3))
 
@@ -282,6 +296,17 @@ BENCHMARKS["train_bert_base_l2_s128_b8"] = {"default": partial(bert, 2)}
 BENCHMARKS["train_char_gpt_l6_w384_t256_b8"] = {"filled mask": partial(char_gpt, False),
                                                 "added mask": partial(char_gpt, True)}
 BENCHMARKS["train_lstm128_t128_b32"] = {"default": lstm}
+for count in (1, 64):
+    BENCHMARKS[f"infer_resnet18_cifar_b{count}"] = {"contiguous": partial(inference, resnet, (3, 32, 32), count),
+                                                    "channels_last": partial(inference, resnet, (3, 32, 32), count, True)}
+for count in (1, 8):
+    BENCHMARKS[f"infer_bert_base_l2_s128_b{count}"] = {
+        "default": partial(inference, partial(bert_base, 2), (128,), count, below=30522)}
+    BENCHMARKS[f"infer_char_gpt_l6_w384_t256_b{count}"] = {
+        setting: partial(inference, partial(Gpt, 65, 256, 6, 384, 6, additive), (256,), count, below=65)
+        for setting, additive in (("filled mask", False), ("added mask", True))}
+for count in (1, 32):
+    BENCHMARKS[f"infer_lstm128_t128_b{count}"] = {"default": partial(inference, last_state, (128, 128), count)}
 
 for name, settings in BENCHMARKS.items():
     if re.search(args.filter, name):
