@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 namespace sinter::passes::memory {
 
@@ -71,7 +73,6 @@ constexpr Strategy table[] = {
     {Where::Lowest, Which::Bytes, false},    {Where::Narrowest, Which::Area, false},
 };
 constexpr int tableSize = int(std::size(table));
-constexpr int deepest = 6000; // each state takes a frame or two of the stack
 
 } // namespace
 
@@ -98,8 +99,26 @@ struct ExactSearch::State {
     int64_t floor;
   };
 
+  // What may be done at the corner that was chosen, one after another.
+  struct Choice {
+    Key key;
+    Corner corner;
+    std::vector<int> candidates;
+    size_t next = 0;
+    size_t mark = 0; // the trail before
+  };
+  // Parts to be solved one after another; for the one of them that is being solved what was chosen, and
+  // on the next level what that leaves of it. Levels are as many as items: too many for the stack.
+  struct Level {
+    std::vector<std::pair<int, int>> parts;
+    size_t part = 0;
+    std::optional<Choice> choice;
+  };
+
   FitOutcome solve(int begin, int end);
-  FitOutcome solveParts(int begin, int end);
+  std::vector<std::pair<int, int>> partsOf(int begin, int end) const;
+  Choice choiceIn(int begin, int end, const Key &key);
+  bool advance(Choice &choice);
   Key keyOf(int begin, int end) const;
   Corner choose(int begin, int end, std::vector<int> &candidates);
   void candidatesAt(const Corner &corner, std::vector<int> &candidates) const;
@@ -124,7 +143,6 @@ struct ExactSearch::State {
   Failures failures;
   Strategy strategy{};
   int64_t steps = 0;
-  int depth = 0;
   const std::function<bool()> *stop = nullptr;
   std::vector<int> rank; // of items, by the strategy
 };
@@ -313,7 +331,7 @@ void ExactSearch::State::undo(size_t mark) {
 
 // Parts that no waiting item connects are solved apart: when one fails, no other choice within the
 // rest can help.
-FitOutcome ExactSearch::State::solveParts(int begin, int end) {
+std::vector<std::pair<int, int>> ExactSearch::State::partsOf(int begin, int end) const {
   std::vector<std::pair<int, int>> parts;
   for (int s = begin, from = begin; s < end; ++s)
     if (s + 1 == end || crossing[size_t(s) + 1] == 0) {
@@ -323,9 +341,7 @@ FitOutcome ExactSearch::State::solveParts(int begin, int end) {
   std::stable_sort(parts.begin(), parts.end(), [](const auto &a, const auto &b) {
     return a.second - a.first < b.second - b.first;
   });
-  for (auto [from, to] : parts)
-    if (FitOutcome result = solve(from, to); result != FitOutcome::Found) return result;
-  return FitOutcome::Found;
+  return parts;
 }
 
 // How many edges the item would share: sizes and moments seldom agree by chance.
@@ -339,35 +355,68 @@ int ExactSearch::State::fitOf(const Corner &corner, const Item &item) const {
   return fit;
 }
 
-FitOutcome ExactSearch::State::solve(int begin, int end) {
-  if (--steps < 0 || depth >= deepest) return FitOutcome::GaveUp;
-  if (steps % 1024 == 0 && *stop && (*stop)()) steps = 0;
-  Key key = keyOf(begin, end);
-  if (failures.contains(key)) return FitOutcome::Infeasible;
-  std::vector<int> candidates;
-  Corner corner = choose(begin, end, candidates);
-  if (corner.section < 0) return FitOutcome::Found;
+ExactSearch::State::Choice ExactSearch::State::choiceIn(int begin, int end, const Key &key) {
+  Choice choice;
+  choice.key = key;
+  choice.corner = choose(begin, end, choice.candidates);
+  choice.mark = trail.size();
+  if (choice.corner.section < 0) return choice;
   auto standing = [&](int index) {
-    int fit = fitOf(corner, items[size_t(index)]);
+    int fit = fitOf(choice.corner, items[size_t(index)]);
     return std::pair(-fit, rank[size_t(index)]);
   };
-  std::sort(candidates.begin(), candidates.end(),
+  std::sort(choice.candidates.begin(), choice.candidates.end(),
             [&](int a, int b) { return standing(a) < standing(b); });
-  size_t mark = trail.size();
-  auto attempt = [&]() {
-    ++depth;
-    FitOutcome result = solveParts(begin, end);
-    --depth;
-    if (result == FitOutcome::Infeasible) undo(mark);
-    return result;
+  return choice;
+}
+
+// Does what is to be tried next: each candidate, then nothing at all at this height.
+bool ExactSearch::State::advance(Choice &choice) {
+  size_t now = choice.next++;
+  if (now < choice.candidates.size()) return putItem(choice.candidates[now]), true;
+  return now == choice.candidates.size() &&
+         raise(choice.corner.section, raisedFloor(choice.corner));
+}
+
+FitOutcome ExactSearch::State::solve(int begin, int end) {
+  std::vector<Level> levels{{partsOf(begin, end), 0, {}}};
+  // What was chosen above this level failed with it.
+  auto fail = [&] {
+    levels.pop_back();
+    if (!levels.empty()) undo(levels.back().choice->mark);
   };
-  for (int item : candidates) {
-    putItem(item);
-    if (FitOutcome result = attempt(); result != FitOutcome::Infeasible) return result;
+  while (!levels.empty()) {
+    Level &level = levels.back();
+    if (level.part == level.parts.size()) { // all of it found
+      levels.pop_back();
+      if (levels.empty()) return FitOutcome::Found;
+      ++levels.back().part;
+      levels.back().choice.reset();
+      continue;
+    }
+    auto [from, to] = level.parts[level.part];
+    if (!level.choice) {
+      if (--steps < 0) return FitOutcome::GaveUp;
+      if (steps % 1024 == 0 && *stop && (*stop)()) steps = 0;
+      Key key = keyOf(from, to);
+      if (failures.contains(key)) {
+        fail();
+        continue;
+      }
+      level.choice = choiceIn(from, to, key);
+      if (level.choice->corner.section < 0) { // nothing waits
+        ++level.part;
+        level.choice.reset();
+        continue;
+      }
+    }
+    if (advance(*level.choice)) {
+      levels.push_back({partsOf(from, to), 0, {}});
+    } else {
+      failures.insert(level.choice->key);
+      fail();
+    }
   }
-  if (raise(corner.section, raisedFloor(corner)))
-    if (FitOutcome result = attempt(); result != FitOutcome::Infeasible) return result;
-  failures.insert(key);
   return FitOutcome::Infeasible;
 }
 
@@ -409,7 +458,7 @@ FitOutcome ExactSearch::run(int attempt, int64_t steps, const std::function<bool
   });
   state->rank.assign(items.size(), 0);
   for (size_t i = 0; i < order.size(); ++i) state->rank[size_t(order[i])] = int(i);
-  FitOutcome result = state->solveParts(0, state->sections);
+  FitOutcome result = state->solve(0, state->sections);
   if (result == FitOutcome::Found) offsets = state->offsets;
   state->undo(0);
   return result;

@@ -1,6 +1,10 @@
 #include "CutRectangles.h"
 
+#include "sinter/passes/memory/ExactSearch.h"
+
 #include <gtest/gtest.h>
+
+#include <pthread.h>
 
 using namespace sinter::passes::memory;
 using namespace sinter::test;
@@ -106,6 +110,36 @@ TEST(PlaceWithin, TheSameExtentsGiveTheSamePlan) {
   Fit first = placeWithin(extents, 100'000, plenty);
   ASSERT_EQ(first.outcome, FitOutcome::Found);
   EXPECT_EQ(placeWithin(extents, 100'000, plenty).offsets, first.offsets);
+}
+
+/// Each of these is stacked on the one before: the search is as deep as there are extents.
+TEST(ExactSearch, NeedsNoDeepStack) {
+  struct Search {
+    std::vector<Extent> extents;
+    int64_t capacity = 0;
+    FitOutcome outcome = FitOutcome::GaveUp;
+    std::vector<int64_t> offsets;
+  } search;
+  for (int64_t bytes = 1; bytes <= 3000; ++bytes) {
+    search.extents.push_back({bytes, 0, 0});
+    search.capacity += bytes;
+  }
+  auto run = [](void *of) -> void * {
+    auto *search = static_cast<Search *>(of);
+    search->outcome = ExactSearch(search->extents, search->capacity)
+                          .run(
+                              0, plenty, [] { return false; }, search->offsets);
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 256 << 10), 0);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, &search), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  ASSERT_EQ(search.outcome, FitOutcome::Found);
+  EXPECT_TRUE(isPlan(search.extents, search.offsets, search.capacity));
 }
 
 TEST(PlaceWithin, StopsWhenItsWorkIsDoneOrItIsTold) {
