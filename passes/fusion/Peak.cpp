@@ -14,10 +14,10 @@ namespace {
 // Values that kernels hand on, and who still waits for them.
 class Schedule {
 public:
-  explicit Schedule(const Groups &groups) : groups(groups) {
+  explicit Schedule(const Groups &groups) {
     for (unsigned group = 0; group < groups.size(); ++group) {
       if (!groups.isKernel(group) || groups[group].update) continue;
-      Launch launch{group, {}, {}, 0};
+      Launch launch;
       llvm::SmallSetVector<unsigned, 8> reads;
       for (Value input : groups.bodyOf(group).inputs())
         if (groups.producerOf(input) >= 0) reads.insert(numberOf(storageOf(input)));
@@ -69,9 +69,8 @@ public:
 
 private:
   struct Launch {
-    unsigned group;
     SmallVector<unsigned> reads, makes; // values
-    unsigned waits;                     // values that are not made yet
+    unsigned waits = 0;                 // values that are not made yet
   };
 
   Value storageOf(Value value) const {
@@ -88,7 +87,6 @@ private:
     return it->second;
   }
 
-  const Groups &groups;
   std::vector<Launch> launches;
   llvm::DenseMap<Value, unsigned> numbers; // looked up only
   std::vector<int64_t> size;

@@ -115,7 +115,8 @@ void expectNear(const Array &actual, const Array &expected, const std::string &w
 } // namespace
 
 TEST_P(TrainingVectors, FollowPyTorchForTwentySteps) {
-  for (const json &one : vectors("training").at("cases")) {
+  const json all = vectors("training");
+  for (const json &one : all.at("cases")) {
     SCOPED_TRACE(one.at("name").get<std::string>());
     const json &record = one.at("attributes"), &in = one.at("inputs"), &out = one.at("outputs");
     Array x = named(in, "x"), y = named(in, "y");
@@ -155,7 +156,8 @@ TEST_P(TrainingVectors, FollowPyTorchForTwentySteps) {
 }
 
 TEST_P(TrainingVectors, ClassWeightsArePyTorchs) {
-  for (const json &one : vectors("weighted_cross_entropy").at("cases")) {
+  const json all = vectors("weighted_cross_entropy");
+  for (const json &one : all.at("cases")) {
     SCOPED_TRACE(one.at("name").get<std::string>());
     const json &a = one.at("attributes");
     Array input = named(one.at("inputs"), "input"), target = named(one.at("inputs"), "target");
