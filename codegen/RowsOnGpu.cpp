@@ -2,6 +2,7 @@
 #include "sinter/codegen/DeviceCall.h"
 #include "sinter/codegen/JoinNeighbours.h"
 #include "sinter/codegen/RowKernel.h"
+#include "sinter/ir/Machine.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"

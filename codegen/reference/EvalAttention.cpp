@@ -14,8 +14,7 @@ class Rows {
 public:
   Rows(OpEvaluation &e, const ir::AttentionFacts &facts, const Arithmetic &m, unsigned first)
       : f(facts), m(m), query(e.operand(first)), key(e.operand(first + 1)),
-        value(e.operand(first + 2)),
-        scale(m.constant(f.scale)), full{f.batch, f.heads, f.rows, f.keys} {
+        value(e.operand(first + 2)), scale(m.constant(f.scale)) {
     unsigned next = unsigned(e.numOperands()) - (f.seed ? 2 : 0);
     if (f.seed) draws.emplace(e.operand(next), e.operand(next + 1), f.stream);
     if (!f.mask) return;
@@ -76,7 +75,6 @@ public:
 private:
   Reader query, key, value;
   Ball scale;
-  int64_t full[4];
   std::optional<Reader> mask;
   bool isBoolean = false;
   int64_t maskStrides[4] = {};
