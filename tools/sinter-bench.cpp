@@ -186,8 +186,7 @@ public:
   /// `arguments` are those of the model's constructor.
   template <class Model, class... Arguments>
   void inference(const std::string &name, Array x, Arguments... arguments) {
-    std::unique_ptr<Model>
-        model; // made when it is asked for, lives as long as what is compiled of it
+    std::unique_ptr<Model> model; // made where it is asked for, alive while it is compiled
     operation(name,
               [&](const std::vector<Tensor> &in) {
                 model = std::make_unique<Model>(arguments...);
