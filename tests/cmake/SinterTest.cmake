@@ -13,16 +13,17 @@ if(SINTER_TEST_NVRTC AND NOT DEFINED ENV{SINTER_NVRTC_LIB})
        "LD_LIBRARY_PATH=${nvrtc_folder}:$ENV{LD_LIBRARY_PATH}") # it opens its builtins by name
 endif()
 
-# sinter_unit_test(NAME SOURCES... [RUNTIME | MLIR] [SERIAL] [LABELS label...] [TIMEOUT seconds] [LIBRARIES ...])
+# sinter_unit_test(NAME SOURCES... [RUNTIME | MLIR] [COMPUTES] [SERIAL] [LABELS label...] [TIMEOUT seconds] [LIBRARIES ...])
 #
 # build/bin/tests/NAME, whose cases ctest knows as NAME.Suite.Case. A case that calls GTEST_SKIP is
 # counted as skipped.
 #   RUNTIME  links the runtime library alone: quick to build, and proves that it stands alone
 #   MLIR     sees MLIR's headers as well as ours
+#   COMPUTES is optimised: most tests do little beside what they call, and are built sooner without
 #   SERIAL   runs while no other test does: for times
 #   LABELS   `full`: only run by `tools/test --full`
 function(sinter_unit_test name)
-  cmake_parse_arguments(ARG "RUNTIME;MLIR;SERIAL" "TIMEOUT" "LABELS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "RUNTIME;MLIR;COMPUTES;SERIAL" "TIMEOUT" "LABELS;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -35,6 +36,9 @@ function(sinter_unit_test name)
     sinter_mlir_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   else()
     sinter_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  endif()
+  if(NOT ARG_MLIR AND NOT ARG_COMPUTES) # those share a precompiled header, and so its flags
+    target_compile_options(${name} PRIVATE -O0)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main
                                         nlohmann_json::nlohmann_json)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,9 +31,9 @@ struct OpCase {
   /// Whether central differences see the gradient: not through a rounding, nor where it is zero by
   /// decree.
   bool differences = true;
-  /// The types that devices are tried with, where those are not all of the row's: large cases whose kernels
-  /// differ between some types in the name of the type alone.
-  std::vector<std::string> onDevices{};
+  /// The types that devices are tried with, where those are not all of the row's: of large cases, whose kernels
+  /// differ between some types in the name of the type alone, or are another row's, too.
+  std::optional<std::vector<std::string>> onDevices{};
 
   bool runsOnDevices(const std::string &dtype) const;
 };
