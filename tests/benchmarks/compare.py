@@ -11,7 +11,8 @@ its steps, its parameters and inputs not counted, and by how much with those.
 
 Against Debian's PyTorch and OpenBLAS ratios are held to floors (below): one above is marked, and with --gate the exit
 status is 1. With --current, PyTorch's, JAX's and ONNX Runtime's current releases take their turns too (current_peers.py,
-which says where they come from); no floor is held against those.
+which says where they come from); no floor is held against those. torch.compile's search for kernels of a training step
+takes minutes a model.
 """
 import argparse
 import json
@@ -20,8 +21,11 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
+DEBIAN = {"torch": "torch_peer.py", "openblas": "openblas_peer.py"}
+CURRENT = {"current-torch": "torch", "jax": "jax", "onnxruntime": "onnxruntime"}
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--bench", default=os.path.join(here, "..", "..", "build", "bin", "sinter-bench"))
 parser.add_argument("--filter", default="")
@@ -32,16 +36,30 @@ parser.add_argument("--processor-time", action="store_true")
 parser.add_argument("--min-time", type=float, default=1.0)
 parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter that has torch and numpy")
 parser.add_argument("--current", metavar="FOLDER", help="the environment of current_peers.py, which makes it")
+parser.add_argument("--peers", nargs="+", choices=[*DEBIAN, *CURRENT], help="only these (all of Debian's; with --current, all)")
 parser.add_argument("--gate", action="store_true", help="fail where a ratio is above its floor")
-parser.add_argument("--json", help="also write every line measured")
+parser.add_argument("--json", help="also write every line measured, as it comes")
 args = parser.parse_args()
+if set(args.peers or []) & set(CURRENT) and not args.current:
+    parser.error("the current releases need --current FOLDER")
+
+
+written = open(args.json, "w", encoding="utf-8") if args.json else None
 
 
 def lines(command, environment):
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
-    if done.returncode:
-        print(f"# {' '.join(command)} failed: {done.stderr.strip()[-300:]}", file=sys.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    """What it measures, one after another; its last words where it fails."""
+    with tempfile.TemporaryFile("w+") as said:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env={**os.environ, **environment}) as running:
+            for line in running.stdout:
+                if not line.startswith("{"):
+                    continue
+                if written:
+                    print(line, end="", file=written, flush=True)
+                yield json.loads(line)
+        if running.returncode:
+            said.seek(0)
+            print(f"# {' '.join(command)} failed: {said.read().strip()[-300:]}", file=sys.stderr)
 
 
 # The most that a training step may take of the time of Debian's PyTorch, by precision.
@@ -78,9 +96,9 @@ def median(rows, key=field):
 
 def measured(options, environment):
     """Rounds of all by turns: ours by name, the peers' by name and peer."""
-    commands = [[args.python, os.path.join(here, script)] for script in ("torch_peer.py", "openblas_peer.py")]
-    if args.current:
-        commands += [[args.python, os.path.join(here, "current_peers.py"), args.current, peer] for peer in ("torch", "jax", "onnxruntime")]
+    chosen = args.peers or [*DEBIAN, *(CURRENT if args.current else {})]
+    commands = [[args.python, os.path.join(here, DEBIAN[peer])] if peer in DEBIAN else
+                [args.python, os.path.join(here, "current_peers.py"), args.current, CURRENT[peer]] for peer in chosen]
     ours, peers = {}, {}
     for _ in range(args.rounds):
         for row in lines([args.bench, *options], environment):
@@ -122,7 +140,7 @@ def print_ratios(precision, threads, ours, peers):
         print(f"{'geometric mean':34} {precision:5} {threads:7d} {'':10} {'':10} {mean:7.3f}  {peer}{verdict}")
 
 
-everything, of_f32 = [], {}
+of_f32 = {}
 print(f"{'benchmark':34} {'type':5} {'threads':>7} {'ours ms':>10} {'peer ms':>10} {'ratio':>7}  peer")
 for precision in args.precision:
     for threads in args.threads:
@@ -134,16 +152,10 @@ for precision in args.precision:
         print_ratios(precision, threads, ours, peers)
         for name, rows in ours.items():
             of_f32[name, threads, precision] = median(rows)
-        for rows in [*ours.values(), *peers.values()]:
-            everything += rows
 for (name, threads, precision), mine in of_f32.items():
     full = of_f32.get((name, threads, "f32"))
     if precision == "bf16" and full:
         verdict = held(f"bf16 over f32 of {name} ({threads})", mine / full, OF_F32.get(name))
         print(f"{name:34} {'bf16':5} {threads:7d} {mine:10.4f} {full:10.4f} {mine / full:7.3f}  our own f32{verdict}")
-if args.json:
-    with open(args.json, "w") as stream:
-        for row in everything:
-            stream.write(json.dumps(row) + "\n")
 if args.gate and missed:
     sys.exit(f"above their floors: {', '.join(missed)}")
