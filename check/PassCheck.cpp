@@ -193,7 +193,7 @@ double timePass(const Specimen &specimen, const PassUnderTest &pass, int64_t cop
   // Copies of what the pass meets, so that what comes before it takes no time.
   module = repeated(*module, copies);
   double best = -1, spent = 0;
-  for (int run = 0; run < 5 && (run < 2 || spent < 4); ++run) {
+  for (int run = 0; run < 5 && (run < 2 || spent < 1); ++run) {
     OwningOpRef<ModuleOp> copy = module->clone();
     PassManager pm(&shop.context, ModuleOp::getOperationName());
     pm.enableVerifier(false);
