@@ -14,8 +14,9 @@
 #include <limits>
 
 // Code generation against the number of layers of one structure, whose kernels are made once: 48 layers may take 1.3 times
-// what 12 do, from planned kernels to machine code: lowering and LLVM, or lowering, CUDA's text and NVRTC. Printed beside
-// it, what of that is CUDA's text and the program alone, milliseconds that grow with launches and parameters (1.6 to 2).
+// what 12 do, from planned kernels to machine code: lowering and LLVM, or lowering, CUDA's text and NVRTC. CUDA does not
+// keep that yet (1.35 and 1.55): the update's kernel grows by a parameter of its own for each of the model's. Printed beside
+// it, what of that is CUDA's text and the program alone, milliseconds.
 
 namespace sinter::test {
 namespace {
