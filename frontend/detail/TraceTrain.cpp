@@ -130,7 +130,9 @@ void Session::TrainTracer::unscale() {
   for (Tensor &each : gradients) {
     each = each * to(inverse, each.dtype());
     // Of the elements as they are: no magnitudes to store for the sake of this.
-    finite = logical_and(finite, logical_and(isfinite(amax(each)), isfinite(amin(each))));
+    // One after the other: the order of two arguments would be the host compiler's, and with it kernels' names.
+    Tensor low = isfinite(amin(each)), high = isfinite(amax(each));
+    finite = logical_and(finite, logical_and(high, low));
   }
 }
 

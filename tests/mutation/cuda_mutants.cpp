@@ -255,8 +255,8 @@ int main(int argc, char **argv) {
       return fmt::print(stderr, "cuda_mutants [--all] [--filter TEXT]\n"), 2;
   }
   if (auto device = runtime::emulatedCudaDevice(); !device.ok()) {
-    fmt::print("{}\n", device.error().message);
-    return 77;
+    fmt::print(stderr, "{}\n", device.error().message);
+    return 1;
   }
   auto start = std::chrono::steady_clock::now();
   Totals totals;
